@@ -1,0 +1,58 @@
+/** Stable error codes; scripts match on these, never on message text. */
+export type ErrorCode =
+  | "USAGE"
+  | "CONFIG_INVALID"
+  | "SPACE_INVALID"
+  | "SPACE_MISMATCH"
+  | "ARCH_INVALID"
+  | "GRAPH_INVALID"
+  | "MODEL_INVALID"
+  | "DATA_INVALID"
+  | "DATA_NOT_FOUND"
+  | "FILE_NOT_FOUND"
+  | "RUN_EXISTS"
+  | "RUN_INVALID"
+  | "RUN_MISMATCH"
+  | "RUN_NOT_FOUND"
+  | "TRIAL_NOT_FOUND"
+  | "DEVICE_UNAVAILABLE"
+  | "DISK_FULL"
+  | "EXPORT_MISMATCH"
+  | "INTERRUPTED";
+
+/** Process exit code for each error, so shell scripts can tell failures apart. */
+export const exitCodes: Readonly<Record<ErrorCode, number>> = {
+  EXPORT_MISMATCH: 1,
+  USAGE: 2,
+  CONFIG_INVALID: 2,
+  SPACE_INVALID: 2,
+  SPACE_MISMATCH: 2,
+  ARCH_INVALID: 2,
+  GRAPH_INVALID: 2,
+  MODEL_INVALID: 2,
+  DATA_INVALID: 2,
+  RUN_EXISTS: 2,
+  RUN_INVALID: 2,
+  RUN_MISMATCH: 2,
+  DATA_NOT_FOUND: 3,
+  FILE_NOT_FOUND: 3,
+  RUN_NOT_FOUND: 3,
+  TRIAL_NOT_FOUND: 3,
+  DEVICE_UNAVAILABLE: 4,
+  DISK_FULL: 4,
+  INTERRUPTED: 130,
+};
+
+/** A failure the caller can act on. Bugs in our own code throw plain `Error`. */
+export class MnasError extends Error {
+  override readonly name = "MnasError";
+  readonly code: ErrorCode;
+  /** One imperative sentence: what to do next. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}

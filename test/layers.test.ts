@@ -1,0 +1,37 @@
+import { globSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+/** Lower rows know nothing of higher ones; modules of one row know nothing of each other. */
+const layers = [
+  ["errors", "util"],
+  ["space", "graph", "reward"],
+  ["arch"],
+  ["engine", "lower", "data"],
+  ["train", "device", "search", "store"],
+  ["worker", "config"],
+  ["study"],
+  ["report"],
+  ["cli"],
+  ["index"],
+];
+
+const src = new URL("../src/", import.meta.url);
+const moduleOf = (path: string): string => path.split("/")[0]!.replace(/\.ts$/, "");
+const rankOf = (module: string): number => layers.findIndex((row) => row.includes(module));
+
+test("imports only point down the layers", () => {
+  const upward = globSync("**/*.ts", { cwd: src }).flatMap((file) => {
+    const from = moduleOf(file);
+    const text = readFileSync(new URL(file, src), "utf8");
+    return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].flatMap(([, specifier]) => {
+      const to = moduleOf(new URL(specifier!, new URL(file, src)).pathname.slice(src.pathname.length));
+      return from === to || rankOf(to) < rankOf(from) ? [] : [`${file} imports ${to}`];
+    });
+  });
+  expect(upward).toEqual([]);
+});
+
+test("every module has a place in the layers", () => {
+  const modules = new Set(globSync("**/*.ts", { cwd: src }).map(moduleOf));
+  expect([...modules].filter((module) => rankOf(module) < 0)).toEqual([]);
+});
