@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, typecheck: { enabled: false } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // .ci/run sums up from the file.
+    reporters: process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/tests.json" }]],
+  },
 });

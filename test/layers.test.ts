@@ -3,14 +3,15 @@ import { expect, test } from "vitest";
 
 /** Lower rows know nothing of higher ones; modules of one row know nothing of each other. */
 const layers = [
-  ["errors", "util"],
+  ["errors", "version"],
+  ["util"],
   ["space", "graph", "reward"],
   ["arch"],
-  ["engine", "lower", "data"],
+  ["engine", "lower", "data", "report"],
   ["train", "device", "search", "store"],
-  ["worker", "config"],
+  ["config"],
+  ["worker"],
   ["study"],
-  ["report"],
   ["cli"],
   ["index"],
 ];

@@ -1,5 +1,5 @@
 import { MnasError } from "../errors.ts";
-import { checkArch, type Arch, type BlockSpec, type HeadSpec, type StemSpec, type Task } from "../space/arch.ts";
+import { checkArch, type Arch, type HeadSpec, type StemSpec, type Task } from "../space/arch.ts";
 import { parseBlock } from "../space/notation.ts";
 
 /** Channels times a width multiplier, to a multiple of 8 that loses at most a tenth (MobileNet reference code). */
@@ -142,16 +142,24 @@ export const zooNames: readonly string[] = Object.keys(references);
 export interface ZooOptions {
   /** Width multiplier. */
   readonly width?: number;
-  /** Images and classes; by default 1000 classes at the size the network was published for. */
+  /**
+   * Images and classes; by default 1000 classes at the size the network was published for. For images of up to 64 px the
+   * first and the last halving are left out, as is usual for them: otherwise 28 px would end as a single pixel.
+   */
   readonly task?: Partial<Task>;
+  /** Scale the head's channels with the width too, where the publication keeps them; fairer to very small networks. */
+  readonly scaleHead?: boolean;
 }
+
+/** Images of at most this side are small. */
+const smallSize = 64;
 
 /**
  * A published reference network.
  *
  * @throws MnasError `ARCH_INVALID` for a name that is not in the zoo or a width that is not positive.
  */
-export function zooArch(name: string, { width = 1, task = {} }: ZooOptions = {}): Arch {
+export function zooArch(name: string, { width = 1, task = {}, scaleHead = false }: ZooOptions = {}): Arch {
   const reference = references[name];
   if (reference === undefined) {
     throw new MnasError("ARCH_INVALID", `Cannot find architecture "${name}"`, { hint: `Use one of ${zooNames.join(", ")}.` });
@@ -160,12 +168,19 @@ export function zooArch(name: string, { width = 1, task = {} }: ZooOptions = {})
     throw new MnasError("ARCH_INVALID", `Cannot scale ${name}: width is ${width}, must be above 0 and at most 10`);
   }
   const { stem, head, headAt, dropout, size } = reference;
-  const scale = (block: BlockSpec): BlockSpec => ({ ...block, filters: roundFilters(block.filters, width) });
+  const images: Task = { height: size, width: size, channels: 3, classes: 1000, ...task };
+  const isSmall = Math.max(images.height, images.width) <= smallSize;
+  const blocks = reference.blocks.map((text) => parseBlock(text).block);
+  const lastHalving = blocks.findLastIndex(({ stride }) => stride === 2);
   return checkArch({
-    task: { height: size, width: size, channels: 3, classes: 1000, ...task },
-    stem: { ...stem, filters: roundFilters(stem.filters, width) },
-    blocks: reference.blocks.map((text) => scale(parseBlock(text).block)),
-    head: { ...head, filters: headAt(head.filters, width) },
+    task: images,
+    stem: { ...stem, filters: roundFilters(stem.filters, width), ...(isSmall ? { stride: 1 } : {}) },
+    blocks: blocks.map((block, i) => ({
+      ...block,
+      filters: roundFilters(block.filters, width),
+      ...(isSmall && i === lastHalving ? { stride: 1 } : {}),
+    })),
+    head: { ...head, filters: scaleHead && head.filters > 0 ? roundFilters(head.filters, width) : headAt(head.filters, width) },
     dropout,
   });
 }

@@ -1,0 +1,144 @@
+import tab from "@bomb.sh/tab/commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { searcherNames } from "../search/searchers.ts";
+import { version } from "../version.ts";
+import { reportError } from "./output.ts";
+
+const usageError = 2;
+
+const number = (need: string, holds: (n: number) => boolean) => (text: string) => {
+  const value = Number(text);
+  if (text.trim() === "" || !holds(value)) throw new InvalidArgumentError(`It must be ${need}.`);
+  return value;
+};
+const count = number("a positive integer", (n) => Number.isInteger(n) && n > 0);
+const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n) && n >= 0);
+const integer = number("an integer", Number.isInteger);
+const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
+
+/** A time such as `2ms`, `0.5ms`, `800us`, `0.01s`; a bare number is milliseconds. In ms. */
+function milliseconds(text: string): number {
+  const [, value = "", unit = "ms"] = /^\s*([\d.eE+-]+)\s*(us|µs|ms|s)?\s*$/.exec(text) ?? [];
+  const scale = { us: 1e-3, µs: 1e-3, ms: 1, s: 1e3 }[unit] ?? 1;
+  const time = Number(value) * scale;
+  if (value === "" || !Number.isFinite(time) || time <= 0) throw new InvalidArgumentError("It must be a time above 0, like 2ms or 800us.");
+  return time;
+}
+
+const json = (): Option => new Option("--json", "print JSON; errors as JSON on standard error");
+const seed = (): Option => new Option("--seed <n>", "decides everything that is random").argParser(integer);
+const data = (): Option => new Option("--data <source>", "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images");
+const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
+const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
+const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
+
+const program = new Command("mnas")
+  .description("Find the most accurate image network that runs in T milliseconds on your device")
+  .version(version)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  mnas search                                 search on the embedded data for this machine
+  mnas search --data ./photos --target 2ms    your images, your budget
+  mnas pareto runs/NAME                       the best trade-offs of a run
+  mnas export runs/NAME#12 --out model.onnx   a trained network as a file`,
+  )
+  .showHelpAfterError("(mnas --help lists commands and options)")
+  .exitOverride();
+
+const command = (usage: string, description: string): Command => program.command(usage).description(description).addOption(json());
+
+command("search", "run or continue a search")
+  .option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file")
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
+  .addOption(device())
+  .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
+  .addOption(new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]))
+  .addOption(new Option("--trials <n>", "networks to propose in all").argParser(count))
+  .addOption(new Option("--batch <n>", "networks per round of learning").argParser(count))
+  .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
+  .addOption(new Option("--finalists <n>", "networks trained long at the end; 0 for none").argParser(countOrZero))
+  .addOption(seed())
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)")
+  .option("--out <dir>", "run folder (a new one under runs/)")
+  .option("--resume [run]", "continue a run (the newest under runs/)")
+  .action(async (options) => (await import("./search.ts")).search(options));
+
+command("pareto <run>", "show the trials that no other trial beats").action(async (run, options) =>
+  (await import("./trials.ts")).pareto(run, options),
+);
+
+command("trials <run>", "list the trials of a run").action(async (run, options) => (await import("./trials.ts")).trials(run, options));
+
+command("show <trial>", "show one trial, given as RUN#N").action(async (trial, options) =>
+  (await import("./show.ts")).show(trial, options),
+);
+
+command("export <network>", "write a network as ONNX: a zoo name, a notation, a JSON file, or RUN#N")
+  .requiredOption("--out <file>", "file to write")
+  .option("--weights <file>", "weights that `mnas train --out` wrote")
+  .option("--force", "overwrite the file")
+  .addOption(width())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
+  .addOption(seed())
+  .action(async (network, options) => (await import("./export.ts")).exportNetwork(network, options));
+
+command("measure <network...>", "measure latency of networks or .onnx files on a device")
+  .addOption(device())
+  .addOption(width())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
+  .action(async (networks, options) => (await import("./measure.ts")).measure(networks, options));
+
+command("train <network>", "train one network and say how good it is")
+  .addOption(data())
+  .addOption(size())
+  .addOption(width())
+  .addOption(new Option("--recipe <name>", "short or long training").choices(["proxy", "final"]))
+  .addOption(new Option("--epochs <n>", "passes over the training images").argParser(positive))
+  .option("--test", "evaluate on the test images as well")
+  .option("--out <file>", "write the weights (.safetensors)")
+  .option("--force", "overwrite the file")
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)")
+  .addOption(seed())
+  .action(async (network, options) => (await import("./train.ts")).trainNetwork(network, options));
+
+command("models [name]", "list the reference networks, or show one in full")
+  .addOption(width())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "number of classes").argParser(count))
+  .action(async (name, options) => (await import("./models.ts")).models(name, options));
+
+command("doctor", "say what this machine has").action(async (options) => (await import("./doctor.ts")).doctor(options));
+
+command("init", "write a mnas.config.ts to start from")
+  .option("--force", "overwrite the file")
+  .action(async (options) => (await import("./init.ts")).init(options));
+
+// Adds `mnas complete <shell>`.
+tab(program);
+
+// A reader that goes away (`| head`) ends the command quietly.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const asJson = process.argv.includes("--json");
+if (asJson) for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => {} });
+
+try {
+  if (process.argv.length <= 2) program.outputHelp();
+  else await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : usageError;
+    if (asJson && error.exitCode !== 0) {
+      process.stderr.write(`${JSON.stringify({ error: { code: "USAGE", message: error.message.replace(/^error: /, "") } })}\n`);
+    }
+  } else process.exitCode = reportError(error, { json: asJson });
+}

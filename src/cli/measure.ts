@@ -1,0 +1,40 @@
+import type { DeviceModel } from "../device/device.ts";
+import { openDevice } from "../device/open.ts";
+import { candidateOf, deviceModel } from "../study/candidate.ts";
+import { readFile } from "../util/files.ts";
+import { taskOptions } from "./models.ts";
+import { findNetwork } from "./network.ts";
+import { ms, print, printJson, say, table } from "./output.ts";
+
+export interface MeasureOptions {
+  readonly device?: string;
+  readonly width?: number;
+  readonly size?: number;
+  readonly classes?: number;
+  readonly json?: boolean;
+}
+
+function modelOf(text: string, { width, size, classes }: MeasureOptions): DeviceModel {
+  if (text.endsWith(".onnx")) {
+    const bytes = readFile(text);
+    return { name: text, madds: null, onnx: () => bytes };
+  }
+  const { name, arch, weights } = findNetwork(text, { width, task: taskOptions({ size, classes }) });
+  return { ...deviceModel(candidateOf(arch), weights ?? undefined), name };
+}
+
+/** `mnas measure NETWORK… --device D` */
+export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
+  const models = networks.map((text) => modelOf(text, options));
+  await using device = await openDevice(options.device ?? "host");
+  if (options.json !== true) say(`device   ${device.description}${device.isProxy ? " (a proxy: computed, not measured)" : ""}`);
+  const rows = [];
+  for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
+  if (options.json === true) return printJson(rows);
+  print(
+    table(
+      ["median", "95 % interval", "p90", "runs", "network"],
+      rows.map((row) => [ms(row.medianMs), `${ms(row.lowMs)} to ${ms(row.highMs)}`, ms(row.p90Ms), String(row.runs), row.name]),
+    ),
+  );
+}

@@ -1,0 +1,60 @@
+import { zooArch, zooNames, zooSource } from "../arch/zoo.ts";
+import type { Costs } from "../graph/costs.ts";
+import { candidateOf } from "../study/candidate.ts";
+import type { Task } from "../space/arch.ts";
+import { findNetwork, type NetworkOptions } from "./network.ts";
+import { millions, print, printJson, table, thousands } from "./output.ts";
+
+export interface ModelOptions {
+  readonly json?: boolean;
+  readonly width?: number;
+  readonly size?: number;
+  readonly classes?: number;
+}
+
+/** The changes to a zoo network that size and classes ask for. */
+export const taskOptions = ({ size, classes }: { size?: number | undefined; classes?: number | undefined }): Partial<Task> => ({
+  ...(size === undefined ? {} : { height: size, width: size }),
+  ...(classes === undefined ? {} : { classes }),
+});
+
+/** `mnas models [NAME]` */
+export function models(name: string | undefined, { json = false, width, size, classes }: ModelOptions): void {
+  const options: NetworkOptions = { width, task: taskOptions({ size, classes }) };
+  if (name !== undefined) {
+    const { name: title, arch } = findNetwork(name, options);
+    const { notation, costs } = candidateOf(arch);
+    if (json) return printJson({ name: title, notation, ...costs });
+    print(`${title}: ${thousands(costs.params)} parameters, ${millions(costs.madds)} multiply-adds, ${millions(costs.peakActivationBytes)}B of activations`);
+    print(notation);
+    print();
+    return print(layersTable(costs));
+  }
+  const all = zooNames.map((zooName) => {
+    const { arch, notation, costs } = candidateOf(zooArch(zooName, { task: options.task!, ...(width === undefined ? {} : { width }) }));
+    return { name: zooName, size: arch.task.height, params: costs.params, madds: costs.madds, source: zooSource(zooName), notation };
+  });
+  if (json) return printJson(all);
+  print(
+    table(
+      ["name", "size", "params", "madds", "source"],
+      all.map((row) => [row.name, String(row.size), row.params.toLocaleString("en"), row.madds.toLocaleString("en"), row.source]),
+    ),
+  );
+}
+
+/** Every layer with its shapes and costs. */
+export const layersTable = ({ layers }: Costs): string =>
+  table(
+    ["layer", "op", "kernel", "stride", "input", "output", "params", "madds"],
+    layers.map((layer) => [
+      layer.name,
+      layer.op,
+      layer.kernel === null ? "–" : String(layer.kernel),
+      layer.stride === null ? "–" : String(layer.stride),
+      layer.input.join("×"),
+      layer.output.join("×"),
+      layer.params.toLocaleString("en"),
+      layer.madds.toLocaleString("en"),
+    ]),
+  );

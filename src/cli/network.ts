@@ -1,0 +1,95 @@
+import { existsSync, statSync } from "node:fs";
+import { zooArch, zooNames } from "../arch/zoo.ts";
+import { MnasError } from "../errors.ts";
+import type { Weights } from "../graph/weights.ts";
+import type { Arch, Task } from "../space/arch.ts";
+import { parseArch } from "../space/notation.ts";
+import type { Trial } from "../store/store.ts";
+import { findRun, openRun } from "../study/run.ts";
+import { loadCheckpoint } from "../train/checkpoint.ts";
+import { readFile } from "../util/files.ts";
+import { weightsFile } from "../worker/work.ts";
+
+/** What a user can say about a zoo network. */
+export interface NetworkOptions {
+  readonly width?: number | undefined;
+  readonly task?: Partial<Task>;
+}
+
+/** A network that the user named, with its weights if it was trained. */
+export interface NamedNetwork {
+  readonly name: string;
+  readonly arch: Arch;
+  readonly weights: Weights | null;
+  /** The run folder and trial, when it is one. */
+  readonly trial: { readonly dir: string; readonly trial: Trial } | null;
+}
+
+/** A trial by `RUN#N`. Throws `RUN_NOT_FOUND`, `TRIAL_NOT_FOUND`. */
+export function findTrial(text: string): { dir: string; trial: Trial } {
+  const [, name = "", number = ""] = /^(.*)#(\d+)$/.exec(text) ?? [];
+  if (name === "") {
+    throw new MnasError("USAGE", `Cannot find trial "${text}": it must be RUN#N`, { hint: "For example `mnas show runs/first#3`." });
+  }
+  const dir = findRun(name);
+  using run = openRun(dir);
+  const trial = run.store.trial({ phase: "search", number: Number(number) });
+  if (trial === null) {
+    throw new MnasError("TRIAL_NOT_FOUND", `Cannot find trial ${number} in "${dir}": it has ${run.store.trials("search").length} trials`, {
+      hint: `List them with \`mnas trials ${name}\`.`,
+    });
+  }
+  return { dir, trial };
+}
+
+/** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */
+export function weightsOf(dir: string, trial: Trial): Weights | null {
+  using run = openRun(dir);
+  const final = run.store.trials("final").find(({ notation, state }) => notation === trial.notation && state === "complete");
+  const proxy = trial.source === null ? trial : { ...trial, number: trial.source };
+  const files = [...(final === undefined ? [] : [weightsFile(dir, final)]), weightsFile(dir, proxy)];
+  const file = files.find((path) => existsSync(path));
+  return file === undefined ? null : loadCheckpoint(file).weights;
+}
+
+function readArchFile(file: string): Arch {
+  const text = readFile(file).toString("utf8");
+  let notation: unknown;
+  try {
+    notation = (JSON.parse(text) as { notation?: unknown }).notation;
+  } catch (error) {
+    throw new MnasError("ARCH_INVALID", `Cannot read architecture "${file}": it is not JSON`, { cause: error });
+  }
+  if (typeof notation !== "string") {
+    throw new MnasError("ARCH_INVALID", `Cannot read architecture "${file}": it has no "notation"`, {
+      hint: "Make one with `mnas models mnasnet-a1 --json`.",
+    });
+  }
+  return parseArch(notation);
+}
+
+/**
+ * The network of a zoo name, a notation, a JSON file with a notation, or `RUN#N`.
+ *
+ * @throws MnasError `ARCH_INVALID`, `RUN_NOT_FOUND`, `TRIAL_NOT_FOUND`, `FILE_NOT_FOUND`.
+ */
+export function findNetwork(text: string, { width, task = {} }: NetworkOptions = {}): NamedNetwork {
+  const isZoo = zooNames.includes(text);
+  if (width !== undefined && !isZoo) {
+    throw new MnasError("USAGE", `Cannot scale "${text}": --width is for networks of the zoo`, { hint: "List them with `mnas models`." });
+  }
+  const plain = { name: text, weights: null, trial: null };
+  if (isZoo) {
+    const name = width === undefined || width === 1 ? text : `${text} ×${width}`;
+    return { ...plain, name, arch: zooArch(text, { task, ...(width === undefined ? {} : { width }) }) };
+  }
+  if (/^\s*in\d+x/.test(text)) return { ...plain, arch: parseArch(text) };
+  if (/#\d+$/.test(text)) {
+    const found = findTrial(text);
+    return { name: text, arch: parseArch(found.trial.notation), weights: weightsOf(found.dir, found.trial), trial: found };
+  }
+  if (existsSync(text) && statSync(text).isFile()) return { ...plain, arch: readArchFile(text) };
+  throw new MnasError("ARCH_INVALID", `Cannot find network "${text}": it is no zoo name, notation, file or RUN#N`, {
+    hint: `Zoo names are ${zooNames.join(", ")}.`,
+  });
+}

@@ -1,0 +1,58 @@
+import { styleText } from "node:util";
+import { exitCodes, MnasError } from "../errors.ts";
+
+/** Results go to standard output. */
+export const print = (text = ""): void => void process.stdout.write(`${text}\n`);
+
+/** Everything that is not a result goes to standard error. */
+export const say = (text = ""): void => void process.stderr.write(`${text}\n`);
+
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+
+/** Colours that obey NO_COLOR, FORCE_COLOR and pipes, for a stream. */
+export const paint = (format: Parameters<typeof styleText>[0], text: string, stream: NodeJS.WriteStream = process.stdout): string =>
+  styleText(format, text, { stream });
+
+/** Rows under a header; columns of numbers are aligned right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const isNumber = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[-–\d]/.test(row[i]!)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (isNumber[i] === true ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join("  ")
+      .trimEnd();
+  return [paint("bold", line(header)), ...rows.map(line)].join("\n");
+}
+
+const dash = "–";
+export const percent = (share: number | null): string => (share === null ? dash : `${(100 * share).toFixed(2)} %`);
+export const ms = (value: number | null): string =>
+  value === null ? dash : `${value >= 100 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3)} ms`;
+export const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
+export const thousands = (count: number): string => (count >= 1e6 ? millions(count) : `${(count / 1e3).toFixed(1)} k`);
+export const fixed = (value: number | null, digits = 4): string => (value === null ? dash : value.toFixed(digits));
+
+/** Seconds as people say them: `8 s`, `2 min 05 s`, `1 h 10 min`. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+  return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
+}
+
+/** Tells the user what went wrong, on standard error, and returns the exit code. */
+export function reportError(error: unknown, { json }: { json: boolean }): number {
+  const known = error instanceof MnasError;
+  const code = known ? error.code : "BUG";
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = known ? error.hint : "This is a defect of mnas; please report it with the lines above.";
+  if (json) {
+    say(JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } }));
+  } else {
+    if (!known && error instanceof Error) say(error.stack ?? message);
+    say(`${paint(["bold", "red"], "error:", process.stderr)} ${message}`);
+    if (hint !== undefined) say(`${paint("bold", "hint:", process.stderr)} ${hint}`);
+  }
+  return known ? exitCodes[error.code] : 70;
+}

@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArch } from "../space/notation.ts";
+import { candidateOf } from "../study/candidate.ts";
+import { trialRow } from "../study/events.ts";
+import { finalRow } from "../study/finals.ts";
+import { openRun } from "../study/run.ts";
+import { weightsFile } from "../worker/work.ts";
+import { layersTable } from "./models.ts";
+import { findTrial } from "./network.ts";
+import { fixed, ms, percent, print, printJson, thousands } from "./output.ts";
+
+/** `mnas show RUN#N` */
+export function show(text: string, { json = false }: { json?: boolean }): void {
+  const { dir, trial } = findTrial(text);
+  using run = openRun(dir);
+  const { costs } = candidateOf(parseArch(trial.notation));
+  const final = run.store.trials("final").find(({ source }) => source === trial.number);
+  const testCount = (run.store.get("testCount") as number | null) ?? 0;
+  const long = final === undefined ? null : finalRow(final, testCount);
+  const weights = weightsFile(dir, trial);
+  if (json) {
+    return printJson({
+      ...trialRow(trial),
+      latency: trial.latency,
+      seconds: trial.seconds,
+      weights: existsSync(weights) ? weights : null,
+      final: long === null ? null : { ...long, model: long.model === null ? null : join(dir, long.model) },
+      peakActivationBytes: costs.peakActivationBytes,
+      layers: costs.layers,
+    });
+  }
+  const line = (name: string, value: string): void => print(`${name.padEnd(10)}${value}`);
+  line("trial", `${trial.number} of ${dir}`);
+  line("state", [trial.state, trial.reason].filter(Boolean).join(": "));
+  line("network", trial.notation);
+  line("accuracy", `${percent(trial.accuracy)} on validation after the proxy training`);
+  if (long !== null) line("final", `${percent(long.testAccuracy)} on test, ${percent(long.accuracy)} on validation after the long training`);
+  line("latency", trial.latency === null ? "–" : latencyLine(trial.latency));
+  line("reward", fixed(trial.reward));
+  line("cost", `${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds, ${thousands(costs.peakActivationBytes)}B of activations`);
+  if (existsSync(weights)) line("weights", weights);
+  if (long?.model != null) line("model", join(dir, long.model));
+  print();
+  print(layersTable(costs));
+}
+
+/** A latency record in one line. */
+export function latencyLine(latency: { readonly medianMs: number; readonly [key: string]: unknown }): string {
+  const { medianMs, p90Ms, lowMs, highMs, runs, device, runtime, runtimeVersion, threads, isProxy } = latency;
+  if (isProxy === true) return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
+  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)}`;
+}

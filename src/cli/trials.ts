@@ -1,0 +1,40 @@
+import { trialRow, type TrialRow } from "../study/events.ts";
+import { frontOf } from "../study/front.ts";
+import { findRun, openRun } from "../study/run.ts";
+import type { Target } from "../study/target.ts";
+import { fixed, ms, percent, print, printJson, table, thousands } from "./output.ts";
+import { blocksOf, frontTable } from "./progress.ts";
+
+/** `mnas pareto RUN` */
+export function pareto(name: string, { json = false }: { json?: boolean }): void {
+  using run = openRun(findRun(name));
+  const front = frontOf(run.store.trials("search")).map(trialRow);
+  if (json) return printJson(front);
+  const target = run.store.get("target") as Target | null;
+  print(front.length === 0 ? "no trial is trained yet" : frontTable(front, target?.targetMs ?? null));
+}
+
+const outcome = ({ source, state, reason }: TrialRow): string =>
+  [state, ...(source === null ? [] : [`as trial ${source}`]), ...(reason === null ? [] : [reason])].join(": ");
+
+/** `mnas trials RUN` */
+export function trials(name: string, { json = false }: { json?: boolean }): void {
+  using run = openRun(findRun(name));
+  const rows = run.store.trials("search").map(trialRow);
+  if (json) return printJson(rows);
+  print(
+    table(
+      ["trial", "latency", "accuracy", "reward", "params", "madds", "state", "network"],
+      rows.map((row) => [
+        String(row.number),
+        ms(row.latencyMs),
+        percent(row.accuracy),
+        fixed(row.reward),
+        thousands(row.params),
+        thousands(row.madds),
+        outcome(row),
+        blocksOf(row.notation),
+      ]),
+    ),
+  );
+}

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { MnasError } from "../errors.ts";
+import type { Reward, RewardConfig } from "../reward/reward.ts";
+import type { NetworkSpace } from "../space/arch.ts";
+import { presetSpace } from "../space/presets.ts";
+import { defineSpace, type SearchSpace } from "../space/space.ts";
+import { finalRecipe, proxyRecipe, recipeSchema, type Recipe } from "../train/recipe.ts";
+import { searcherNames } from "../search/searchers.ts";
+
+const exponent = z.number().max(0);
+
+const rewardSchema = z.union([
+  z.enum(["hard", "soft", "absolute"]),
+  z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("hard"), alpha: exponent.optional(), beta: exponent.optional() }),
+    z.strictObject({ kind: z.literal("soft"), alpha: exponent.optional(), beta: exponent.optional() }),
+    z.strictObject({ kind: z.literal("absolute"), beta: exponent.optional() }),
+  ]),
+  z.custom<Exclude<Reward, RewardConfig>>((value) => typeof value === "function", "expected a kind of reward or a function"),
+]);
+
+const spaceSchema = z.union([
+  z.string(),
+  z.custom<NetworkSpace>(
+    (value) => typeof value === "object" && value !== null && "template" in value && "decisions" in value,
+    "expected the name of a preset or a space made with defineSpace()",
+  ),
+]);
+
+/** One description of the config: it validates, fills in defaults, and gives both types below. */
+const configSchema = z.strictObject({
+  /** A preset's name, or a space made with `defineSpace`. */
+  space: spaceSchema.default("mnasnet-tiny"),
+  /** `fashion-mnist`, or a folder of IDX files, CIFAR batches or images. */
+  data: z.string().min(1).default("fashion-mnist"),
+  /** Side of the images in pixels, for folders of images. */
+  size: z.int().min(8).max(1024).nullable().default(null),
+  device: z.string().min(1).default("host"),
+  /** Target latency in ms; null for half the median of random networks of the space. */
+  target: z.number().positive().nullable().default(null),
+  searcher: z.enum(searcherNames).default("ppo"),
+  reward: rewardSchema.default("hard"),
+  /** Networks to propose in all. */
+  trials: z.int().positive().default(32),
+  /** Networks proposed, measured, trained and learnt from together. */
+  batch: z.int().positive().default(8),
+  /** Training processes; null for one per core. */
+  workers: z.int().positive().nullable().default(null),
+  seed: z.int().default(0),
+  /** Networks slower than this many times the target are not trained. */
+  gate: z.number().min(1).default(1.5),
+  /** Networks of the front that are trained long and compared; 0 for none. */
+  finalists: z.int().min(0).default(2),
+  /** Changes to the short training of each trial. */
+  proxy: recipeSchema.partial().default({}),
+  /** Changes to the long training of finalists. */
+  final: recipeSchema.partial().default({}),
+});
+
+/** What a user writes in `mnas.config.ts`; everything is optional. */
+export type UserConfig = z.input<typeof configSchema>;
+
+/** The same with every default filled in and names looked up. */
+export interface Config extends Omit<z.output<typeof configSchema>, "space" | "reward" | "proxy" | "final"> {
+  readonly space: NetworkSpace;
+  readonly reward: Reward;
+  readonly proxy: Recipe;
+  readonly final: Recipe;
+}
+
+/** Types the config file; does nothing at run time. */
+export const defineConfig = (config: UserConfig): UserConfig => config;
+
+/**
+ * Checks a user's config and fills in the defaults.
+ *
+ * @throws MnasError `CONFIG_INVALID` listing everything that is wrong with `source`, or `SPACE_INVALID`.
+ */
+export function resolveConfig(input: unknown, source: string): Config {
+  const result = configSchema.safeParse(input);
+  if (!result.success) {
+    throw new MnasError("CONFIG_INVALID", `Cannot use ${source}:\n${z.prettifyError(result.error)}`, { cause: result.error });
+  }
+  const { space, reward, proxy, final, ...rest } = result.data;
+  return {
+    ...rest,
+    space: typeof space === "string" ? presetSpace(space) : defineSpace(space.name, space.template),
+    reward: typeof reward === "string" ? { kind: reward } : (reward as Reward),
+    proxy: { ...proxyRecipe, ...definedOf(proxy) },
+    final: { ...finalRecipe, ...definedOf(final) },
+  };
+}
+
+const definedOf = (changes: Partial<{ [K in keyof Recipe]: Recipe[K] | undefined }>): Partial<Recipe> =>
+  Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+
+/** A config as a study records it: plain JSON, a reward function by its source text. */
+export interface RecordedConfig extends Omit<Config, "space" | "reward"> {
+  readonly space: { readonly name: string; readonly template: unknown };
+  readonly reward: RewardConfig | { readonly kind: "custom"; readonly source: string };
+}
+
+export const recordConfig = (config: Config): RecordedConfig => ({
+  ...config,
+  space: { name: config.space.name, template: config.space.template },
+  reward: typeof config.reward === "function" ? { kind: "custom", source: config.reward.toString() } : config.reward,
+});
+
+/** The space of a recorded config. */
+export const spaceOf = ({ space }: RecordedConfig): NetworkSpace =>
+  defineSpace(space.name, space.template as NetworkSpace["template"]) as SearchSpace as NetworkSpace;
+
+/** What may differ between a run and its continuation: how much is done and by whom, not what it means. */
+const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists"]);
+
+/** The settings that two configs do not share and that a continued run must keep, as `key: was → is`. */
+export function differences(was: RecordedConfig, is: RecordedConfig): string[] {
+  const short = (value: unknown): string => {
+    const text = JSON.stringify(value);
+    return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  };
+  return Object.keys(was).flatMap((name) => {
+    const key = name as keyof RecordedConfig;
+    const isSame = budget.has(key) || JSON.stringify(was[key]) === JSON.stringify(is[key]);
+    return isSame ? [] : [`${key}: ${short(was[key])} → ${short(is[key])}`];
+  });
+}

@@ -1,0 +1,10 @@
+export { defineConfig, type UserConfig } from "./config/config.ts";
+export { MnasError, type ErrorCode } from "./errors.ts";
+export { oneOf, type Choice, type Decoded, type OneOf } from "./space/choice.ts";
+export { decode, defineSpace, sample, sizeOf, type Genotype, type SearchSpace } from "./space/space.ts";
+export { archOf, type Arch, type BlockSpec, type NetworkSpace, type NetworkTemplate, type Task } from "./space/arch.ts";
+export { formatArch, parseArch } from "./space/notation.ts";
+export { filtersAround, layersAround, mnasnetSpace, mnasnetTinySpace } from "./space/presets.ts";
+export { buildGraph } from "./arch/build.ts";
+export { zooArch, zooNames } from "./arch/zoo.ts";
+export { costsOf, type Costs, type LayerCost } from "./graph/costs.ts";

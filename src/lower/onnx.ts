@@ -1,0 +1,231 @@
+import { MnasError } from "../errors.ts";
+import { parametersOf, type Graph } from "../graph/graph.ts";
+import type { ActivationFunction, Node, NodeOf, OpName, Shape } from "../graph/node.ts";
+import { samePadding } from "../graph/ops.ts";
+import type { Weights } from "../graph/weights.ts";
+import { metadataEntries, type OnnxMetadata } from "./onnx-metadata.ts";
+import { attributeTypes, elementTypes, encode, type Message } from "./onnx-proto.ts";
+
+export { readOnnxMetadata, type OnnxMetadata, type Preprocessing } from "./onnx-metadata.ts";
+
+/** Opset 17 has every operator needed, and runs in ONNX Runtime since 1.12 (2022), so on phones in use. */
+const opset = 17;
+/** The file format version that goes with opset 17. */
+const irVersion = 8;
+/** The batch dimension has a name instead of a size: it costs no time, and a user may run many images at once. */
+const batch = "batch";
+
+type Attribute = number | string | readonly number[];
+
+/** What lowering one node may use. Names are of ONNX values. */
+interface Context {
+  /** The value of a node, [batch, channels, height, width]. */
+  readonly of: (node: Node) => string;
+  /** Adds an operation; returns its output, named `name`. */
+  readonly emit: (
+    type: string,
+    name: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+  ) => string;
+  readonly float: (name: string, dims: readonly number[], values: Float32Array) => string;
+  readonly int64: (name: string, values: readonly number[]) => string;
+  /** A weight array of the network. */
+  readonly weight: (node: Node, part: string) => Float32Array;
+  readonly isOutput: (node: Node) => boolean;
+  /** The batch-norm that takes a convolution's place, when nothing else reads the convolution. */
+  readonly normOf: (node: Node) => NodeOf<"BatchNorm"> | undefined;
+}
+
+/** Explicit padding: ONNX has no "same" rule that is defined for pooling with excluded borders. */
+function windowOf([height, width]: Shape, { kernel, stride }: { kernel: number; stride: number }) {
+  const rows = samePadding(height, kernel, stride);
+  const columns = samePadding(width, kernel, stride);
+  return {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [rows.before, columns.before, rows.after, columns.after],
+  };
+}
+
+/** [area, in, out] to [out, in, area]; a depthwise filter is [area, 1, channels]. */
+function filtersFirst(from: Float32Array, area: number, inputs: number, outputs: number): Float32Array {
+  const to = new Float32Array(from.length);
+  for (let p = 0; p < area; p++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) to[(o * inputs + i) * area + p] = from[(p * inputs + i) * outputs + o]!;
+    }
+  }
+  return to;
+}
+
+/** Scale and shift that batch-norm does at inference, float64. */
+function affineOf({ weight }: Context, norm: NodeOf<"BatchNorm">): { scale: Float64Array; shift: Float64Array } {
+  const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map((part) => weight(norm, part));
+  const scale = Float64Array.from(gamma!, (g, c) => g / Math.sqrt(variance![c]! + norm.attrs.epsilon));
+  return { scale, shift: Float64Array.from(beta!, (b, c) => b - mean![c]! * scale[c]!) };
+}
+
+function convolve(node: NodeOf<"Conv"> | NodeOf<"DepthwiseConv">, groups: number, context: Context): string {
+  const { name, inputs, attrs, shape } = node;
+  const channels = shape[2];
+  const area = attrs.kernel ** 2;
+  const weight = filtersFirst(context.weight(node, "weight"), area, inputs[0].shape[2] / groups, channels);
+  let bias = "bias" in attrs && attrs.bias ? context.weight(node, "bias") : undefined;
+  const norm = context.normOf(node);
+  if (norm !== undefined) {
+    const { scale, shift } = affineOf(context, norm);
+    const each = weight.length / channels;
+    for (let i = 0; i < weight.length; i++) weight[i]! *= scale[Math.floor(i / each)]!;
+    bias = Float32Array.from(shift, (value, c) => value + (bias?.[c] ?? 0) * scale[c]!);
+  }
+  const operands = [
+    context.of(inputs[0]),
+    context.float(`${name}.weight`, [channels, weight.length / area / channels, attrs.kernel, attrs.kernel], weight),
+    ...(bias === undefined ? [] : [context.float(`${name}.bias`, [channels], bias)]),
+  ];
+  return context.emit("Conv", name, operands, { ...windowOf(inputs[0].shape, attrs), group: groups });
+}
+
+const activate: { readonly [Name in ActivationFunction]: (name: string, x: string, context: Context) => string } = {
+  relu: (name, x, { emit }) => emit("Relu", name, [x]),
+  relu6: (name, x, { emit, float }) => {
+    const bounds = [float("zero", [], Float32Array.of(0)), float("six", [], Float32Array.of(6))];
+    return emit("Clip", name, [x, ...bounds]);
+  },
+  hswish: (name, x, { emit }) => emit("HardSwish", name, [x]),
+  sigmoid: (name, x, { emit }) => emit("Sigmoid", name, [x]),
+};
+
+/** How each op is written; the result is the name of its value. */
+const lower: { readonly [Name in OpName]: (node: NodeOf<Name>, context: Context) => string } = {
+  Input: () => "image",
+  Conv: (node, context) => convolve(node, 1, context),
+  DepthwiseConv: (node, context) => convolve(node, node.shape[2], context),
+  BatchNorm: (node, context) => {
+    const { name, inputs, attrs, shape } = node;
+    if (context.normOf(inputs[0]) === node) return context.of(inputs[0]);
+    const parts = ["gamma", "beta", "mean", "variance"].map((part) =>
+      context.float(`${name}.${part}`, [shape[2]], context.weight(node, part)),
+    );
+    return context.emit("BatchNormalization", name, [context.of(inputs[0]), ...parts], { epsilon: attrs.epsilon });
+  },
+  Activation: ({ name, inputs, attrs }, context) => activate[attrs.function](name, context.of(inputs[0]), context),
+  Scale: ({ name, inputs }, { emit, of }) => emit("Mul", name, inputs.map(of)),
+  Add: ({ name, inputs }, { emit, of }) => emit("Add", name, inputs.map(of)),
+  AvgPool: ({ name, inputs: [x], attrs }, { emit, of }) =>
+    emit("AveragePool", name, [of(x)], { ...windowOf(x.shape, attrs), count_include_pad: 0 }),
+  MaxPool: ({ name, inputs: [x], attrs }, { emit, of }) => emit("MaxPool", name, [of(x)], windowOf(x.shape, attrs)),
+  FitChannels: ({ name, inputs: [x], attrs: { channels } }, { emit, of, int64 }) => {
+    const extra = channels - x.shape[2];
+    if (extra >= 0) return emit("Pad", name, [of(x), int64(`${name}.pads`, [0, 0, 0, 0, 0, extra, 0, 0])]);
+    const range = [int64(`${name}.start`, [0]), int64(`${name}.end`, [channels]), int64("channels", [1])];
+    return emit("Slice", name, [of(x), ...range]);
+  },
+  GlobalAvgPool: ({ name, inputs: [x] }, { emit, of }) => emit("GlobalAveragePool", name, [of(x)]),
+  Dropout: ({ inputs: [x] }, { of }) => of(x),
+  Dense: (node, { emit, of, float, int64, weight, isOutput }) => {
+    const { name, inputs, attrs } = node;
+    const flat = emit("Flatten", `${name}.flat`, [of(inputs[0])]);
+    const operands = [
+      float(`${name}.weight`, [inputs[0].shape[2], attrs.units], weight(node, "weight")),
+      float(`${name}.bias`, [attrs.units], weight(node, "bias")),
+    ];
+    if (isOutput(node)) return emit("Gemm", "logits", [flat, ...operands]);
+    return emit("Unsqueeze", name, [emit("Gemm", `${name}.rows`, [flat, ...operands]), int64("pixel", [2, 3])]);
+  },
+};
+
+function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
+  if (typeof value === "string") return { name, string: value, type: attributeTypes.string };
+  if (typeof value !== "number") return { name, ints: value, type: attributeTypes.ints };
+  return Number.isInteger(value)
+    ? { name, int: value, type: attributeTypes.int }
+    : { name, float: value, type: attributeTypes.float };
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | BigInt64Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+function arrayOf(weights: Weights, name: string, length: number): Float32Array {
+  const values = weights.get(name);
+  if (values?.length === length) return values;
+  const problem = values === undefined ? "are missing" : `have ${values.length} values, must have ${length}`;
+  throw new MnasError("MODEL_INVALID", `Cannot export the network: weights "${name}" ${problem}`, {
+    hint: "Use the weights that were trained for this architecture.",
+  });
+}
+
+/** The operations and constants that compute a graph from the value "image" to the value "logits". */
+function lowerGraph(graph: Graph, weights: Weights): Pick<Message<"Graph">, "nodes" | "initializers"> {
+  const nodes: Message<"Operation">[] = [];
+  const initializers = new Map<string, Message<"Tensor">>();
+  const values = new Map<Node, string>();
+  const users = Map.groupBy(
+    graph.nodes.flatMap((user) => user.inputs.map((input: Node) => ({ input, user }))),
+    ({ input }) => input,
+  );
+  const lengths = new Map(parametersOf(graph).map(({ name, shape }) => [name, shape.reduce((n, size) => n * size, 1)]));
+  const constant = (
+    name: string,
+    type: number,
+    dims: readonly number[],
+    array: Float32Array | BigInt64Array,
+  ): string => {
+    initializers.set(name, { name, type, dims, data: bytesOf(array) });
+    return name;
+  };
+  const context: Context = {
+    of: (node) => values.get(node)!,
+    emit: (type, name, inputs, attributes = {}) => {
+      nodes.push({ type, name, inputs, outputs: [name], attributes: Object.entries(attributes).map(attributeOf) });
+      return name;
+    },
+    float: (name, dims, array) => constant(name, elementTypes.float, dims, array),
+    int64: (name, array) => constant(name, elementTypes.int64, [array.length], BigInt64Array.from(array, BigInt)),
+    weight: (node, part) => arrayOf(weights, `${node.name}.${part}`, lengths.get(`${node.name}.${part}`)!),
+    isOutput: (node) => node === graph.output,
+    normOf: (node) => {
+      const readers = users.get(node) ?? [];
+      const isConvolution = node.op === "Conv" || node.op === "DepthwiseConv";
+      const reader = isConvolution && readers.length === 1 ? readers[0]!.user : undefined;
+      return reader?.op === "BatchNorm" ? reader : undefined;
+    },
+  };
+  for (const node of graph.nodes) {
+    values.set(node, (lower[node.op] as (node: Node, context: Context) => string)(node, context));
+  }
+  const [height, width] = graph.output.shape;
+  const result = context.of(graph.output);
+  if (result !== "logits") context.emit(height === 1 && width === 1 ? "Flatten" : "Identity", "logits", [result]);
+  return { nodes, initializers: [...initializers.values()] };
+}
+
+function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
+  const shape = { dims: [{ symbol: batch }, ...dims.map((size) => ({ size }))] };
+  return { name, type: { tensor: { element: elementTypes.float, shape } } };
+}
+
+/**
+ * The network as an ONNX model for inference: batch-norm folded into the convolutions, float32 input `image`
+ * [batch, channels, height, width], output `logits` [batch, classes].
+ *
+ * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
+ */
+export function toOnnx(graph: Graph, weights: Weights, metadata: OnnxMetadata): Uint8Array {
+  const [height, width, channels] = graph.input.shape;
+  const [rows, columns, classes] = graph.output.shape;
+  return encode("Model", {
+    irVersion,
+    producerName: "mnas",
+    producerVersion: metadata.version,
+    opsets: [{ domain: "", version: opset }],
+    graph: {
+      name: "mnas",
+      ...lowerGraph(graph, weights),
+      inputs: [valueInfo("image", [channels, height, width])],
+      outputs: [valueInfo("logits", rows === 1 && columns === 1 ? [classes] : [classes, rows, columns])],
+    },
+    metadata: metadataEntries(metadata),
+  });
+}

@@ -1,0 +1,240 @@
+import { existsSync } from "node:fs";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { MnasError } from "../errors.ts";
+import { maxAttempts, type Claim, type LatencyRecord, type Store, type Trial, type TrialKey } from "./store.ts";
+
+const schemaVersion = 1;
+
+const schema = `
+CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE trial (
+  phase         TEXT NOT NULL CHECK (phase IN ('search', 'final')),
+  number        INTEGER NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'complete', 'pruned', 'failed')),
+  genotype      TEXT,
+  notation      TEXT NOT NULL,
+  reference     TEXT,
+  source        INTEGER,
+  params        INTEGER NOT NULL,
+  madds         INTEGER NOT NULL,
+  latency       TEXT,
+  accuracy      REAL,
+  test_accuracy REAL,
+  reward        REAL,
+  reason        TEXT,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  seconds       REAL,
+  worker        TEXT,
+  lease_until   INTEGER,
+  PRIMARY KEY (phase, number)
+) STRICT;
+PRAGMA user_version = ${schemaVersion};
+`;
+
+type Row = Record<string, SQLInputValue>;
+
+const toTrial = (row: Row): Trial => ({
+  phase: row["phase"] as Trial["phase"],
+  number: Number(row["number"]),
+  state: row["state"] as Trial["state"],
+  genotype: row["genotype"] === null ? null : (JSON.parse(String(row["genotype"])) as number[]),
+  notation: String(row["notation"]),
+  reference: row["reference"] as string | null,
+  source: row["source"] as number | null,
+  params: Number(row["params"]),
+  madds: Number(row["madds"]),
+  latency: row["latency"] === null ? null : (JSON.parse(String(row["latency"])) as LatencyRecord),
+  accuracy: row["accuracy"] as number | null,
+  testAccuracy: row["test_accuracy"] as number | null,
+  reward: row["reward"] as number | null,
+  reason: row["reason"] as string | null,
+  attempts: Number(row["attempts"]),
+  seconds: row["seconds"] as number | null,
+});
+
+/** Rethrows what SQLite says as an error the user can act on. */
+function explain(error: unknown, file: string): never {
+  const { errcode } = error as { errcode?: number };
+  const code = errcode === undefined ? -1 : errcode & 0xff;
+  const says = error instanceof Error ? error.message : String(error);
+  if (code === 13 || (error as { code?: string }).code === "ENOSPC") {
+    throw new MnasError("DISK_FULL", `Cannot write "${file}": ${says}`, {
+      hint: "Free some disk space and continue with `mnas search --resume`; nothing recorded is lost.",
+      cause: error,
+    });
+  }
+  if (code === 11 || code === 26) {
+    throw new MnasError("RUN_INVALID", `Cannot read "${file}": ${says}`, {
+      hint: "The file is damaged or is not a study; restore it from a copy or start a new run.",
+      cause: error,
+    });
+  }
+  if (code === 14 || code === 8 || code === 10) {
+    throw new MnasError("RUN_INVALID", `Cannot open "${file}": ${says}`, {
+      hint: "Check that the folder exists and that you may write to it.",
+      cause: error,
+    });
+  }
+  throw error;
+}
+
+function open(file: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    // The time-out comes first, so that switching to WAL waits for other processes too.
+    db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+    return db;
+  } catch (error) {
+    db?.close();
+    return explain(error, file);
+  }
+}
+
+/** Makes a new study file. Throws `RUN_EXISTS` when there is one. */
+export function createStore(file: string): Store {
+  if (file !== ":memory:" && existsSync(file)) {
+    throw new MnasError("RUN_EXISTS", `Cannot create "${file}": it exists`, { hint: "Use --resume, or another --out." });
+  }
+  const db = open(file);
+  try {
+    db.exec(`BEGIN; ${schema} COMMIT;`);
+  } catch (error) {
+    db.close();
+    explain(error, file);
+  }
+  return storeOf(db, file);
+}
+
+/** Opens a study file. Throws `RUN_NOT_FOUND`, or `RUN_INVALID` when the file is damaged or of another version. */
+export function openStore(file: string): Store {
+  if (!existsSync(file)) {
+    throw new MnasError("RUN_NOT_FOUND", `Cannot open study "${file}": no such file`, {
+      hint: "Start one with `mnas search`.",
+    });
+  }
+  const db = open(file);
+  try {
+    const found = db.prepare("PRAGMA user_version").get() as { user_version: number };
+    if (found.user_version !== schemaVersion) {
+      throw new MnasError("RUN_INVALID", `Cannot open study "${file}": its version is ${found.user_version}, not ${schemaVersion}`, {
+        hint: "It is not a study, or another version of mnas made it.",
+      });
+    }
+    // Touches every page of the trials, so that damage shows here and not in the middle of a search.
+    db.prepare("SELECT count(*), max(length(notation)), max(length(latency)) FROM trial").get();
+  } catch (error) {
+    db.close();
+    if (error instanceof MnasError) throw error;
+    explain(error, file);
+  }
+  return storeOf(db, file);
+}
+
+function storeOf(db: DatabaseSync, file: string): Store {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql);
+    return {
+      run: (...values: SQLInputValue[]): boolean => attempt(() => statement.run(...values).changes > 0),
+      get: (...values: SQLInputValue[]): Row | undefined => attempt(() => statement.get(...values) as Row | undefined),
+      all: (...values: SQLInputValue[]): Row[] => attempt(() => statement.all(...values) as Row[]),
+    };
+  };
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      return explain(error, file);
+    }
+  };
+
+  const insert = prepare(
+    `INSERT INTO trial (phase, number, state, genotype, notation, reference, source, params, madds)
+     VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?)`,
+  );
+  const measured = prepare("UPDATE trial SET latency = ? WHERE phase = ? AND number = ?");
+  const prune = prepare("UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'");
+  const reuse = prepare(
+    `UPDATE trial SET state = t.state, latency = t.latency, accuracy = t.accuracy, test_accuracy = t.test_accuracy,
+       reason = t.reason, source = t.number
+     FROM (SELECT * FROM trial) AS t
+     WHERE trial.phase = ? AND trial.number = ? AND trial.state = 'waiting'
+       AND t.phase = trial.phase AND t.number = ? AND t.state IN ('complete', 'pruned', 'failed')`,
+  );
+  const setReward = prepare("UPDATE trial SET reward = ? WHERE phase = ? AND number = ?");
+  // One statement, so two workers can never take the same trial.
+  const claim = prepare(
+    `UPDATE trial SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + (state = 'running')
+     WHERE (phase, number) = (SELECT phase, number FROM trial
+                              WHERE latency IS NOT NULL AND (state = 'waiting' OR (state = 'running' AND lease_until < ?))
+                              ORDER BY phase DESC, number LIMIT 1)
+     RETURNING *`,
+  );
+  const expire = prepare(
+    `UPDATE trial SET state = 'failed', reason = 'its workers stopped answering', attempts = attempts + 1,
+       worker = NULL, lease_until = NULL
+     WHERE state = 'running' AND lease_until < ? AND attempts + 1 >= ${maxAttempts}`,
+  );
+  const mine = "WHERE phase = ? AND number = ? AND worker = ? AND state = 'running'";
+  const renew = prepare(`UPDATE trial SET lease_until = ? ${mine}`);
+  const complete = prepare(
+    `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, worker = NULL, lease_until = NULL ${mine}`,
+  );
+  const fail = prepare(`UPDATE trial SET state = 'failed', reason = ?, worker = NULL, lease_until = NULL ${mine}`);
+  const giveBack = prepare("UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE worker = ? AND state = 'running'");
+  const lost = prepare(
+    `UPDATE trial SET worker = NULL, lease_until = NULL, attempts = attempts + 1,
+       state = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'failed' ELSE 'waiting' END,
+       reason = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'its worker died ' || (attempts + 1) || ' times' END
+     WHERE worker = ? AND state = 'running'`,
+  );
+  const giveAllBack = prepare("UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE state = 'running'");
+  const all = prepare("SELECT * FROM trial WHERE phase = ? ORDER BY number");
+  const one = prepare("SELECT * FROM trial WHERE phase = ? AND number = ?");
+  const clear = prepare("DELETE FROM trial WHERE phase = 'final'");
+  const read = prepare("SELECT value FROM study WHERE key = ?");
+  const write = prepare("INSERT INTO study VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+
+  return {
+    add(proposals) {
+      attempt(() => db.exec("BEGIN IMMEDIATE"));
+      try {
+        for (const { phase, number, genotype, notation, reference, source, params, madds } of proposals) {
+          const encoded = genotype === null ? null : JSON.stringify(genotype);
+          insert.run(phase, number, encoded, notation, reference ?? null, source ?? null, params, madds);
+        }
+        attempt(() => db.exec("COMMIT"));
+      } catch (error) {
+        if (db.isTransaction) db.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    measured: ({ phase, number }, latency) => void measured.run(JSON.stringify(latency), phase, number),
+    prune: ({ phase, number }, reason) => void prune.run(reason, phase, number),
+    reuse: ({ phase, number }, from) => void reuse.run(phase, number, from),
+    setReward: ({ phase, number }, reward) => void setReward.run(reward, phase, number),
+    claim({ worker, now, leaseMs }: Claim) {
+      expire.run(now);
+      const row = claim.get(worker, now + leaseMs, now);
+      return row === undefined ? null : toTrial(row);
+    },
+    renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) => renew.run(now + leaseMs, phase, number, worker),
+    complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
+      complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
+    fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
+    release: (worker, isDead) => void (isDead ? lost : giveBack).run(worker),
+    releaseAll: () => void giveAllBack.run(),
+    trials: (phase) => all.all(phase).map(toTrial),
+    trial({ phase, number }) {
+      const row = one.get(phase, number);
+      return row === undefined ? null : toTrial(row);
+    },
+    clearFinals: () => void clear.run(),
+    get(key) {
+      const row = read.get(key);
+      return row === undefined ? null : (JSON.parse(String(row["value"])) as unknown);
+    },
+    set: (key, value) => void write.run(key, JSON.stringify(value)),
+    [Symbol.dispose]: () => db.close(),
+  };
+}

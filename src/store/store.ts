@@ -1,0 +1,97 @@
+import type { Genotype } from "../space/space.ts";
+
+/** Trials of the search, and the long trainings of its finalists and reference networks; each numbered from 0. */
+export type Phase = "search" | "final";
+
+/**
+ * waiting → running → complete | failed, or waiting → pruned. A trial whose worker is lost waits again. A waiting trial
+ * is offered to workers once it has a latency.
+ */
+export type TrialState = "waiting" | "running" | "complete" | "pruned" | "failed";
+
+/** What a device said of a trial's network; the whole record is kept as the device gave it. */
+export interface LatencyRecord {
+  readonly medianMs: number;
+  readonly [key: string]: unknown;
+}
+
+export interface Trial {
+  readonly phase: Phase;
+  readonly number: number;
+  readonly state: TrialState;
+  /** Null for reference networks, which are outside the space. */
+  readonly genotype: Genotype | null;
+  readonly notation: string;
+  /** The name of a reference network; null for members of the space. */
+  readonly reference: string | null;
+  /** Search: the earlier trial whose result this one reuses. Final: the search trial that is trained longer. */
+  readonly source: number | null;
+  readonly params: number;
+  readonly madds: number;
+  readonly latency: LatencyRecord | null;
+  /** Share of the validation images that are classified correctly, 0..1. */
+  readonly accuracy: number | null;
+  /** The same of the test images; finals only. */
+  readonly testAccuracy: number | null;
+  readonly reward: number | null;
+  /** Why the trial was pruned or failed. */
+  readonly reason: string | null;
+  /** How many workers died with this trial. */
+  readonly attempts: number;
+  /** Seconds of training, for the record. */
+  readonly seconds: number | null;
+}
+
+export type TrialKey = Pick<Trial, "phase" | "number">;
+
+/** What is known of a trial when it is proposed. */
+export type Proposal = Pick<Trial, "phase" | "number" | "genotype" | "notation" | "params" | "madds"> &
+  Partial<Pick<Trial, "reference" | "source">>;
+
+export interface Claim {
+  readonly worker: string;
+  /** Now and how long the claim holds unless renewed, in ms since the epoch. */
+  readonly now: number;
+  readonly leaseMs: number;
+}
+
+export interface TrainingResult {
+  readonly accuracy: number;
+  readonly testAccuracy: number | null;
+  readonly seconds: number;
+}
+
+/** Trials of one study, and the queue the workers take them from. Every method is one transaction. */
+export interface Store extends Disposable {
+  /** Adds waiting trials, all or none. */
+  add(proposals: readonly Proposal[]): void;
+  /** Records a latency; the trial can now be claimed. */
+  measured(key: TrialKey, latency: LatencyRecord): void;
+  /** Ends a waiting trial untrained. */
+  prune(key: TrialKey, reason: string): void;
+  /** Ends a waiting trial with the result of another of the same phase. */
+  reuse(key: TrialKey, from: number): void;
+  setReward(key: TrialKey, reward: number): void;
+  /** Take the first measured trial that waits or whose lease ran out; null when there is none. */
+  claim(claim: Claim): Trial | null;
+  /** Extend a lease; false means another worker has the trial now, so stop. */
+  renew(key: TrialKey, claim: Claim): boolean;
+  /** Record a result; false means the lease was lost and the result is dropped. */
+  complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
+  /** Record that a trial cannot be trained; the same rule as {@link complete}. */
+  fail(key: TrialKey, worker: string, reason: string): boolean;
+  /** Give a worker's trials back. With `isDead` it counts as an attempt, and the third one fails the trial. */
+  release(worker: string, isDead: boolean): void;
+  /** Give all running trials back without counting an attempt; only for a process that owns the study alone. */
+  releaseAll(): void;
+  trials(phase: Phase): Trial[];
+  trial(key: TrialKey): Trial | null;
+  /** Removes all trials of the final phase: a longer search has other finalists. */
+  clearFinals(): void;
+  /** A value of the study itself, such as its configuration; null when unset. */
+  get(key: string): unknown;
+  set(key: string, value: unknown): void;
+}
+
+/** A trial is given up when this many workers have died with it. */
+export const maxAttempts = 3;

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import type { RecordedConfig } from "../config/config.ts";
+import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
+import { writeFileAtomically } from "../util/files.ts";
+import { trialRow } from "./events.ts";
+import { finalRow } from "./finals.ts";
+import { frontOf } from "./front.ts";
+import type { Run } from "./run.ts";
+import type { Target } from "./target.ts";
+
+/** What the report shows of a run, read from its record alone. */
+function reportData({ dir, store }: Run): ReportData {
+  const config = store.get("config") as RecordedConfig;
+  const target = store.get("target") as Target;
+  const device = store.get("device") as { description: string; isProxy: boolean };
+  const trials = store.trials("search");
+  return {
+    title: dir,
+    created: String(store.get("created")),
+    dataset: String(store.get("dataset")),
+    device: device.description,
+    isProxy: device.isProxy,
+    space: config.space.name,
+    searcher: config.searcher,
+    targetMs: target.targetMs,
+    targetSource: target.source,
+    gateMs: config.gate * target.targetMs,
+    trials: trials.map(trialRow),
+    front: frontOf(trials).map(({ number }) => number),
+    finals: store.trials("final").map((trial) => finalRow(trial, Number(store.get("testCount")))),
+    config,
+    environment: store.get("environment"),
+  };
+}
+
+/** Writes `report.html` and the plot alone, `front.svg`, into the run folder; returns the report's name. */
+export function writeReport(run: Run): string {
+  const data = reportData(run);
+  writeFileAtomically(join(run.dir, "front.svg"), frontSvg(data));
+  writeFileAtomically(join(run.dir, "report.html"), reportHtml(data));
+  return "report.html";
+}

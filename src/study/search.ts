@@ -1,0 +1,146 @@
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { recordConfig, type Config } from "../config/config.ts";
+import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
+import type { LatencyDevice } from "../device/device.ts";
+import { openDevice } from "../device/open.ts";
+import { ignoresTarget } from "../reward/reward.ts";
+import { createSearcher, type Searcher } from "../search/searchers.ts";
+import { sizeOf } from "../space/space.ts";
+import type { Store, Trial } from "../store/store.ts";
+import type { WorkOrder } from "../worker/messages.ts";
+import { startPool, type Pool } from "../worker/pool.ts";
+import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
+import { taskOf } from "./candidate.ts";
+import { trialRow, type SearchEvent } from "./events.ts";
+import { runFinals } from "./finals.ts";
+import { bestOf, frontOf } from "./front.ts";
+import { writeReport } from "./report.ts";
+import type { Run } from "./run.ts";
+import { findTarget } from "./target.ts";
+
+/** Everything one search works with. */
+export interface Study {
+  readonly run: Run;
+  readonly store: Store;
+  readonly config: Config;
+  readonly dataset: Dataset;
+  readonly device: LatencyDevice;
+  readonly targetMs: number;
+  readonly signal: AbortSignal;
+  readonly emit: (event: SearchEvent) => void;
+}
+
+/** What a run keeps of its beginning, written before anything else. */
+export function initStudy(store: Store, config: Config, dataset: Dataset, environment: object): void {
+  const work: WorkOrder = {
+    data: { source: config.data, seed: config.seed, size: config.size },
+    dataKey: dataset.key,
+    seed: config.seed,
+  };
+  store.set("config", recordConfig(config));
+  store.set("work", work);
+  store.set("environment", environment);
+  store.set("dataset", describeDataset(dataset));
+  store.set("testCount", dataset.test.count);
+  store.set("created", new Date().toISOString());
+}
+
+export const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.max(1, cpus().length);
+
+export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
+  loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
+
+export interface SearchOptions {
+  readonly dataset: Dataset;
+  readonly signal: AbortSignal;
+  readonly emit: (event: SearchEvent) => void;
+}
+
+/**
+ * Runs or continues the search of a run to its end: batches of ask, measure, gate, train, tell; then the finalists.
+ * May be stopped or killed anywhere; continued, it ends as if it had not been.
+ */
+export async function runSearch(run: Run, config: Config, { dataset, signal, emit }: SearchOptions): Promise<void> {
+  const { store } = run;
+  await using device = await openDevice(config.device);
+  store.releaseAll();
+
+  store.set("device", { description: device.description, isProxy: device.isProxy });
+  emit({ event: "data", description: describeDataset(dataset) });
+  emit({ event: "device", name: device.name, description: device.description, isProxy: device.isProxy });
+  if (typeof config.reward !== "function" && ignoresTarget(config.reward)) {
+    emit({ event: "warning", message: "with alpha = beta the target does not change which network has the highest reward" });
+  }
+  const target = await findTarget(store, config, device, taskOf(dataset), signal);
+  emit({ event: "target", ...target });
+  const study: Study = { run, store, config, dataset, device, targetMs: target.targetMs, signal, emit };
+  const done = store.trials("search").filter(({ reward }) => reward !== null).length;
+  emit({
+    event: "start",
+    dir: run.dir,
+    space: config.space.name,
+    size: String(sizeOf(config.space)),
+    searcher: config.searcher,
+    trials: config.trials,
+    batch: config.batch,
+    workers: workersOf(config),
+    seed: config.seed,
+    done,
+  });
+
+  await using pool = startPool({
+    count: workersOf(config),
+    runDir: run.dir,
+    store,
+    onMessage: (message) => {
+      if (message.kind === "progress") emit({ ...message, event: "training" });
+      if (message.kind === "ended") report(study, message);
+    },
+    onDeath: (worker, how) => emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` }),
+  });
+  await searchBatches(study, pool);
+  const front = frontOf(store.trials("search")).map(trialRow);
+  emit({ event: "front", trials: front });
+  const finals = await runFinals(study, pool);
+  const file = writeReport(run);
+  emit({ event: "done", dir: run.dir, targetMs: study.targetMs, front, finals, report: join(run.dir, file) });
+}
+
+const report = ({ store, emit }: Study, key: Pick<Trial, "phase" | "number">): void => {
+  const trial = store.trial(key);
+  if (trial !== null) emit({ event: trial.phase === "search" ? "trial" : "final", trial: trialRow(trial) });
+};
+
+async function searchBatches(study: Study, pool: Pool): Promise<void> {
+  const { store, config, signal, emit } = study;
+  const searcher: Searcher = createSearcher(config.searcher, config.space, { seed: config.seed, batch: config.batch });
+  const batches = Math.ceil(config.trials / config.batch);
+
+  for (let batch = 0; batch < batches; batch++) {
+    signal.throwIfAborted();
+    const from = batch * config.batch;
+    const to = Math.min(config.trials, from + config.batch);
+    proposeBatch(study, searcher, from, to);
+    const isDone = batchOf(store, from, to).every(({ reward }) => reward !== null);
+    if (!isDone) {
+      await measureBatch(study, from, to);
+      await pool.drain(signal);
+      reuseTwins(study, from, to);
+    }
+    learn(study, searcher, from, to);
+    if (isDone) continue;
+    const trials = store.trials("search");
+    const best = bestOf(trials);
+    emit({
+      event: "batch",
+      batch: batch + 1,
+      batches,
+      trials: trials.slice(from, to).map(trialRow),
+      best: best === null ? null : trialRow(best),
+    });
+    writeReport(study.run);
+  }
+}
+
+const batchOf = (store: Store, from: number, to: number): Trial[] => store.trials("search").slice(from, to);

@@ -1,0 +1,38 @@
+import { buildGraph } from "../arch/build.ts";
+import { MnasError } from "../errors.ts";
+import { parametersOf, type Graph } from "../graph/graph.ts";
+import type { Weights } from "../graph/weights.ts";
+import { parseArch } from "../space/notation.ts";
+import { readTensors, writeTensors } from "./safetensors.ts";
+
+/** A trained network as a file keeps it. */
+export interface Checkpoint {
+  readonly notation: string;
+  readonly weights: Weights;
+}
+
+/** Writes weights with the notation of their network. */
+export function saveCheckpoint(file: string, graph: Graph, { notation, weights }: Checkpoint): void {
+  const arrays = parametersOf(graph).map(({ name, shape }) => [name, { shape, values: weights.get(name)! }] as const);
+  writeTensors(file, { arrays: new Map(arrays), metadata: { format: "mnas", notation } });
+}
+
+/**
+ * Reads weights and checks them against the network that the file names.
+ *
+ * @throws MnasError `FILE_NOT_FOUND`, or `MODEL_INVALID` when the file is damaged or its arrays do not fit.
+ */
+export function loadCheckpoint(file: string): Checkpoint {
+  const { arrays, metadata } = readTensors(file);
+  const { notation } = metadata;
+  const fail = (why: string): never => {
+    throw new MnasError("MODEL_INVALID", `Cannot use weights "${file}": ${why}`);
+  };
+  if (notation === undefined) return fail("it does not say which network they are for");
+  const weights = parametersOf(buildGraph(parseArch(notation))).map(({ name, shape }) => {
+    const found = arrays.get(name) ?? fail(`"${name}" is missing`);
+    if (found.shape.join("×") !== shape.join("×")) fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
+    return [name, found.values] as const;
+  });
+  return { notation, weights: new Map(weights) };
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { cos, pow } from "../util/math.ts";
+
+const positive = z.number().positive();
+
+const optimizerSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("rmsprop"),
+    decay: z.number().min(0).lt(1).default(0.9),
+    momentum: z.number().min(0).lt(1).default(0.9),
+    epsilon: positive.default(0.001),
+  }),
+  z.strictObject({
+    kind: z.literal("sgd"),
+    momentum: z.number().min(0).lt(1).default(0.9),
+    nesterov: z.boolean().default(true),
+  }),
+]);
+
+const scheduleSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("cosine") }),
+  z.strictObject({ kind: z.literal("exponential"), factor: positive.max(1), everyEpochs: positive }),
+]);
+
+/** How a network is trained; every value has a unit or a range in its name or below. */
+export const recipeSchema = z.strictObject({
+  epochs: positive,
+  batch: z.int().positive(),
+  optimizer: optimizerSchema,
+  /** Peak learning rate, after warm-up. */
+  learningRate: positive,
+  warmupEpochs: z.number().min(0),
+  schedule: scheduleSchema,
+  /** Share of the probability given to all classes alike. */
+  labelSmoothing: z.number().min(0).lt(1),
+  /** L2 on all weights but batch-norm's. */
+  weightDecay: z.number().min(0),
+  /** Decay of the moving average of weights; null to evaluate the weights themselves. */
+  emaDecay: z.number().min(0).lt(1).nullable(),
+  /** Share of batch-norm's running statistics kept at each step; null for the network's own 0.99. */
+  batchNormMomentum: z.number().min(0).lt(1).nullable(),
+  /** Random crops and flips. */
+  augment: z.boolean(),
+});
+
+export type Recipe = z.output<typeof recipeSchema>;
+
+/**
+ * The proxy task of a search: few epochs on small data. It ranks networks; it does not make good ones. Statistics and
+ * averages follow fast, since a few hundred steps are all there is.
+ */
+export const proxyRecipe: Recipe = {
+  epochs: 2,
+  batch: 64,
+  optimizer: { kind: "sgd", momentum: 0.9, nesterov: true },
+  learningRate: 0.1,
+  warmupEpochs: 0.2,
+  schedule: { kind: "cosine" },
+  labelSmoothing: 0,
+  weightDecay: 1e-4,
+  emaDecay: null,
+  batchNormMomentum: 0.9,
+  augment: false,
+};
+
+/** The long training of finalists and reference networks. */
+export const finalRecipe: Recipe = {
+  ...proxyRecipe,
+  epochs: 8,
+  labelSmoothing: 0.1,
+  weightDecay: 5e-4,
+  batchNormMomentum: 0.95,
+  augment: true,
+};
+
+/** Learning rate at a step: linear warm-up to the peak, then the schedule over what remains. */
+export function learningRateAt(step: number, stepsPerEpoch: number, recipe: Recipe): number {
+  const { learningRate, warmupEpochs, schedule, epochs } = recipe;
+  const warmupSteps = warmupEpochs * stepsPerEpoch;
+  if (step < warmupSteps) return (learningRate * (step + 1)) / (warmupSteps + 1);
+  if (schedule.kind === "exponential") {
+    // The decay counts from step 0 and goes down in stairs, as the MnasNet reference code does.
+    return learningRate * pow(schedule.factor, Math.floor(step / (stepsPerEpoch * schedule.everyEpochs)));
+  }
+  const progress = (step - warmupSteps) / Math.max(1, epochs * stepsPerEpoch - warmupSteps);
+  return learningRate * 0.5 * (1 + cos(Math.PI * Math.min(1, progress)));
+}

@@ -1,0 +1,55 @@
+/*
+ * The safetensors format (https://github.com/huggingface/safetensors): 8 bytes of header length, a JSON header with
+ * dtype, shape and byte range of each array, then the arrays. Float32 only.
+ */
+import { MnasError } from "../errors.ts";
+import { readFile, writeFileAtomically } from "../util/files.ts";
+
+export interface Tensors {
+  readonly arrays: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
+  /** Texts kept beside the arrays. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Writes arrays to a file that is complete or absent. Throws `DISK_FULL`. */
+export function writeTensors(file: string, { arrays, metadata }: Tensors): void {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const [name, { shape, values }] of arrays) {
+    header[name] = { dtype: "F32", shape, data_offsets: [end, end + values.byteLength] };
+    end += values.byteLength;
+  }
+  const text = JSON.stringify(header);
+  // Spaces align the arrays to 8 bytes, as the format asks.
+  const head = Buffer.from(text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8 - Buffer.byteLength(text) + text.length));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(head.length));
+  const bodies = [...arrays.values()].map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+  writeFileAtomically(file, Buffer.concat([size, head, ...bodies]));
+}
+
+/** Reads such a file. Throws `FILE_NOT_FOUND`, or `MODEL_INVALID` when it is damaged or holds other types. */
+export function readTensors(file: string): Tensors {
+  const bytes = readFile(file);
+  const fail = (why: string): never => {
+    throw new MnasError("MODEL_INVALID", `Cannot read weights "${file}": ${why}`, { hint: "Give a .safetensors file that mnas wrote." });
+  };
+  if (bytes.length < 8) fail("it is too short");
+  const size = Number(bytes.readBigUInt64LE(0));
+  if (size > bytes.length - 8) fail("its header is cut off");
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  try {
+    header = JSON.parse(bytes.toString("utf8", 8, 8 + size)) as typeof header;
+  } catch {
+    return fail("its header is not JSON");
+  }
+  const { __metadata__: metadata, ...entries } = header as unknown as Record<string, (typeof header)[string]>;
+  const arrays = Object.entries(entries).map(([name, { dtype, shape, data_offsets: [from, to] }]) => {
+    const count = shape.reduce((n, d) => n * d, 1);
+    if (dtype !== "F32") fail(`"${name}" is ${dtype}, must be F32`);
+    if (to - from !== 4 * count || 8 + size + to > bytes.length) fail(`"${name}" is cut off`);
+    // Copied, since a view of the file need not be aligned.
+    return [name, { shape, values: new Float32Array(new Uint8Array(bytes.subarray(8 + size + from, 8 + size + to)).buffer) }] as const;
+  });
+  return { arrays: new Map(arrays), metadata: (metadata ?? {}) as unknown as Record<string, string> };
+}

@@ -1,0 +1,67 @@
+/* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent. */
+import { join } from "node:path";
+import type { RecordedConfig } from "../config/config.ts";
+import { loadDataset } from "../data/dataset.ts";
+import { openQuietLock } from "../device/quiet.ts";
+import { MnasError } from "../errors.ts";
+import { openStore } from "../store/sqlite.ts";
+import type { FromWorker, ToWorker, WorkOrder } from "./messages.ts";
+import { work } from "./work.ts";
+
+const [runDir = "", name = ""] = process.argv.slice(2);
+const stop = new AbortController();
+const say = (message: FromWorker): void => void process.send?.(message);
+
+// A worker without its parent has nobody to work for.
+process.on("disconnect", () => stop.abort());
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => stop.abort());
+
+async function start(): Promise<void> {
+  const store = openStore(join(runDir, "study.db"));
+  const config = store.get("config") as RecordedConfig;
+  const { data, dataKey } = store.get("work") as WorkOrder;
+  const dataset = await loadDataset(data.source, { seed: data.seed, ...(data.size === null ? {} : { size: data.size }) });
+  if (dataset.key !== dataKey) {
+    throw new MnasError("RUN_MISMATCH", `Cannot train on "${data.source}": its images changed since the run began`, {
+      hint: "Put the old images back, or start a new run.",
+    });
+  }
+  const lock = openQuietLock();
+  const hold = <T>(step: () => T): T => lock.shared(step);
+
+  let isBusy = false;
+  const take = async (): Promise<void> => {
+    isBusy = true;
+    await work({ store, dataset, config, runDir, name, signal: stop.signal, say, hold });
+    isBusy = false;
+    if (!stop.signal.aborted) say({ kind: "idle" });
+  };
+  const leave = (): void => {
+    if (isBusy) return;
+    lock[Symbol.dispose]();
+    store[Symbol.dispose]();
+    process.exit(0);
+  };
+  process.on("message", (message: ToWorker) => {
+    if (message.kind === "stop") stop.abort();
+    else if (!isBusy) void take().then(() => (stop.signal.aborted ? leave() : undefined), give);
+  });
+  stop.signal.addEventListener("abort", leave);
+  if (stop.signal.aborted) leave();
+  say({ kind: "ready" });
+}
+
+/** Says why the worker cannot go on, if that is the user's to mend, and ends; otherwise dies with the error. */
+function give(error: unknown): void {
+  if (!(error instanceof MnasError)) {
+    console.error(error);
+    process.exit(70);
+  }
+  const message: FromWorker = { kind: "unable", code: error.code, message: error.message, hint: error.hint ?? null };
+  if (process.send === undefined) process.exit(1);
+  process.send(message, () => process.exit(1));
+}
+
+start().catch(give);

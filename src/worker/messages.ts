@@ -1,0 +1,26 @@
+import type { Phase } from "../store/store.ts";
+
+/** What the main process says to a worker. */
+export type ToWorker =
+  /** Take trials until none waits, then say `idle`. */
+  | { readonly kind: "work" }
+  /** Give the trial in hand back and exit. */
+  | { readonly kind: "stop" };
+
+/** What a worker says to the main process. */
+export type FromWorker =
+  | { readonly kind: "ready" }
+  | { readonly kind: "idle" }
+  | { readonly kind: "progress"; readonly phase: Phase; readonly number: number; readonly step: number; readonly steps: number }
+  | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
+  /** The worker cannot work at all, for example because the data are gone. */
+  | { readonly kind: "unable"; readonly code: string | null; readonly message: string; readonly hint: string | null };
+
+/** What a worker must know to train, written into the study once. */
+export interface WorkOrder {
+  /** Where the data are and how they are split. */
+  readonly data: { readonly source: string; readonly seed: number; readonly size: number | null };
+  /** The key that the data must have. */
+  readonly dataKey: string;
+  readonly seed: number;
+}

@@ -1,0 +1,141 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MnasError, type ErrorCode } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+
+export interface PoolOptions {
+  readonly count: number;
+  readonly runDir: string;
+  readonly store: Store;
+  readonly onMessage: (message: FromWorker, worker: string) => void;
+  /** A worker ended without being asked to; another takes its place. */
+  readonly onDeath: (worker: string, how: string) => void;
+}
+
+/** Worker processes that train the measured trials of a study. */
+export interface Pool extends AsyncDisposable {
+  /** Resolves when no measured trial waits or runs; rejects when the workers cannot work. */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Process ids, for tests that kill. */
+  pids(): number[];
+}
+
+interface Worker {
+  readonly name: string;
+  readonly process: ChildProcess;
+  isReady: boolean;
+  isIdle: boolean;
+}
+
+/** Several deaths in a row before anything was trained mean that workers cannot start here. */
+const maxEarlyDeaths = 3;
+
+/** Starts `count` worker processes. */
+export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOptions): Pool {
+  const workers = new Set<Worker>();
+  const started = Date.now();
+  let serial = 0;
+  let earlyDeaths = 0;
+  let failure: Error | null = null;
+  let isClosing = false;
+  let isDraining = false;
+  let changed: () => void = () => {};
+
+  const tell = (worker: Worker, message: ToWorker): void => {
+    if (worker.process.connected) worker.process.send(message);
+  };
+
+  const start = (): void => {
+    const name = `${process.pid}-${started}-${serial++}`;
+    const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+    // Workers write nothing to standard output: it belongs to the results of the command.
+    const child = fork(entry, [runDir, name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const worker: Worker = { name, process: child, isReady: false, isIdle: false };
+    workers.add(worker);
+
+    child.on("message", (message: FromWorker) => {
+      if (message.kind === "ready") {
+        worker.isReady = true;
+        if (isDraining) tell(worker, { kind: "work" });
+      } else if (message.kind === "idle") worker.isIdle = true;
+      else if (message.kind === "ended") earlyDeaths = 0;
+      else if (message.kind === "unable") {
+        const code = message.code as ErrorCode;
+        failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
+      }
+      onMessage(message, name);
+      changed();
+    });
+    child.on("exit", (code, signal) => {
+      workers.delete(worker);
+      if (!isClosing) {
+        store.release(name, failure === null);
+        earlyDeaths += 1;
+        if (earlyDeaths > maxEarlyDeaths * count) failure ??= new Error(`internal: workers keep dying (${signal ?? code})`);
+        if (failure === null) {
+          onDeath(name, signal ?? `exit code ${code}`);
+          start();
+        }
+      }
+      changed();
+    });
+  };
+  for (let i = 0; i < count; i++) start();
+
+  const hasWork = (): boolean =>
+    (["search", "final"] as const).some((phase) =>
+      store.trials(phase).some(({ state, latency }) => latency !== null && (state === "waiting" || state === "running")),
+    );
+
+  return {
+    async drain(signal) {
+      isDraining = true;
+      const wake = (): void => changed();
+      signal.addEventListener("abort", wake);
+      try {
+        while (hasWork()) {
+          for (const worker of workers) {
+            worker.isIdle = false;
+            if (worker.isReady) tell(worker, { kind: "work" });
+          }
+          // Until all are idle: one that died has a successor, which is told to work when it is ready.
+          for (;;) {
+            signal.throwIfAborted();
+            if (failure !== null) throw failure;
+            if (workers.size > 0 && [...workers].every(({ isIdle }) => isIdle)) break;
+            await new Promise<void>((resolve) => {
+              changed = resolve;
+            });
+          }
+        }
+      } finally {
+        signal.removeEventListener("abort", wake);
+        isDraining = false;
+        changed = () => {};
+      }
+    },
+    pids: () => [...workers].map(({ process: { pid } }) => pid!),
+    async [Symbol.asyncDispose]() {
+      isClosing = true;
+      await Promise.all(
+        [...workers].map(
+          ({ process: child, name }) =>
+            new Promise<void>((resolve) => {
+              const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+              const end = (): void => {
+                clearTimeout(late);
+                store.release(name, false);
+                resolve();
+              };
+              if (child.exitCode !== null || child.signalCode !== null) return end();
+              child.once("exit", end);
+              if (child.connected) child.send({ kind: "stop" } satisfies ToWorker);
+              else child.kill();
+            }),
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import type { Proposal, Store } from "../../src/store/store.ts";
+
+export const proposal = (number: number, notation = `network ${number}`): Proposal => ({
+  phase: "search",
+  number,
+  genotype: [number, 0],
+  notation,
+  params: 10,
+  madds: 20,
+});
+const key = (number: number) => ({ phase: "search" as const, number });
+const latency = { medianMs: 1.5, device: "test" };
+const result = { accuracy: 0.9, testAccuracy: null, seconds: 3 };
+const claim = (worker: string, now = 0) => ({ worker, now, leaseMs: 100 });
+
+/** What every store promises. */
+export function storeConformance(name: string, create: () => Store): void {
+  const filled = (count: number): Store => {
+    const store = create();
+    store.add(Array.from({ length: count }, (_, i) => proposal(i)));
+    for (let i = 0; i < count; i++) store.measured(key(i), latency);
+    return store;
+  };
+
+  describe(name, () => {
+    test("keeps what it is told", () => {
+      using store = filled(2);
+      store.claim(claim("a"));
+      store.complete(key(0), "a", result);
+      store.setReward(key(0), 0.5);
+      expect(store.trials("search")[0]).toEqual({
+        ...proposal(0),
+        state: "complete",
+        reference: null,
+        source: null,
+        latency,
+        accuracy: 0.9,
+        testAccuracy: null,
+        reward: 0.5,
+        reason: null,
+        attempts: 0,
+        seconds: 3,
+      });
+      expect(store.trial(key(7))).toBe(null);
+      store.set("config", { a: [1] });
+      expect([store.get("config"), store.get("other")]).toEqual([{ a: [1] }, null]);
+    });
+
+    test("adds all proposals or none", () => {
+      using store = filled(2);
+      expect(() => store.add([proposal(2), proposal(1)])).toThrow();
+      expect(store.trials("search")).toHaveLength(2);
+    });
+
+    test("offers measured trials once each, in order", () => {
+      using store = create();
+      store.add([proposal(0), proposal(1), proposal(2)]);
+      expect(store.claim(claim("a"))).toBe(null);
+      store.measured(key(2), latency);
+      store.measured(key(1), latency);
+      expect([store.claim(claim("a"))?.number, store.claim(claim("b"))?.number, store.claim(claim("c"))]).toEqual([1, 2, null]);
+    });
+
+    test("does not offer a pruned trial", () => {
+      using store = filled(1);
+      store.prune(key(0), "too slow");
+      expect(store.claim(claim("a"))).toBe(null);
+      expect(store.trial(key(0))).toMatchObject({ state: "pruned", reason: "too slow" });
+    });
+
+    test("gives a trial whose lease ran out to another, and refuses the late result", () => {
+      using store = filled(1);
+      store.claim(claim("a", 0));
+      expect(store.claim(claim("b", 50))).toBe(null);
+      expect(store.claim(claim("b", 101))).toMatchObject({ number: 0, attempts: 1 });
+      expect(store.renew(key(0), claim("a", 102))).toBe(false);
+      expect(store.complete(key(0), "a", result)).toBe(false);
+      expect(store.fail(key(0), "a", "late")).toBe(false);
+      expect(store.complete(key(0), "b", { ...result, accuracy: 0.8 })).toBe(true);
+      expect(store.trial(key(0))?.accuracy).toBe(0.8);
+    });
+
+    test("keeps a renewed lease", () => {
+      using store = filled(1);
+      store.claim(claim("a", 0));
+      expect(store.renew(key(0), claim("a", 90))).toBe(true);
+      expect(store.claim(claim("b", 150))).toBe(null);
+    });
+
+    test("fails a trial whose worker died three times", () => {
+      using store = filled(1);
+      for (const worker of ["a", "b", "c"]) {
+        expect(store.claim(claim(worker))?.number).toBe(0);
+        store.release(worker, true);
+      }
+      expect(store.claim(claim("d"))).toBe(null);
+      expect(store.trial(key(0))).toMatchObject({ state: "failed", reason: "its worker died 3 times", attempts: 3 });
+    });
+
+    test("fails a trial whose workers stopped answering three times", () => {
+      using store = filled(1);
+      for (const now of [0, 200, 400]) expect(store.claim(claim(`at ${now}`, now))?.number).toBe(0);
+      expect(store.claim(claim("d", 600))).toBe(null);
+      expect(store.trial(key(0))).toMatchObject({ state: "failed", reason: "its workers stopped answering" });
+    });
+
+    test("counts no attempt when a trial is given back on purpose", () => {
+      using store = filled(2);
+      for (let i = 0; i < 5; i++) {
+        store.claim(claim("a"));
+        store.claim(claim("b"));
+        store.release("a", false);
+        store.releaseAll();
+      }
+      expect(store.trials("search").map(({ state, attempts }) => [state, attempts])).toEqual([
+        ["waiting", 0],
+        ["waiting", 0],
+      ]);
+    });
+
+    test("reuses the result of an equal network, but not an unfinished one", () => {
+      using store = filled(1);
+      store.add([proposal(1, "network 0")]);
+      store.reuse(key(1), 0);
+      expect(store.trial(key(1))?.state).toBe("waiting");
+      store.claim(claim("a"));
+      store.complete(key(0), "a", result);
+      store.reuse(key(1), 0);
+      expect(store.trial(key(1))).toMatchObject({ state: "complete", accuracy: 0.9, latency, source: 0, reward: null });
+    });
+
+    test("keeps the phases apart, and offers the search first", () => {
+      using store = filled(1);
+      store.add([{ ...proposal(0), phase: "final", genotype: null, reference: "mobilenet-v2" }]);
+      store.measured({ phase: "final", number: 0 }, latency);
+      expect([store.claim(claim("a"))?.phase, store.claim(claim("b"))?.phase]).toEqual(["search", "final"]);
+      store.clearFinals();
+      expect([store.trials("search").length, store.trials("final").length]).toEqual([1, 0]);
+    });
+  });
+}

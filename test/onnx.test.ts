@@ -1,0 +1,233 @@
+import * as fc from "fast-check";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { zooArch, zooNames } from "../src/arch/zoo.ts";
+import { MnasError } from "../src/errors.ts";
+import { graphOf, parametersOf, type Graph } from "../src/graph/graph.ts";
+import type { Node, Shape } from "../src/graph/node.ts";
+import { apply } from "../src/graph/ops.ts";
+import { initWeights, type Weights } from "../src/graph/weights.ts";
+import { decode, encode } from "../src/lower/onnx-proto.ts";
+import { readOnnxMetadata, toOnnx, type OnnxMetadata } from "../src/lower/onnx.ts";
+import { archOf } from "../src/space/arch.ts";
+import { mnasnetSpace, mnasnetTinySpace } from "../src/space/presets.ts";
+import { sample } from "../src/space/space.ts";
+import { createRng, type Rng } from "../src/util/rng.ts";
+import { interpret } from "./onnx-interpreter.ts";
+
+const metadata: OnnxMetadata = {
+  version: "0.1.0",
+  notation: "r1_k3_s11_e1_i32_o16_noskip",
+  classes: ["cat", 'a "dog"', "œuf"],
+  preprocessing: { mean: [0.5, 0.25, 0.1], deviation: [0.2, 0.3, 0.4], height: 28, width: 32, channels: 3 },
+};
+
+/** Initial weights, but with batch-norms and biases as after a training. */
+function trainedWeights(graph: Graph, rng: Rng): Weights {
+  const weights = initWeights(graph, rng);
+  for (const { name, init } of parametersOf(graph)) {
+    if (init.kind !== "constant") continue;
+    const spread = name.endsWith(".variance") || name.endsWith(".gamma") ? 0.4 : 0.2;
+    const own = rng.fork(`trained ${name}`);
+    weights.get(name)!.forEach((value, i, all) => (all[i] = value + spread * (2 * own.next() - 1)));
+  }
+  return weights;
+}
+
+const toNchw = (nhwc: Float64Array, channels: number): Float32Array => {
+  const pixels = nhwc.length / channels;
+  return Float32Array.from(nhwc, (_, i) => nhwc[(i % pixels) * channels + Math.floor(i / pixels)]!);
+};
+
+/** Largest difference between ONNX Runtime and the interpreter on two images in one batch, in units of the largest output. */
+async function disagreement(graph: Graph, seed: string): Promise<number> {
+  const rng = createRng(seed);
+  const weights = trainedWeights(graph, rng);
+  const [height, width, channels] = graph.input.shape;
+  const images = [0, 1].map((n) => {
+    const own = rng.fork(`image ${n}`);
+    return Float64Array.from({ length: height * width * channels }, () => Math.fround(own.normal()));
+  });
+  const session = await InferenceSession.create(toOnnx(graph, weights, metadata), { logSeverityLevel: 3 });
+  const data = Float32Array.from(images.flatMap((image) => [...toNchw(image, channels)]));
+  const { logits } = await session.run({ image: new Tensor("float32", data, [2, channels, height, width]) });
+  await session.release();
+  const expected = images.flatMap((image) => [...toNchw(interpret(graph, weights, image), graph.output.shape[2])]);
+  const actual = logits!.data as Float32Array;
+  expect(logits!.dims.reduce((n, d) => n * d, 1)).toBe(expected.length);
+  const scale = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 1);
+  return expected.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[i]!)), 0) / scale;
+}
+
+const input = (shape: Shape): Node => apply("Input", "image", [], { shape });
+const norm = (x: Node): Node => apply("BatchNorm", "norm", [x], { epsilon: 1e-3, momentum: 0.99 });
+const conv = (x: Node, attrs: { kernel: number; stride: number; bias?: boolean }): Node =>
+  apply("Conv", "conv", [x], { filters: 6, bias: false, ...attrs });
+const x = input([9, 12, 5]);
+const pixel = input([1, 1, 7]);
+
+const single: Record<string, () => Node> = {
+  "the input itself": () => x,
+  "dropout alone": () => apply("Dropout", "drop", [x], { rate: 0.5 }),
+  "batch-norm without a convolution": () => norm(x),
+  "convolution, then batch-norm": () => norm(conv(x, { kernel: 3, stride: 2 })),
+  "convolution with bias, then batch-norm": () => norm(conv(x, { kernel: 1, stride: 1, bias: true })),
+  "convolution read by batch-norm and another": () => {
+    const y = conv(x, { kernel: 1, stride: 1 });
+    return apply("Add", "sum", [norm(y), y], {});
+  },
+  "depthwise convolution, then batch-norm": () => norm(apply("DepthwiseConv", "dw", [x], { kernel: 5, stride: 2 })),
+  "scale by a gate": () => apply("Scale", "scale", [x, apply("GlobalAvgPool", "mean", [x], {})], {}),
+  "more channels": () => apply("FitChannels", "fit", [x], { channels: 8 }),
+  "fewer channels": () => apply("FitChannels", "fit", [x], { channels: 3 }),
+  "as many channels": () => apply("FitChannels", "fit", [x], { channels: 5 }),
+  "global average pooling": () => apply("GlobalAvgPool", "mean", [x], {}),
+  "dense as the output": () => apply("Dense", "dense", [pixel], { units: 4 }),
+  "dense inside the network": () =>
+    apply(
+      "Scale",
+      "scale",
+      [pixel, apply("Dense", "dense", [apply("Dense", "in", [pixel], { units: 3 })], { units: 7 })],
+      {},
+    ),
+  ...Object.fromEntries(
+    (["relu", "relu6", "hswish", "sigmoid"] as const).map((f) => [
+      `activation ${f}`,
+      () =>
+        apply("Activation", "f", [apply("BatchNorm", "wide", [x], { epsilon: 1e-4, momentum: 0 })], { function: f }),
+    ]),
+  ),
+};
+
+test.each(Object.entries(single))("toOnnx() computes what the graph says: %s", async (name, build) => {
+  expect(await disagreement(graphOf(build()), name)).toBeLessThan(1e-5);
+});
+
+test("toOnnx() pads every window as the graph says: any size, kernel and stride", async () => {
+  const ops = ["Conv", "DepthwiseConv", "AvgPool", "MaxPool"] as const;
+  const size = fc.integer({ min: 1, max: 12 });
+  const window = fc.record({
+    height: size,
+    width: size,
+    kernel: fc.constantFrom(1, 2, 3, 5, 7),
+    stride: fc.constantFrom(1, 2, 3),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...ops), window, async (op, { height, width, ...attrs }) => {
+      const image = input([height, width, 3]);
+      const node = op === "Conv" ? conv(image, attrs) : apply(op, "window", [image], attrs);
+      expect(await disagreement(graphOf(node), "windows")).toBeLessThan(1e-5);
+    }),
+    { numRuns: 150, seed: 1 },
+  );
+});
+
+test.each(Array.from({ length: 8 }, (_, i) => i))("toOnnx() agrees on network %i of mnasnet-tiny", async (i) => {
+  const task = { height: 28, width: 27, channels: 1, classes: 10 };
+  const genotype = sample(mnasnetTinySpace, createRng("tiny").fork(i));
+  expect(await disagreement(buildGraph(archOf(mnasnetTinySpace, genotype, task)), `tiny ${i}`)).toBeLessThan(1e-4);
+});
+
+test.each(Array.from({ length: 2 }, (_, i) => i))("toOnnx() agrees on network %i of mnasnet", async (i) => {
+  const task = { height: 64, width: 64, channels: 3, classes: 20 };
+  const genotype = sample(mnasnetSpace, createRng("mnasnet").fork(i));
+  expect(await disagreement(buildGraph(archOf(mnasnetSpace, genotype, task)), `mnasnet ${i}`)).toBeLessThan(1e-4);
+});
+
+test.each(zooNames)("toOnnx() agrees on %s", async (name) => {
+  const graph = buildGraph(zooArch(name, { width: 0.25, task: { height: 64, width: 64, classes: 20 } }));
+  expect(await disagreement(graph, name)).toBeLessThan(1e-4);
+});
+
+const tiny = (): Graph => graphOf(apply("Dense", "dense", [pixel], { units: 3 }));
+
+test("toOnnx() names its values image and logits, and leaves the batch open", () => {
+  const graph = tiny();
+  const model = decode("Model", toOnnx(graph, initWeights(graph, createRng(1)), metadata));
+  const shape = (dims: readonly object[]) => ({ tensor: { element: 1, shape: { dims } } });
+  expect(model.opsets).toEqual([{ domain: "", version: 17 }]);
+  expect(model.graph?.inputs).toEqual([
+    { name: "image", type: shape([{ symbol: "batch" }, { size: 7 }, { size: 1 }, { size: 1 }]) },
+  ]);
+  expect(model.graph?.outputs).toEqual([{ name: "logits", type: shape([{ symbol: "batch" }, { size: 3 }]) }]);
+});
+
+test("toOnnx() leaves no batch-norm and no dropout in a network", () => {
+  const graph = buildGraph(zooArch("mnasnet-small", { task: { height: 32, width: 32 } }));
+  const model = decode("Model", toOnnx(graph, initWeights(graph, createRng(1)), metadata));
+  expect(new Set(model.graph!.nodes!.map(({ type }) => type))).toEqual(
+    new Set(["Conv", "Relu", "Add", "GlobalAveragePool", "Sigmoid", "Mul", "Flatten", "Gemm"]),
+  );
+});
+
+test("toOnnx() gives the same bytes for the same network", () => {
+  const bytes = () => toOnnx(tiny(), initWeights(tiny(), createRng(1)), metadata);
+  expect(bytes()).toEqual(bytes());
+});
+
+test("toOnnx() refuses weights of another network", () => {
+  const graph = tiny();
+  const weights = initWeights(graph, createRng(1));
+  const without = new Map(weights);
+  without.delete("dense.bias");
+  expect(() => toOnnx(graph, without, metadata)).toThrow(
+    /^Cannot export the network: weights "dense.bias" are missing$/,
+  );
+  const short = new Map(weights).set("dense.bias", new Float32Array(2));
+  expect(() => toOnnx(graph, short, metadata)).toThrow(/"dense.bias" have 2 values, must have 3$/);
+});
+
+test("readOnnxMetadata() gives back what toOnnx() was given", () => {
+  const graph = tiny();
+  expect(readOnnxMetadata(toOnnx(graph, initWeights(graph, createRng(1)), metadata))).toEqual(metadata);
+});
+
+test("readOnnxMetadata() gives null for what a foreign model does not say, or says differently", () => {
+  const foreign = (entries: Record<string, string>): Uint8Array =>
+    encode("Model", {
+      irVersion: 7,
+      opsets: [{ version: 13 }],
+      graph: { nodes: [{ type: "Relu", inputs: ["a"], outputs: ["b"] }] },
+      metadata: Object.entries(entries).map(([key, value]) => ({ key, value })),
+    });
+  const nothing = { version: null, notation: null, classes: null, preprocessing: null };
+  expect(readOnnxMetadata(foreign({}))).toEqual(nothing);
+  expect(readOnnxMetadata(foreign({ author: "me", classes: "[1, 2]", preprocessing: "{ not JSON" }))).toEqual(nothing);
+});
+
+const invalid = expect.objectContaining({ code: "MODEL_INVALID" }) as MnasError;
+
+test("readOnnxMetadata() refuses bytes that are not a model", () => {
+  const texts = ["", "hello", "\0\0\0\0", "PK\x03\x04 zip", JSON.stringify({ graph: {} }), "\x89PNG\r\n\x1a\n"];
+  for (const text of texts) expect(() => readOnnxMetadata(Buffer.from(text, "latin1"))).toThrow(invalid);
+});
+
+test("readOnnxMetadata() refuses every truncation of a model, or finds the metadata missing, but never fails otherwise", () => {
+  const graph = tiny();
+  const bytes = toOnnx(graph, initWeights(graph, createRng(1)), metadata);
+  for (let length = 0; length < bytes.length; length++) {
+    try {
+      expect(readOnnxMetadata(bytes.subarray(0, length))).not.toEqual(metadata);
+    } catch (error) {
+      expect(error).toEqual(invalid);
+    }
+  }
+});
+
+test("decode() reads what encode() wrote, and refuses noise without hanging", () => {
+  const tensor = { dims: [2, 0, 3_000_000_000], type: 1, name: "wéight", data: Uint8Array.of(1, 2, 3) };
+  const attribute = { name: "axis", int: -1, float: 0.5, ints: [-1, 2], type: 7 };
+  expect(decode("Tensor", encode("Tensor", tensor))).toEqual(tensor);
+  expect(decode("Attribute", encode("Attribute", attribute))).toEqual(attribute);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (noise) => {
+      try {
+        decode("Model", noise);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
