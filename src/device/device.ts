@@ -1,0 +1,54 @@
+import type { TimingOptions } from "./protocol.ts";
+
+/** A network in the forms a device may want. */
+export interface DeviceModel {
+  /** For messages: a file, or the notation of an architecture. */
+  readonly name: string;
+  /** Multiply-adds for one image; null for a model file that we did not make. */
+  readonly madds: number | null;
+  /** The network as an ONNX model. */
+  readonly onnx: () => Uint8Array;
+}
+
+/** How long one image takes, batch 1, and how that is known. All times are without {@link overheadMs}. */
+export interface Latency {
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  /** 95 % interval of the median. */
+  readonly lowMs: number;
+  readonly highMs: number;
+  /** Timed runs, and untimed runs before them. */
+  readonly runs: number;
+  readonly warmup: number;
+  /** What calling the runtime takes even when the model does nothing; measured on its own and subtracted. */
+  readonly overheadMs: number;
+  /** True when the machine was slower than it can be all the time, so that the number is too high. */
+  readonly isDisturbed: boolean;
+  readonly threads: number;
+  /** Which hardware, for example "AMD EPYC". */
+  readonly device: string;
+  readonly runtime: string;
+  readonly runtimeVersion: string;
+  /** True when the number is computed from costs, not measured. */
+  readonly isProxy: boolean;
+  /** ISO 8601 time of the measurement; null for a proxy, whose records are the same in every run. */
+  readonly time: string | null;
+}
+
+export type MeasureOptions = TimingOptions;
+
+/** Something that says how long a network takes. */
+export interface LatencyDevice extends AsyncDisposable {
+  /** As given to `openDevice`. */
+  readonly name: string;
+  /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
+  readonly description: string;
+  readonly isProxy: boolean;
+  /**
+   * Measures one network.
+   *
+   * @throws MnasError `MODEL_INVALID` when the device cannot run it, `DEVICE_UNAVAILABLE` when the device is closed;
+   * the reason of `options.signal` when that aborts.
+   */
+  measure(model: DeviceModel, options?: MeasureOptions): Promise<Latency>;
+}

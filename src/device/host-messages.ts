@@ -1,0 +1,22 @@
+import type { ErrorCode } from "../errors.ts";
+import type { Latency } from "./device.ts";
+import type { TimingOptions } from "./protocol.ts";
+
+/** What the host device asks its process to do; one at a time. */
+export interface Request {
+  readonly name: string;
+  readonly model: Uint8Array;
+  readonly options: Omit<TimingOptions, "signal">;
+}
+
+/** What the process answers; `ready` comes once, before any request. */
+export type Reply =
+  | { readonly kind: "ready"; readonly cpu: string; readonly runtimeVersion: string; readonly threads: number }
+  | { readonly kind: "latency"; readonly latency: Latency }
+  | {
+      readonly kind: "failed";
+      readonly code: ErrorCode | null;
+      readonly message: string;
+      readonly hint: string | undefined;
+      readonly cause: string;
+    };

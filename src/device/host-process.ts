@@ -1,0 +1,52 @@
+/* Entry of the process in which the host device runs models, with a message channel to its parent. */
+import { cpus } from "node:os";
+import { MnasError } from "../errors.ts";
+import { allowedCores } from "./cores.ts";
+import type { Reply, Request } from "./host-messages.ts";
+import { createTimer, threads } from "./host-session.ts";
+import { openQuietLock } from "./quiet.ts";
+
+const say = (reply: Reply): void => void process.send?.(reply);
+
+// Without its parent nobody wants the answer, and the lock must be given back.
+process.on("disconnect", () => process.exit(0));
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on("SIGINT", () => {});
+
+const failed = (error: unknown): Reply => ({
+  kind: "failed",
+  code: error instanceof MnasError ? error.code : null,
+  message: error instanceof Error ? error.message : String(error),
+  hint: error instanceof MnasError ? error.hint : undefined,
+  cause: String(error instanceof Error && error.cause !== undefined ? error.cause : error),
+});
+
+async function loadRuntime(): Promise<typeof import("onnxruntime-node")> {
+  try {
+    return await import("onnxruntime-node");
+  } catch (cause) {
+    throw new MnasError("DEVICE_UNAVAILABLE", 'Cannot open device "host": ONNX Runtime does not load', {
+      hint: "Install it again with `npm ci`; it has binaries for Linux, macOS and Windows on x64 and arm64.",
+      cause,
+    });
+  }
+}
+
+async function serve(): Promise<void> {
+  const runtime = await loadRuntime();
+  const runtimeVersion = runtime.env.versions.node ?? "unknown";
+  const cpu = cpus()[0]?.model.trim() ?? "unknown CPU";
+  const time = createTimer(runtime, openQuietLock(), allowedCores());
+  process.on("message", ({ name, model, options }: Request) => {
+    time(name, model, options).then(
+      (timing) => {
+        const where = { threads, device: cpu, runtime: "ONNX Runtime CPU", runtimeVersion, isProxy: false };
+        say({ kind: "latency", latency: { ...timing, ...where, time: new Date().toISOString() } });
+      },
+      (error: unknown) => say(failed(error)),
+    );
+  });
+  say({ kind: "ready", cpu, runtimeVersion, threads });
+}
+
+serve().catch((error: unknown) => say(failed(error)));

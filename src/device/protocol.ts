@@ -1,0 +1,96 @@
+import { median, medianInterval, quantile } from "./statistics.ts";
+
+/** How much to measure. */
+export interface TimingOptions {
+  /** Longest warm-up; it ends before when runs stop getting faster. */
+  readonly warmupMs?: number;
+  /** Measure at least this long, so that one moment of a busy machine does not decide. */
+  readonly minMs?: number;
+  /** Then until the median is known within `tolerance`, at most this long. */
+  readonly maxMs?: number;
+  /** Width of the 95 % interval of the median, as a share of it. */
+  readonly tolerance?: number;
+  /** However slow the model is. */
+  readonly minRuns?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What timed runs say, in milliseconds. */
+export interface Timing {
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  /** 95 % interval of the median. */
+  readonly lowMs: number;
+  readonly highMs: number;
+  readonly runs: number;
+  /** Runs before, which are in none of the numbers. */
+  readonly warmup: number;
+}
+
+/** The time of each run, and how many were run before. */
+export interface Runs {
+  readonly samples: readonly number[];
+  readonly warmup: number;
+}
+
+/** The least for which the 95 % interval of the median leaves out the fastest and the slowest run. */
+export const leastRuns = 9;
+/** Runs that are compared with those before them, to see whether they still get faster. */
+const warmupWindow = 5;
+
+/**
+ * Times a function by the protocol that all devices share: run it until it no longer gets faster, then until its
+ * median is known well enough.
+ *
+ * @param now a clock in milliseconds.
+ */
+export async function timeRuns(
+  run: () => Promise<unknown>,
+  options: TimingOptions = {},
+  now: () => number = () => performance.now(),
+): Promise<Runs> {
+  const { warmupMs = 100, minMs = 250, maxMs = 500, tolerance = 0.01, minRuns = leastRuns, signal } = options;
+  const time = async (): Promise<number> => {
+    signal?.throwIfAborted();
+    const start = now();
+    await run();
+    return now() - start;
+  };
+
+  const began = now();
+  let warmup = 0;
+  const isWarming = (): boolean => warmup < 2 || now() - began < warmupMs;
+  for (let fastest = Infinity, isFaster = true; isFaster && isWarming();) {
+    const window: number[] = [];
+    for (; window.length < warmupWindow && isWarming(); warmup++) window.push(await time());
+    isFaster = median(window) < 0.98 * fastest;
+    fastest = Math.min(fastest, median(window));
+  }
+
+  const samples: number[] = [];
+  const start = now();
+  const isKnown = (): boolean => {
+    const [low, high] = medianInterval(samples.toSorted((a, b) => a - b));
+    return high - low <= tolerance * median(samples);
+  };
+  // Looking at the samples takes time and caches, so it is done ever more rarely.
+  for (let look = minRuns; ; look = Math.ceil(1.25 * samples.length)) {
+    while (samples.length < look && (samples.length < minRuns || now() - start < maxMs)) samples.push(await time());
+    const elapsed = now() - start;
+    if (elapsed >= maxMs || (elapsed >= minMs && isKnown())) return { samples, warmup };
+  }
+}
+
+/** Median, spread and number of the runs of one or more rounds. */
+export function summarize(rounds: readonly Runs[]): Timing {
+  const sorted = rounds.flatMap(({ samples }) => samples).sort((a, b) => a - b);
+  const [lowMs, highMs] = medianInterval(sorted);
+  return {
+    medianMs: quantile(sorted, 0.5),
+    p90Ms: quantile(sorted, 0.9),
+    lowMs,
+    highMs,
+    runs: sorted.length,
+    warmup: rounds.reduce((sum, { warmup }) => sum + warmup, 0),
+  };
+}

@@ -1,0 +1,112 @@
+/** A trial of the search as the report shows it. */
+export interface ReportTrial {
+  readonly number: number;
+  readonly state: "waiting" | "running" | "complete" | "pruned" | "failed";
+  readonly notation: string;
+  /** Share of the validation images that are classified right, 0..1. */
+  readonly accuracy: number | null;
+  readonly latencyMs: number | null;
+  readonly reward: number | null;
+  readonly params: number;
+  readonly madds: number;
+  /** Why it was pruned or failed. */
+  readonly reason: string | null;
+  /** The trial whose result this one reuses. */
+  readonly source: number | null;
+}
+
+/** A network that was trained long: a finalist of the search, or a reference network it is compared with. */
+export interface ReportFinal extends ReportTrial {
+  readonly name: string;
+  readonly isReference: boolean;
+  /** Share of the test images that are classified right, 0..1. */
+  readonly testAccuracy: number | null;
+  /** One standard error of `testAccuracy`. */
+  readonly testError: number | null;
+  /** The exported ONNX model, relative to the report. */
+  readonly model: string | null;
+}
+
+/** Everything the report shows of one search. */
+export interface ReportData {
+  readonly title: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly dataset: string;
+  readonly device: string;
+  /** Latency is computed from multiply-adds; it is labelled a proxy wherever it shows. */
+  readonly isProxy: boolean;
+  readonly space: string;
+  readonly searcher: string;
+  readonly targetMs: number;
+  /** Where the target comes from, for people. */
+  readonly targetSource: string;
+  /** Networks slower than this were not trained. */
+  readonly gateMs: number;
+  readonly trials: readonly ReportTrial[];
+  /** Numbers of the trials on the front. */
+  readonly front: readonly number[];
+  readonly finals: readonly ReportFinal[];
+  /** JSON. Its `trials`, `finalists` and `seed`, where they are numbers, tell how much was planned. */
+  readonly config: unknown;
+  /** JSON. */
+  readonly environment: unknown;
+}
+
+/** A trial with a place on the plot. */
+export type TrainedTrial = ReportTrial & { readonly accuracy: number; readonly latencyMs: number };
+
+const isTrained = (trial: ReportTrial): trial is TrainedTrial =>
+  trial.state === "complete" && trial.accuracy !== null && trial.latencyMs !== null;
+
+/** The trials that were trained themselves; what reuses their results lies on the same points. */
+export const trainedOf = ({ trials }: ReportData): TrainedTrial[] =>
+  trials.filter(isTrained).filter(({ source }) => source === null);
+
+/** The trials of the front, fastest first. */
+export function frontOf({ trials, front }: ReportData): TrainedTrial[] {
+  const numbers = new Set(front);
+  return trials
+    .filter(isTrained)
+    .filter(({ number }) => numbers.has(number))
+    .sort((a, b) => a.latencyMs - b.latencyMs);
+}
+
+/** Trials by descending reward; of equals the earlier first. */
+export const byReward = <T extends ReportTrial>(trials: readonly T[]): T[] =>
+  trials.toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity) || a.number - b.number);
+
+/** A number of the configuration, or null when it has none of that name. */
+export function configNumber({ config }: ReportData, key: "trials" | "finalists" | "seed"): number | null {
+  const value = typeof config === "object" && config !== null ? (config as Record<string, unknown>)[key] : null;
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** How the trials ended. Every trial is counted once. */
+export interface Tally {
+  readonly planned: number;
+  readonly proposed: number;
+  readonly trained: number;
+  readonly gated: number;
+  readonly failed: number;
+  /** Reuse the result of an earlier trial of the same network. */
+  readonly seen: number;
+  /** Neither ended nor given up. */
+  readonly open: number;
+}
+
+export function tallyOf(data: ReportData): Tally {
+  const { trials } = data;
+  const fresh = trials.filter(({ source }) => source === null);
+  const count = (...states: ReportTrial["state"][]): number =>
+    fresh.filter(({ state }) => states.includes(state)).length;
+  return {
+    planned: Math.max(trials.length, configNumber(data, "trials") ?? 0),
+    proposed: trials.length,
+    trained: count("complete"),
+    gated: count("pruned"),
+    failed: count("failed"),
+    seen: trials.length - fresh.length,
+    open: count("waiting", "running"),
+  };
+}

@@ -1,0 +1,32 @@
+import type { ReportData } from "./data.ts";
+import { tallyText } from "./findings.ts";
+import { frontPlot, needsLog } from "./front-plot.ts";
+import { frontKeys, svgLegend } from "./legend.ts";
+import { markup, raw } from "./markup.ts";
+import { page } from "./page.ts";
+import { plotStyle } from "./theme.ts";
+
+export type { ReportData, ReportFinal, ReportTrial } from "./data.ts";
+
+/** The report of a search: one HTML file that needs nothing else, no network and no script. */
+export const reportHtml = (data: ReportData): string => page(data).markup;
+
+/**
+ * The plot of latency against validation accuracy as an SVG file of its own, 800 × 560. It brings its background, so it
+ * can be read on any page; browsers show it dark where the reader prefers that.
+ */
+export function frontSvg(data: ReportData): string {
+  const [width, height] = [800, 560];
+  const title = `${data.space} on ${data.device}`;
+  const plot = frontPlot(data, { width: width - 40, height: height - 20, top: 72, isLog: needsLog(data) });
+  return markup`<svg xmlns="http://www.w3.org/2000/svg" class="plot" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+<title>${title}</title>
+<style>${raw(plotStyle)}</style>
+<rect class="background" width="${width}" height="${height}" rx="8"/>
+<text class="strong title" x="24" y="32">${title}</text>
+<text x="24" y="52">${data.dataset}; ${tallyText(data)}</text>
+${svgLegend(frontKeys(data), 24, 66, width - 48)}
+<g transform="translate(14 4)">${plot}</g>
+</svg>
+`.markup;
+}

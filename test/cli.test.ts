@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { mnas, scratch } from "./mnas.ts";
+
+/** Runs a command that must fail, in a folder with these files, and returns what the user sees. */
+async function failure(args: string[], files: Record<string, string | Uint8Array> = {}) {
+  using folder = scratch();
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(join(folder.dir, name, ".."), { recursive: true });
+    writeFileSync(join(folder.dir, name), content);
+  }
+  const before = readdirSync(folder.dir, { recursive: true }).toSorted();
+  const { code, stdout, stderr } = await mnas(args, folder.dir);
+  // Nothing half-written is left behind.
+  expect(readdirSync(folder.dir, { recursive: true }).toSorted()).toEqual(before);
+  expect(stdout).toBe("");
+  return { code, says: stderr };
+}
+
+const config = (text: string): Record<string, string> => ({ "mnas.config.ts": `export default { ${text} };\n` });
+
+test.each<[string, string[], Record<string, string | Uint8Array>, number, string]>([
+  ["an unknown option", ["search", "--trails", "8"], {}, 2, "Did you mean --trials?"],
+  ["an unknown command", ["serach"], {}, 2, "Did you mean search?"],
+  ["a target of zero", ["search", "--target", "0"], {}, 2, "It must be a time above 0"],
+  ["a target that is no number", ["search", "--target", "NaN"], {}, 2, "It must be a time above 0"],
+  ["a negative number of trials", ["search", "--trials", "-1"], {}, 2, "It must be a positive integer"],
+  ["an unknown preset", ["search", "--space", "mnasnet-huge"], {}, 2, 'Cannot use space "mnasnet-huge": no such preset'],
+  ["an unknown searcher", ["search", "--searcher", "bayes"], {}, 2, "Allowed choices are"],
+  ["an unknown device", ["search", "--device", "pixel"], {}, 4, 'Cannot use device "pixel"'],
+  ["data that are not there", ["search", "--data", "./photos"], {}, 3, "./photos"],
+  ["a config with a typo", ["search"], config("trails: 8"), 2, 'Unrecognized key: "trails"'],
+  ["a config with two mistakes", ["search"], config("trials: 0, gate: 0"), 2, "gate"],
+  ["a config that is no TypeScript", ["search"], { "mnas.config.ts": "export default {" }, 2, "Cannot use mnas.config.ts"],
+  ["a config without export", ["search"], { "mnas.config.ts": "const a = 1;" }, 2, "it has no default export"],
+  ["a config file that is not there", ["search", "--config", "my.ts"], {}, 3, 'Cannot read config "my.ts": no such file'],
+  [
+    "a space whose decision has no choices",
+    ["search"],
+    config('space: { name: "mine", decisions: [], template: { blocks: [{ kernel: { kind: "oneOf", tag: "kernel", choices: [] } }] } }'),
+    2,
+    'decision blocks.0.kernel ("kernel") has no choices',
+  ],
+  ["a run folder that exists", ["search", "--out", "old"], { "old/notes.txt": "mine" }, 2, "it exists and is not empty"],
+  ["no run to resume", ["search", "--resume"], {}, 3, "Cannot find a run"],
+  ["a run that is not there", ["trials", "nope"], {}, 3, 'Cannot find run "nope"'],
+  ["a corrupt study", ["trials", "old"], { "old/study.db": "no database ".repeat(400) }, 2, "file is not a database"],
+  ["a corrupt model", ["measure", "bad.onnx"], { "bad.onnx": "not a model" }, 2, "bad.onnx"],
+  ["a model that is not there", ["measure", "bad.onnx"], {}, 3, "no such file"],
+  ["an unknown network", ["measure", "resnet"], {}, 2, 'Cannot find network "resnet"'],
+  ["a notation that does not fit", ["measure", "in28x28x1 stem8_k3_s11 r1_k3_s11_e1_i9_o8 head0 classes2"], {}, 2, "takes 9 channels"],
+  ["an architecture file that is no JSON", ["measure", "a.json"], { "a.json": "{" }, 2, "it is not JSON"],
+  ["an export over a file", ["export", "mnasnet-small", "--out", "m.onnx"], { "m.onnx": "mine" }, 2, "Use --force"],
+  ["a trial given without number", ["show", "old"], {}, 2, "it must be RUN#N"],
+])("%s is an error in one line with a way out", async (_, args, files, exitCode, text) => {
+  const { code, says } = await failure(args, files);
+  expect(says).toContain(text);
+  expect(says).not.toMatch(/\n\s+at /);
+  expect(code).toBe(exitCode);
+});
+
+test("errors are JSON when asked for", async () => {
+  const { says } = await failure(["trials", "nope", "--json"]);
+  expect(JSON.parse(says)).toMatchObject({ error: { code: "RUN_NOT_FOUND", hint: expect.any(String) } });
+  const usage = await failure(["trials", "--json"]);
+  expect(JSON.parse(usage.says)).toMatchObject({ error: { code: "USAGE" } });
+});
+
+test("models --json prints the whole network", async () => {
+  using folder = scratch();
+  const { stdout, code } = await mnas(["models", "mnasnet-a1", "--json"], folder.dir);
+  const model = JSON.parse(stdout) as { layers: Record<string, unknown>[] };
+  expect(code).toBe(0);
+  expect(model).toMatchObject({ name: "mnasnet-a1", params: 3_887_038, madds: 311_579_072 });
+  expect(model.layers[0]).toEqual({
+    name: "stem",
+    op: "Conv",
+    kernel: 3,
+    stride: 2,
+    input: [224, 224, 3],
+    output: [112, 112, 32],
+    params: 928,
+    madds: 10_838_016,
+  });
+});
+
+test("a network goes from JSON to a file, and the file to a latency", async () => {
+  using folder = scratch();
+  const model = await mnas(["models", "mnasnet-small", "--size", "32", "--classes", "10", "--json"], folder.dir);
+  writeFileSync(join(folder.dir, "small.json"), model.stdout);
+  const exported = await mnas(["export", "small.json", "--out", "small.onnx", "--seed", "3", "--json"], folder.dir);
+  expect(exported).toMatchObject({ code: 0 });
+  const measured = await mnas(["measure", "small.onnx", "mnasnet-small", "--size", "32", "--json"], folder.dir);
+  const rows = JSON.parse(measured.stdout) as { medianMs: number; device: string }[];
+  expect(rows).toHaveLength(2);
+  expect(rows[0]!.medianMs).toBeGreaterThan(0);
+  expect(rows[0]!.device).toBe("host");
+});
+
+test("init writes a config that search accepts, and does not overwrite it", async () => {
+  using folder = scratch();
+  expect((await mnas(["init"], folder.dir)).code).toBe(0);
+  expect(readFileSync(join(folder.dir, "mnas.config.ts"), "utf8")).toContain("defineConfig");
+  expect((await mnas(["init"], folder.dir)).code).toBe(2);
+});
+
+test("train trains, tests and writes weights that export takes", async () => {
+  using folder = scratch();
+  const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_noskip head0 classes10";
+  const args = ["train", notation, "--recipe", "proxy", "--epochs", "0.2", "--test", "--out", "w.safetensors", "--json"];
+  const trained = await mnas(args, folder.dir);
+  const result = JSON.parse(trained.stdout) as { accuracy: number; testAccuracy: number };
+  expect(result.accuracy).toBeGreaterThan(0.3);
+  expect(result.testAccuracy).toBeGreaterThan(0.3);
+  const exported = await mnas(["export", notation, "--weights", "w.safetensors", "--out", "m.onnx", "--json"], folder.dir);
+  expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
+  expect(existsSync(join(folder.dir, "m.onnx"))).toBe(true);
+});

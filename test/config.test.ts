@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { differences, recordConfig, resolveConfig, spaceOf } from "../src/config/config.ts";
+import { mnasnetTinySpace } from "../src/space/presets.ts";
+import { oneOf } from "../src/space/choice.ts";
+import { defineSpace } from "../src/space/space.ts";
+import type { NetworkTemplate } from "../src/space/arch.ts";
+import { proxyRecipe } from "../src/train/recipe.ts";
+
+test("an empty config is the default search", () => {
+  const config = resolveConfig({}, "the options");
+  expect(config.space).toEqual(mnasnetTinySpace);
+  expect(config).toMatchObject({ data: "fashion-mnist", device: "host", searcher: "ppo", reward: { kind: "hard" }, target: null });
+  expect(config.proxy).toEqual(proxyRecipe);
+});
+
+test("every mistake is listed at once, with its place", () => {
+  expect(() => resolveConfig({ trails: 8, trials: 0, proxy: { epochs: -1 } }, "mnas.config.ts")).toThrowErrorMatchingInlineSnapshot();
+});
+
+test("parts of a recipe may be changed", () => {
+  const { proxy } = resolveConfig({ proxy: { epochs: 5, optimizer: { kind: "rmsprop" } } }, "the options");
+  expect(proxy).toEqual({
+    ...proxyRecipe,
+    epochs: 5,
+    optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.9, epsilon: 0.001 },
+  });
+});
+
+test("a recorded config gives its space and recipes back", () => {
+  const template: NetworkTemplate = {
+    stem: { kernel: 3, stride: 1, filters: 8 },
+    blocks: [{ op: "conv", kernel: oneOf("kernel", [3, 7]), stride: 1, filters: 8, layers: 1, seRatio: 0, skip: "none" }],
+    head: { filters: 0 },
+    dropout: 0,
+  };
+  const config = resolveConfig({ space: defineSpace("mine", template), reward: (m: { accuracy: number }) => m.accuracy }, "the options");
+  const recorded = JSON.parse(JSON.stringify(recordConfig(config))) as ReturnType<typeof recordConfig>;
+  expect(spaceOf(recorded)).toEqual(config.space);
+  expect(recorded.reward).toEqual({ kind: "custom", source: "(m) => m.accuracy" });
+});
+
+test("differences() names what changes the meaning, and lets the budget grow", () => {
+  const record = (changes: object) => recordConfig(resolveConfig(changes, "the options"));
+  expect(differences(record({}), record({ trials: 99, workers: 1, finalists: 0 }))).toEqual([]);
+  expect(differences(record({}), record({ seed: 1, reward: "soft" }))).toEqual(['reward: {"kind":"hard"} → {"kind":"soft"}', "seed: 0 → 1"]);
+});

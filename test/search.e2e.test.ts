@@ -1,0 +1,125 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createRng } from "../src/util/rng.ts";
+import { mnas, scratch, start } from "./mnas.ts";
+
+/** A space and recipes small enough to search in seconds, through everything that a real search goes through. */
+const config = `
+const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
+export default {
+  space: {
+    name: "toy",
+    decisions: [],
+    template: {
+      stem: { kernel: 3, stride: 2, filters: 8 },
+      blocks: [
+        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
+          layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]), skip: oneOf("skip", ["none", "pool"]) },
+      ],
+      head: { filters: 0 },
+      dropout: 0,
+    },
+  },
+  device: "madds",
+  batch: 4,
+  proxy: { epochs: 0.1, batch: 32 },
+  final: { epochs: 0.2, batch: 32 },
+};
+`;
+
+const rowsOf = async (dir: string, cwd: string): Promise<unknown[]> => JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as unknown[];
+
+test("search finds, trains, compares and exports networks, and everything it says can be read", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+  const { code, stdout, stderr } = await mnas(["search", "--trials", "8", "--seed", "1", "--out", "run", "--json"], folder.dir);
+  expect([code, stderr]).toEqual([0, ""]);
+  const events = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(events.map(({ event }) => event).filter((event) => event !== "trial" && event !== "final")).toEqual([
+    "data",
+    "device",
+    "target",
+    "start",
+    "batch",
+    "batch",
+    "front",
+    "done",
+  ]);
+  const done = events.at(-1) as { front: { number: number }[]; finals: { isReference: boolean; model: string | null; testAccuracy: number }[] };
+  expect(done.front.length).toBeGreaterThan(0);
+  expect(done.finals.some(({ isReference }) => isReference)).toBe(true);
+  const finalist = done.finals.find(({ isReference }) => !isReference)!;
+  expect(finalist.testAccuracy).toBeGreaterThan(0.2);
+  expect(existsSync(join(folder.dir, "run", finalist.model!))).toBe(true);
+  expect(readFileSync(join(folder.dir, "run", "report.html"), "utf8")).toContain("<svg");
+
+  const trials = (await rowsOf("run", folder.dir)) as { number: number; state: string }[];
+  expect(trials.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  const front = JSON.parse((await mnas(["pareto", "run", "--json"], folder.dir)).stdout) as unknown[];
+  expect(front).toEqual(done.front);
+
+  const best = done.front[0]!.number;
+  const shown = await mnas(["show", `run#${best}`, "--json"], folder.dir);
+  expect(JSON.parse(shown.stdout)).toMatchObject({ number: best, state: "complete" });
+  const exported = await mnas(["export", `run#${best}`, "--out", "m.onnx", "--json"], folder.dir);
+  expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
+  const measured = await mnas(["measure", "m.onnx", "--json"], folder.dir);
+  expect(JSON.parse(measured.stdout)).toHaveLength(1);
+});
+
+test("a search killed at random moments and resumed, with any number of workers, ends as an uninterrupted one", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+  const options = ["--trials", "12", "--seed", "5", "--finalists", "1", "--json"];
+  expect((await mnas(["search", ...options, "--workers", "2", "--out", "whole"], folder.dir)).code).toBe(0);
+
+  const rng = createRng("kill");
+  let kills = 0;
+  let args = ["search", ...options, "--workers", "1", "--out", "cut"];
+  for (;;) {
+    const { child, ended } = start(args, folder.dir);
+    // Sooner than it takes, later than nothing: the later lives reach all parts of the search.
+    const timer = setTimeout(() => child.kill("SIGKILL"), 700 + rng.int(1800) + 250 * kills);
+    const { code } = await ended;
+    clearTimeout(timer);
+    if (code === 0) break;
+    kills += 1;
+    const exists = existsSync(join(folder.dir, "cut", "study.db"));
+    args = ["search", ...options, "--workers", String(1 + rng.int(3)), ...(exists ? ["--resume", "cut"] : ["--out", "cut"])];
+    expect(kills).toBeLessThan(40);
+  }
+  expect(kills).toBeGreaterThan(0);
+  expect(await rowsOf("cut", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
+
+  const finals = async (run: string): Promise<unknown> => {
+    const { stdout } = await mnas(["search", "--resume", run, "--json"], folder.dir);
+    return (JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as { finals: unknown }).finals;
+  };
+  expect(await finals("cut")).toEqual(await finals("whole"));
+});
+
+test("Ctrl-C stops cleanly, says how to go on, and a search with other settings is refused", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+  const { child, ended } = start(["search", "--trials", "400", "--out", "run"], folder.dir);
+  child.stderr!.on("data", (text) => {
+    if (String(text).includes("batch")) child.kill("SIGINT");
+  });
+  const { code, stderr } = await ended;
+  expect(code).toBe(130);
+  expect(stderr).toContain("Continue with `mnas search --resume run`");
+  const other = await mnas(["search", "--resume", "run", "--seed", "9"], folder.dir);
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain("seed: 0 → 9");
+});
+
+test("a longer search goes on from a shorter one and ends as if it had been long from the start", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+  const common = ["--seed", "2", "--finalists", "0", "--json"];
+  await mnas(["search", ...common, "--trials", "4", "--out", "grown"], folder.dir);
+  await mnas(["search", ...common, "--trials", "8", "--resume", "grown"], folder.dir);
+  await mnas(["search", ...common, "--trials", "8", "--out", "whole"], folder.dir);
+  expect(await rowsOf("grown", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
+});

@@ -1,0 +1,116 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { loadDataset } from "../src/data/dataset.ts";
+import { initWeights } from "../src/graph/weights.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
+import { finalRecipe, learningRateAt, proxyRecipe, type Recipe } from "../src/train/recipe.ts";
+import { readTensors, writeTensors } from "../src/train/safetensors.ts";
+import { Diverged, predictions, train, type Trained } from "../src/train/trainer.ts";
+import { createRng } from "../src/util/rng.ts";
+import { scratch } from "./mnas.ts";
+
+const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_se0.25_noskip head0 classes10";
+const graph = buildGraph(parseArch(notation));
+
+test("the learning rate warms up, then falls along a cosine to nothing", () => {
+  const recipe: Recipe = { ...proxyRecipe, epochs: 10, learningRate: 1, warmupEpochs: 1, schedule: { kind: "cosine" } };
+  const rates = [0, 4, 9, 10, 55, 99].map((step) => learningRateAt(step, 10, recipe));
+  expect(rates.map((rate) => Number(rate.toFixed(3)))).toEqual([0.091, 0.455, 0.909, 1, 0.5, 0]);
+});
+
+test("the exponential schedule is the reference code's: stairs that count from step 0, replaced during warm-up", () => {
+  const recipe: Recipe = {
+    ...proxyRecipe,
+    epochs: 10,
+    learningRate: 0.256,
+    warmupEpochs: 5,
+    schedule: { kind: "exponential", factor: 0.97, everyEpochs: 2.4 },
+  };
+  expect(learningRateAt(50, 10, recipe)).toBeCloseTo(0.256 * 0.97 ** 2, 12);
+  expect(learningRateAt(99, 10, recipe)).toBeCloseTo(0.256 * 0.97 ** 4, 12);
+});
+
+async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
+  for (;;) {
+    const { done, value } = await training.next();
+    if (done === true) return value;
+  }
+}
+
+test("train() learns, and the same seed gives the same bits", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const recipe: Recipe = { ...finalRecipe, epochs: 0.3, batch: 32 };
+  const options = { graph, dataset, recipe, withTest: true };
+  const first = await finish(train({ ...options, seed: "a" }));
+  const again = await finish(train({ ...options, seed: "a" }));
+  const other = await finish(train({ ...options, seed: "b" }));
+  expect(first.accuracy).toBeGreaterThan(0.4);
+  expect(first.testAccuracy).toBeGreaterThan(0.4);
+  expect([again.accuracy, again.weights]).toEqual([first.accuracy, first.weights]);
+  expect(other.weights).not.toEqual(first.weights);
+});
+
+test("train() says at which step a network diverged", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const recipe: Recipe = { ...proxyRecipe, learningRate: 1e30, warmupEpochs: 0 };
+  const training = finish(train({ graph, dataset, recipe, seed: "a" }));
+  await expect(training).rejects.toThrow(Diverged);
+  await expect(training).rejects.toThrow(/^loss is (NaN|Infinity) at step \d+$/);
+});
+
+test("train() stops at a step boundary when aborted", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const stop = new AbortController();
+  const training = train({ graph, dataset, recipe: proxyRecipe, seed: "a", signal: stop.signal });
+  await training.next();
+  stop.abort(new Error("enough"));
+  await expect(training.next()).rejects.toThrow("enough");
+});
+
+test("predictions() takes the largest logit of each row", () => {
+  expect(predictions(Float32Array.of(0, 2, 1, 5, 3, 4, 9, 9, 9), 3, 2)).toEqual([1, 0]);
+});
+
+test("a checkpoint keeps weights and the network they are for", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "w.safetensors");
+  const weights = initWeights(graph, createRng(1));
+  saveCheckpoint(file, graph, { notation, weights });
+  expect(loadCheckpoint(file)).toEqual({ notation, weights });
+});
+
+test("safetensors files are laid out as the format says", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "w.safetensors");
+  writeTensors(file, { arrays: new Map([["a", { shape: [2], values: Float32Array.of(1, -2) }]]), metadata: { from: "mnäs" } });
+  const bytes = readFileSync(file);
+  const size = Number(bytes.readBigUInt64LE(0));
+  expect(size % 8).toBe(0);
+  expect(JSON.parse(bytes.toString("utf8", 8, 8 + size))).toEqual({
+    __metadata__: { from: "mnäs" },
+    a: { dtype: "F32", shape: [2], data_offsets: [0, 8] },
+  });
+  expect([bytes.readFloatLE(8 + size), bytes.readFloatLE(12 + size), bytes.length]).toEqual([1, -2, 16 + size]);
+  expect(readTensors(file).arrays.get("a")).toEqual({ shape: [2], values: Float32Array.of(1, -2) });
+});
+
+test("a damaged checkpoint is refused with the reason", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "w.safetensors");
+  saveCheckpoint(file, graph, { notation, weights: initWeights(graph, createRng(1)) });
+  const bytes = readFileSync(file);
+  const damaged = (name: string, content: Uint8Array): string => {
+    const path = join(folder.dir, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  expect(() => loadCheckpoint(damaged("cut", bytes.subarray(0, -4)))).toThrow("is cut off");
+  expect(() => loadCheckpoint(damaged("short", bytes.subarray(0, 20)))).toThrow("its header is cut off");
+  expect(() => loadCheckpoint(damaged("empty", new Uint8Array()))).toThrow("it is too short");
+  expect(() => loadCheckpoint(join(folder.dir, "none"))).toThrow("no such file");
+  mkdirSync(join(folder.dir, "folder"));
+  expect(() => loadCheckpoint(join(folder.dir, "folder"))).toThrow("it is a folder");
+});
