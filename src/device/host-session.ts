@@ -14,7 +14,7 @@ type Values = Record<string, Tensor>;
 export const threads = 1;
 
 /** One image at a time on one thread: how an app runs a network, and what is least disturbed by all else. */
-const sessionOptions: InferenceSession.SessionOptions = {
+export const sessionOptions: InferenceSession.SessionOptions = {
   executionProviders: ["cpu"],
   executionMode: "sequential",
   graphOptimizationLevel: "all",
@@ -45,24 +45,32 @@ async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Inputs with more values are not images, and might not fit in memory. */
+const mostValues = 1e8;
+
 /** Random inputs of the shapes that a model declares; dimensions without a size are 1. */
 function feedsOf(runtime: Runtime, name: string, session: InferenceSession): Values {
   const rng = createRng("input");
+  const fail = (input: string, problem: string): never => {
+    throw new MnasError("MODEL_INVALID", `Cannot measure "${name}": input "${input}" ${problem}`, {
+      hint: "Inputs are filled with random numbers; give a network of one or more float32 images.",
+    });
+  };
   return Object.fromEntries(
     session.inputMetadata.map((input) => {
-      if (!input.isTensor || input.type !== "float32") {
-        const type = input.isTensor ? input.type : "not a tensor";
-        throw new MnasError(
-          "MODEL_INVALID",
-          `Cannot measure "${name}": input "${input.name}" is ${type}, must be float32`,
-          {
-            hint: "Inputs are filled with random numbers, which would mean nothing to this model.",
-          },
-        );
-      }
-      const dims = input.shape.map((size) => (typeof size === "number" ? size : 1));
-      const values = Float32Array.from({ length: dims.reduce((n, size) => n * size, 1) }, () => rng.next());
-      return [input.name, new runtime.Tensor("float32", values, dims)];
+      if (!input.isTensor) return fail(input.name, "is not a tensor");
+      if (input.type !== "float32") return fail(input.name, `is ${input.type}, must be float32`);
+      const dims = input.shape.map((size) => (typeof size === "number" && size >= 0 ? size : 1));
+      const length = dims.reduce((n, size) => n * size, 1);
+      if (length > mostValues) return fail(input.name, `has ${length} values, must have at most ${mostValues}`);
+      return [
+        input.name,
+        new runtime.Tensor(
+          "float32",
+          Float32Array.from({ length }, () => rng.next()),
+          dims,
+        ),
+      ];
     }),
   );
 }

@@ -70,6 +70,10 @@ function replyOf<Kind extends Reply["kind"]>(
   });
 }
 
+/** False as soon as the process is known to have ended; its channel may be closed later, and waiting then never ends. */
+const isAlive = (child: ChildProcess): boolean =>
+  child.connected && child.exitCode === null && child.signalCode === null;
+
 async function start(): Promise<{ child: ChildProcess; ready: ReplyOf<"ready"> }> {
   const entry = fileURLToPath(new URL(`./host-process${extname(import.meta.url)}`, import.meta.url));
   // The runtime writes to standard error by itself about models that are wrong; we say it in our own words.
@@ -112,15 +116,23 @@ export async function openHost(): Promise<LatencyDevice> {
   let queue: Promise<unknown> = Promise.resolve();
   let isClosed = false;
 
-  const fail = (name: string, problem: string, cause?: unknown): never => {
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": ${problem}`, { cause });
+  const fail = (name: string, problem: string, options?: { hint: string; cause: unknown }): never => {
+    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": ${problem}`, options);
   };
 
   const measure = async ({ name, onnx }: DeviceModel, { signal, ...options }: MeasureOptions) => {
     signal?.throwIfAborted();
     if (isClosed) fail(name, "device host is closed");
     const request: Request = { name, model: onnx(), options };
-    if (child === null || !child.connected) child = (await start()).child;
+    if (child === null || !isAlive(child)) {
+      child = (await start()).child;
+      // Both may have changed meanwhile.
+      signal?.throwIfAborted();
+      if (isClosed) {
+        await close(child);
+        fail(name, "device host was closed");
+      }
+    }
     try {
       const reply = replyOf(child, "latency", signal);
       child.send(request, () => {});
@@ -129,7 +141,10 @@ export async function openHost(): Promise<LatencyDevice> {
       if (signal?.aborted === true || error instanceof Died) child = null;
       if (!(error instanceof Died)) throw error;
       if (isClosed) return fail(name, "device host was closed");
-      if (killed.has(error.signal)) return fail(name, "the process that runs it was killed", error);
+      if (killed.has(error.signal)) {
+        const hint = "Try again; if it happens again, this machine may be short of memory.";
+        return fail(name, `the process that runs it was killed (${error.message})`, { hint, cause: error });
+      }
       throw new MnasError("MODEL_INVALID", `Cannot run "${name}" in ONNX Runtime: it crashed (${error.message})`, {
         cause: error,
       });

@@ -24,7 +24,11 @@ export interface Evaluation {
 export interface Controller {
   /** Every parameter in one array, for the optimizer. */
   readonly weights: Float64Array;
-  sample(rng: Rng): number[];
+  /**
+   * One sequence for each random stream. Above 1, `temperature` divides the logits, which brings the policy closer to
+   * uniform.
+   */
+  sample(rngs: readonly Rng[], temperature?: number): number[][];
   /** Runs the sequences through the network. What it returns, and the state for `gradient`, hold until the next call. */
   evaluate(sequences: readonly (readonly number[])[]): Evaluation;
   /**
@@ -56,15 +60,15 @@ export function createController(choices: readonly number[], { hidden, embedding
   const headOf = choices.map((_, t) => heads + (rowOf[t]! - 1) * hidden);
   const probabilities = new Float64Array(Math.max(0, ...choices));
   /** Softmax of decision `t` after an output of the LSTM, into `probabilities`. */
-  const softmax = (t: number, outputs: Float64Array, at: number): void => {
+  const softmax = (t: number, outputs: Float64Array, at: number, temperature = 1): void => {
     const n = choices[t]!;
     let top = -Infinity;
     for (let c = 0; c < n; c++) {
       let logit = weights[headBiases + rowOf[t]! - 1 + c]!;
       const row = headOf[t]! + c * hidden;
       for (let u = 0; u < hidden; u++) logit += weights[row + u]! * outputs[at + u]!;
-      probabilities[c] = logit;
-      if (logit > top) top = logit;
+      probabilities[c] = logit / temperature;
+      top = Math.max(top, probabilities[c]!);
     }
     let sum = 0;
     for (let c = 0; c < n; c++) sum += probabilities[c] = exp(probabilities[c]! - top);
@@ -77,7 +81,7 @@ export function createController(choices: readonly number[], { hidden, embedding
     for (let r = 0; r < rows; r++) table.set(weights.subarray(biases, biases + wide), r * wide);
     addProduct(rows, wide, embedding, matrix(weights, embedding, embeddings), matrix(weights, wide, input), matrix(table, wide));
   };
-  const seen = (sequence: readonly number[], t: number): number => (t === 0 ? 0 : rowOf[t - 1]! + sequence[t - 1]!);
+  const rowSeen = (sequence: readonly number[], t: number): number => (t === 0 ? 0 : rowOf[t - 1]! + sequence[t - 1]!);
 
   const createCell = (count: number): Cell => ({
     gates: new Float64Array(steps * count * wide),
@@ -85,15 +89,16 @@ export function createController(choices: readonly number[], { hidden, embedding
     squashed: new Float64Array(steps * count * hidden),
     outputs: new Float64Array((steps + 1) * count * hidden),
   });
-  const stepForward = (cell: Cell, t: number, count: number): void => {
-    addProduct(
-      count,
-      wide,
-      hidden,
-      matrix(cell.outputs, hidden, t * count * hidden),
-      matrix(weights, wide, recurrent),
-      matrix(cell.gates, wide, t * count * wide),
-    );
+  /** Step `t` of the LSTM, whose input is the choices before it. */
+  const stepForward = (cell: Cell, t: number, sequences: readonly (readonly number[])[]): void => {
+    const count = sequences.length;
+    const gates = t * count * wide;
+    sequences.forEach((sequence, b) => {
+      const row = rowSeen(sequence, t) * wide;
+      cell.gates.set(table.subarray(row, row + wide), gates + b * wide);
+    });
+    const before = matrix(cell.outputs, hidden, t * count * hidden);
+    addProduct(count, wide, hidden, before, matrix(weights, wide, recurrent), matrix(cell.gates, wide, gates));
     forwardCell(cell, t, count, hidden);
   };
 
@@ -108,21 +113,22 @@ export function createController(choices: readonly number[], { hidden, embedding
   return {
     weights,
 
-    sample(random) {
+    sample(rngs, temperature = 1) {
+      const count = rngs.length;
+      const drawn = createCell(count);
+      const sequences = rngs.map((): number[] => []);
       fillTable();
-      const one = createCell(1);
-      const sequence: number[] = [];
       for (let t = 0; t < steps; t++) {
-        const row = seen(sequence, t);
-        one.gates.set(table.subarray(row * wide, (row + 1) * wide), t * wide);
-        stepForward(one, t, 1);
-        softmax(t, one.outputs, (t + 1) * hidden);
-        let rest = random.next();
-        let choice = 0;
-        while (choice < choices[t]! - 1 && rest >= probabilities[choice]!) rest -= probabilities[choice++]!;
-        sequence.push(choice);
+        stepForward(drawn, t, sequences);
+        sequences.forEach((sequence, b) => {
+          softmax(t, drawn.outputs, ((t + 1) * count + b) * hidden, temperature);
+          let rest = rngs[b]!.next();
+          let choice = 0;
+          while (choice < choices[t]! - 1 && rest >= probabilities[choice]!) rest -= probabilities[choice++]!;
+          sequence.push(choice);
+        });
       }
-      return sequence;
+      return sequences;
     },
 
     evaluate(sequences) {
@@ -133,11 +139,7 @@ export function createController(choices: readonly number[], { hidden, embedding
       const softmaxes = choices.map((n) => new Float64Array(count * n));
       fillTable();
       for (let t = 0; t < steps; t++) {
-        for (let b = 0; b < count; b++) {
-          const row = seen(sequences[b]!, t);
-          cell.gates.set(table.subarray(row * wide, (row + 1) * wide), (t * count + b) * wide);
-        }
-        stepForward(cell, t, count);
+        stepForward(cell, t, sequences);
         const n = choices[t]!;
         for (let b = 0; b < count; b++) {
           softmax(t, cell.outputs, ((t + 1) * count + b) * hidden);
@@ -183,7 +185,7 @@ export function createController(choices: readonly number[], { hidden, embedding
         dOutput.fill(0);
         addProduct(count, hidden, wide, matrix(cell.gates, wide, gates), transposed(matrix(weights, wide, recurrent)), matrix(dOutput, hidden));
         for (let b = 0; b < count; b++) {
-          const row = seen(sequences[b]!, t) * wide;
+          const row = rowSeen(sequences[b]!, t) * wide;
           for (let v = 0; v < wide; v++) dTable[row + v]! += cell.gates[gates + b * wide + v]!;
         }
       }

@@ -1,0 +1,12 @@
+export { matmul, setWide, transpose } from "./matmul";
+export { pointwiseBackward, pointwiseForward } from "./pointwise";
+export { convBackward, convForward } from "./conv";
+export { depthwiseBackward, depthwiseForward } from "./depthwise";
+export {
+  addBackward, addForward, closeGradient, copyBackward, copyForward, dropoutBackward, dropoutForward,
+  scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,
+} from "./elementwise";
+export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward, meanBackward, meanForward } from "./pool";
+export { normBackward, normForward, normInference } from "./norm";
+export { lossForward } from "./loss";
+export { average, rmsprop, sgd, swap } from "./optimizer";

@@ -1,0 +1,300 @@
+import { activate, slope } from "./activation";
+import { HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
+
+/*
+ * Work on some rows (pixels) of a tensor that are in the cache anyway: what a layer reads is made from raw values just
+ * before it is needed, and sums are taken just after values were written. `from` and `width` select channels, in bytes.
+ */
+
+// @ts-ignore: decorator
+@inline
+function viewLoop(
+  source: usize, sourceRow: usize, rows: i32, width: usize, scale: usize, shift: usize, out: usize, outRow: usize,
+  f: i32, isNormalised: bool,
+): void {
+  for (; rows > 0; rows--) {
+    for (let j: usize = 0; j < width; j += 32) {
+      let a = v128.load(source + j), b = v128.load(source + j, 16);
+      if (isNormalised) {
+        a = f32x4.add(f32x4.mul(a, v128.load(scale + j)), v128.load(shift + j));
+        b = f32x4.add(f32x4.mul(b, v128.load(scale + j, 16)), v128.load(shift + j, 16));
+      }
+      v128.store(out + j, activate(a, f));
+      v128.store(out + j, activate(b, f), 16);
+    }
+    source += sourceRow;
+    out += outRow;
+  }
+}
+
+/** What the next operation reads: batch-norm and activation of rows `row` and following. */
+export function viewRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+  const stride = t.stride;
+  const source = t.value + <usize>row * stride + from;
+  const scale = t.scale + from, shift = t.shift + from;
+  if (t.scale) {
+    switch (t.activation) {
+      case RELU: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, RELU, true);
+      case RELU6: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, RELU6, true);
+      case HSWISH: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, HSWISH, true);
+      default: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, NONE, true);
+    }
+  }
+  switch (t.activation) {
+    case RELU: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, RELU, false);
+    case RELU6: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, RELU6, false);
+    case HSWISH: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, HSWISH, false);
+    default: return copyRows(source, stride, rows, width, out, outRow);
+  }
+}
+
+/** Whether the next operation reads raw values as they are. */
+// @ts-ignore: decorator
+@inline
+export function isPlain(t: Tensor): bool {
+  return !t.scale && t.activation == NONE;
+}
+
+/** The plain copy also serves images, whose channels need not be a multiple of 8. */
+export function copyRows(source: usize, sourceRow: usize, rows: i32, width: usize, out: usize, outRow: usize): void {
+  if (width == sourceRow && width == outRow) {
+    memory.copy(out, source, <usize>rows * width);
+    return;
+  }
+  for (; rows > 0; rows--) {
+    memory.copy(out, source, width);
+    source += sourceRow;
+    out += outRow;
+  }
+}
+
+export function addRows(source: usize, sourceRow: usize, rows: i32, width: usize, out: usize, outRow: usize): void {
+  for (; rows > 0; rows--) {
+    for (let j: usize = 0; j < width; j += 32) {
+      v128.store(out + j, f32x4.add(v128.load(out + j), v128.load(source + j)));
+      v128.store(out + j, f32x4.add(v128.load(out + j, 16), v128.load(source + j, 16)), 16);
+    }
+    source += sourceRow;
+    out += outRow;
+  }
+}
+
+/** Stores or adds. */
+export function giveRows(source: usize, sourceRow: usize, rows: i32, width: usize, out: usize, outRow: usize, accumulate: i32): void {
+  if (accumulate) addRows(source, sourceRow, rows, width, out, outRow);
+  else copyRows(source, sourceRow, rows, width, out, outRow);
+}
+
+/** Rows of `table` [images, channels], one per pixel: stored, or added to a gradient. */
+function spreadRows(
+  table: usize, tableRow: usize, pixels: i32, row: i32, rows: i32, width: usize, add: usize, addRow: usize, out: usize, outRow: usize,
+): void {
+  let image = row / pixels;
+  let left = pixels - row % pixels;
+  for (; rows > 0; rows--) {
+    const line = table + <usize>image * tableRow;
+    if (add) {
+      for (let j: usize = 0; j < width; j += 32) {
+        v128.store(out + j, f32x4.add(v128.load(add + j), v128.load(line + j)));
+        v128.store(out + j, f32x4.add(v128.load(add + j, 16), v128.load(line + j, 16)), 16);
+      }
+      add += addRow;
+    } else memory.copy(out, line, width);
+    out += outRow;
+    left -= 1;
+    if (left == 0) {
+      image += 1;
+      left = pixels;
+    }
+  }
+}
+
+/** Rows times the gate [images, channels] of squeeze-and-excite, in place. */
+export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, out: usize): void {
+  const width = gate.stride;
+  let image = row / pixels;
+  let left = pixels - row % pixels;
+  for (; rows > 0; rows--) {
+    const line = gate.value + <usize>image * width;
+    for (let j: usize = 0; j < width; j += 32) {
+      v128.store(out + j, f32x4.mul(v128.load(out + j), v128.load(line + j)));
+      v128.store(out + j, f32x4.mul(v128.load(out + j, 16), v128.load(line + j, 16)), 16);
+    }
+    out += width;
+    left -= 1;
+    if (left == 0) {
+      image += 1;
+      left = pixels;
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function rawGradientLoop(
+  g: usize, gRow: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, p: usize, q: usize, r: usize,
+  out: usize, outRow: usize, f: i32, isNormalised: bool,
+): void {
+  for (; rows > 0; rows--) {
+    for (let j: usize = 0; j < width; j += 32) {
+      const y0 = v128.load(y + j), y1 = v128.load(y + j, 16);
+      let z0 = y0, z1 = y1;
+      if (isNormalised && f != NONE) {
+        z0 = f32x4.add(f32x4.mul(y0, v128.load(scale + j)), v128.load(shift + j));
+        z1 = f32x4.add(f32x4.mul(y1, v128.load(scale + j, 16)), v128.load(shift + j, 16));
+      }
+      let d0 = slope(z0, v128.load(g + j), f), d1 = slope(z1, v128.load(g + j, 16), f);
+      if (isNormalised) {
+        d0 = f32x4.add(f32x4.add(f32x4.mul(d0, v128.load(p + j)), f32x4.mul(y0, v128.load(q + j))), v128.load(r + j));
+        d1 = f32x4.add(f32x4.add(f32x4.mul(d1, v128.load(p + j, 16)), f32x4.mul(y1, v128.load(q + j, 16))), v128.load(r + j, 16));
+      }
+      v128.store(out + j, d0);
+      v128.store(out + j, d1, 16);
+    }
+    g += gRow;
+    y += yRow;
+    out += outRow;
+  }
+}
+
+/** Gradient of raw values: back through activation and batch-norm. */
+export function rawGradientRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+  const stride = t.stride;
+  const at = <usize>row * stride + from;
+  const y = t.value + at;
+  let g = t.gradient + at, gRow = stride;
+  if (t.imageGradient) {
+    spreadRows(t.imageGradient + from, stride, t.pixels, row, rows, width, t.gradient ? g : 0, stride, out, outRow);
+    g = out;
+    gRow = outRow;
+  }
+  if (t.p) {
+    const scale = t.scale + from, shift = t.shift + from, p = t.p + from, q = t.q + from, r = t.r + from;
+    switch (t.activation) {
+      case RELU: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU, true);
+      case RELU6: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU6, true);
+      case HSWISH: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, HSWISH, true);
+      default: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, NONE, true);
+    }
+  }
+  switch (t.activation) {
+    case RELU: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU, false);
+    case RELU6: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU6, false);
+    case HSWISH: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, HSWISH, false);
+    default: if (g != out) copyRows(g, gRow, rows, width, out, outRow);
+  }
+}
+
+/** Whether the gradient of raw values is stored as it is. */
+// @ts-ignore: decorator
+@inline
+export function isPlainGradient(t: Tensor): bool {
+  return !t.p && t.activation == NONE && !t.imageGradient;
+}
+
+/** Sums of 8 channels of a block; kept in memory because a loop is only merged into 256 bits if it ends in plain stores. */
+const partial: usize = memory.data(128, 32);
+
+/** Adds 8 float32 sums to float64 ones: rows are summed in float32 by blocks, blocks in float64. */
+function addPartial(from: usize, sums: usize): void {
+  for (let i: usize = 0; i < 32; i += 8) {
+    v128.store(sums + 2 * i, f64x2.add(v128.load(sums + 2 * i), f64x2.promote_low_f32x4(v128.load64_zero(from + i))));
+  }
+}
+
+/** Σ and Σ of squares of rows, for batch-norm. `sums` is that of the first channel, `second` lies that many bytes behind. */
+export function statisticsRows(y: usize, yRow: usize, rows: i32, width: usize, sums: usize, second: usize): void {
+  for (let j: usize = 0; j < width; j += 32) {
+    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+    let c0 = a0, c1 = a0, d0 = a0, d1 = a0;
+    let at = y + j;
+    // Two chains of additions, since one would wait for its own result.
+    for (let n = rows >> 1; n > 0; n--) {
+      let x0 = v128.load(at), x1 = v128.load(at, 16);
+      a0 = f32x4.add(a0, x0); a1 = f32x4.add(a1, x1);
+      b0 = f32x4.add(b0, f32x4.mul(x0, x0)); b1 = f32x4.add(b1, f32x4.mul(x1, x1));
+      at += yRow;
+      x0 = v128.load(at); x1 = v128.load(at, 16);
+      c0 = f32x4.add(c0, x0); c1 = f32x4.add(c1, x1);
+      d0 = f32x4.add(d0, f32x4.mul(x0, x0)); d1 = f32x4.add(d1, f32x4.mul(x1, x1));
+      at += yRow;
+    }
+    if (rows & 1) {
+      const x0 = v128.load(at), x1 = v128.load(at, 16);
+      a0 = f32x4.add(a0, x0); a1 = f32x4.add(a1, x1);
+      b0 = f32x4.add(b0, f32x4.mul(x0, x0)); b1 = f32x4.add(b1, f32x4.mul(x1, x1));
+    }
+    v128.store(partial, f32x4.add(a0, c0)); v128.store(partial, f32x4.add(a1, c1), 16);
+    v128.store(partial, f32x4.add(b0, d0), 32); v128.store(partial, f32x4.add(b1, d1), 48);
+    addPartial(partial, sums + 2 * j);
+    addPartial(partial + 32, sums + second + 2 * j);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function closeLoop(
+  g: usize, gRow: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, sums: usize, second: usize, f: i32,
+): void {
+  for (let j: usize = 0; j < width; j += 32) {
+    const s0 = v128.load(scale + j), s1 = v128.load(scale + j, 16);
+    const t0 = v128.load(shift + j), t1 = v128.load(shift + j, 16);
+    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+    let gAt = g + j, yAt = y + j;
+    for (let n = rows; n > 0; n--) {
+      const y0 = v128.load(yAt), y1 = v128.load(yAt, 16);
+      const d0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), v128.load(gAt), f);
+      const d1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), v128.load(gAt, 16), f);
+      a0 = f32x4.add(a0, d0); a1 = f32x4.add(a1, d1);
+      b0 = f32x4.add(b0, f32x4.mul(d0, y0)); b1 = f32x4.add(b1, f32x4.mul(d1, y1));
+      gAt += gRow;
+      yAt += yRow;
+    }
+    v128.store(partial, a0); v128.store(partial, a1, 16);
+    v128.store(partial, b0, 32); v128.store(partial, b1, 48);
+    addPartial(partial, sums + 2 * j);
+    addPartial(partial + 32, sums + second + 2 * j);
+  }
+}
+
+/**
+ * Σ dz and Σ dz·value of rows whose gradient is complete, for the way back through batch-norm; dz is the gradient
+ * before the activation. `scratch` holds these rows when a part of the gradient is the same for all pixels of an image.
+ */
+export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, scratch: usize): void {
+  if (!t.sums) return;
+  const stride = t.stride;
+  const at = <usize>row * stride + from;
+  let g = t.gradient + at, gRow = stride;
+  if (t.imageGradient) {
+    spreadRows(t.imageGradient + from, stride, t.pixels, row, rows, width, t.gradient ? g : 0, stride, scratch, width);
+    g = scratch;
+    gRow = width;
+  }
+  const y = t.value + at, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from, second = 2 * stride;
+  switch (t.activation) {
+    case RELU: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU);
+    case RELU6: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU6);
+    case HSWISH: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, HSWISH);
+    default: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, NONE);
+  }
+}
+
+export function clearSums(t: Tensor): void {
+  if (t.sums) memory.fill(t.sums, 0, 4 * t.stride);
+}
+
+/** Column sums of rows, added to `out` (float32). */
+export function sumRows(y: usize, yRow: usize, rows: i32, width: usize, out: usize): void {
+  for (let j: usize = 0; j < width; j += 32) {
+    let a0 = v128.load(out + j), a1 = v128.load(out + j, 16);
+    let at = y + j;
+    for (let n = rows; n > 0; n--) {
+      a0 = f32x4.add(a0, v128.load(at));
+      a1 = f32x4.add(a1, v128.load(at, 16));
+      at += yRow;
+    }
+    v128.store(out + j, a0);
+    v128.store(out + j, a1, 16);
+  }
+}

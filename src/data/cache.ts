@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { MnasError } from "../errors.ts";
+import { readFile, writeFileAtomically } from "../util/files.ts";
+import type { RawData } from "./images.ts";
+import { decodePack, encodePack } from "./pack.ts";
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function cacheFolder(cacheDir: string | undefined): string {
+  const dir = cacheDir ?? process.env["MNAS_CACHE_DIR"] ?? join(homedir(), ".cache", "mnas");
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new MnasError(
+      "FILE_NOT_FOUND",
+      `Cannot make cache folder "${dir}": ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+      {
+        hint: "Set MNAS_CACHE_DIR to a folder that can be written.",
+        cause: error,
+      },
+    );
+  }
+  return dir;
+}
+
+/**
+ * What `build` gives, kept in a file named after `place`, so that a changed folder takes the place of its old content.
+ *
+ * A file with another stamp, or that is damaged, is built again.
+ */
+export async function cached(
+  place: string,
+  { stamp, cacheDir }: { readonly stamp: string; readonly cacheDir: string | undefined },
+  build: () => Promise<RawData>,
+): Promise<RawData> {
+  const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.pack`);
+  const wanted = hash(stamp);
+  if (existsSync(file)) {
+    const pack = decodePack(readFile(file));
+    if (pack?.stamp === wanted) return pack.data;
+  }
+  const data = await build();
+  writeFileAtomically(file, encodePack(data, wanted));
+  return data;
+}

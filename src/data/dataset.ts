@@ -1,0 +1,155 @@
+import { basename, dirname, resolve } from "node:path";
+import { createRng } from "../util/rng.ts";
+import { hasCifar, readCifarFolder } from "./cifar.ts";
+import { embeddedName, readEmbedded } from "./embedded.ts";
+import { hasIdx, readIdxFolder } from "./idx.ts";
+import { hasImages, readImageFolder } from "./image-folder.ts";
+import { invalid, partNames, selectImages, sizeOf, type Images, type RawData, type ReadOptions } from "./images.ts";
+import { listFolder, type Listing } from "./listing.ts";
+import { contentKey } from "./pack.ts";
+import { checkClasses, cutStratified } from "./splits.ts";
+
+export type { Images } from "./images.ts";
+
+/** Labelled images in three parts, with what is needed to train on them. */
+export interface Dataset {
+  readonly name: string;
+  /** As the user gave it. */
+  readonly source: string;
+  readonly classes: readonly string[];
+  readonly train: Images;
+  readonly validation: Images;
+  /** For finalists only. */
+  readonly test: Images;
+  /** Of each channel over the train part, of pixel / 255. */
+  readonly mean: readonly number[];
+  /** Standard deviation, likewise; never 0. */
+  readonly deviation: readonly number[];
+  /** Whether a mirrored image is still one of its class. */
+  readonly canFlip: boolean;
+  /** The same for the same images and labels, wherever they lie and however they are split. */
+  readonly key: string;
+}
+
+export interface LoadOptions {
+  /** Decides which images are cut from the train part. */
+  readonly seed: number | string;
+  /** Side of the images in px; for folders of images. */
+  readonly size?: number;
+  /** Share of the train part that becomes the validation part when the data bring none. */
+  readonly validationShare?: number;
+  /** Where decoded images are kept; `MNAS_CACHE_DIR`, or else `~/.cache/mnas`. */
+  readonly cacheDir?: string;
+}
+
+/** Share of the images that becomes the test part when the data bring none. */
+const testShare = 1 / 8;
+
+interface Reader {
+  readonly accepts: (listing: Listing) => boolean;
+  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData>;
+}
+
+/** The first that accepts a folder reads it. */
+const readers: readonly Reader[] = [
+  { accepts: hasIdx, read: readIdxFolder },
+  { accepts: hasCifar, read: readCifarFolder },
+  { accepts: hasImages, read: readImageFolder },
+];
+
+async function readFolder(dir: string, options: ReadOptions): Promise<RawData> {
+  const listing = listFolder(dir);
+  const reader = readers.find(({ accepts }) => accepts(listing));
+  if (reader !== undefined) return reader.read(listing, options);
+  const isEmpty = listing.files.length === 0;
+  throw invalid(
+    `Cannot use data "${dir}": ${isEmpty ? "it is empty" : "it holds no images that mnas can read"}`,
+    "Name a folder with a folder of images for each class, or one of IDX files or CIFAR-10 batches (*.bin).",
+  );
+}
+
+function checkShapes(source: string, data: RawData, size: number | undefined): void {
+  const { height, width } = data.train;
+  for (const part of partNames) {
+    const images = data[part];
+    if (images === null || (images.height === height && images.width === width)) continue;
+    throw invalid(
+      `Cannot use data "${source}": the ${part} part has images of ${images.height}×${images.width}, train of ${height}×${width}`,
+      "Make all images one size.",
+    );
+  }
+  if (size !== undefined && (size !== height || size !== width)) {
+    throw invalid(
+      `Cannot use data "${source}" at ${size} px: its images are ${height}×${width}`,
+      "Leave out --size; it is for folders of images.",
+    );
+  }
+}
+
+/** Mean and deviation of each channel, of pixel / 255. */
+function statistics({ pixels, channels, count, ...shape }: Images): { mean: number[]; deviation: number[] } {
+  const counts = Array.from({ length: channels }, () => new Float64Array(256));
+  for (let i = 0; i < pixels.length; i++) counts[i % channels]![pixels[i]!]! += 1;
+  const total = (count * sizeOf({ ...shape, channels })) / channels;
+  const mean = counts.map((bins) => bins.reduce((sum, n, value) => sum + n * value, 0) / total / 255);
+  const deviation = counts.map((bins, c) => {
+    const variance = bins.reduce((sum, n, value) => sum + n * (value / 255 - mean[c]!) ** 2, 0) / total;
+    return variance === 0 ? 1 : Math.sqrt(variance);
+  });
+  return { mean, deviation };
+}
+
+/** A mirrored digit is none; only names tell digits from other things with ten numbered classes. */
+function showsDigits(source: string, classes: readonly string[]): boolean {
+  const path = resolve(source);
+  const name = `${basename(dirname(path))}/${basename(path)}`;
+  return classes.join() === "0,1,2,3,4,5,6,7,8,9" && /mnist|digits|svhn/i.test(name) && !/fashion/i.test(name);
+}
+
+/**
+ * Reads labelled images: the embedded sample (`undefined` or `fashion-mnist`), or a folder of IDX files, CIFAR-10
+ * batches or images.
+ *
+ * @throws MnasError `DATA_NOT_FOUND`, `DATA_INVALID` naming the file or class that is wrong.
+ */
+export async function loadDataset(source: string | undefined, options: LoadOptions): Promise<Dataset> {
+  const { seed, size, validationShare = 1 / 8, cacheDir } = options;
+  if (!(validationShare > 0 && validationShare < 1))
+    throw new RangeError(`validationShare is ${validationShare}, must be between 0 and 1`);
+  const isEmbedded = source === undefined || source === embeddedName;
+  const from = source ?? embeddedName;
+  const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir });
+  const { classes, train, validation, test } = data;
+  checkShapes(from, data, size);
+  checkClasses(from, classes, {
+    train: train.labels,
+    validation: validation?.labels ?? null,
+    test: test?.labels ?? null,
+  });
+
+  const rng = createRng(seed).fork("split");
+  const cut = (images: Images, share: number, part: string): { rest: Images; part: Images } => {
+    const indices = cutStratified(images.labels, classes.length, share, rng.fork(part));
+    return { rest: selectImages(images, indices.kept), part: selectImages(images, indices.cut) };
+  };
+  const tested = test === null ? cut(train, testShare, "test") : { rest: train, part: test };
+  const validated =
+    validation === null ? cut(tested.rest, validationShare, "validation") : { rest: tested.rest, part: validation };
+  return {
+    name: isEmbedded ? embeddedName : basename(resolve(from)),
+    source: from,
+    classes,
+    train: validated.rest,
+    validation: validated.part,
+    test: tested.part,
+    ...statistics(validated.rest),
+    canFlip: !showsDigits(from, classes),
+    key: contentKey(data),
+  };
+}
+
+/** One line: name, counts, shape, classes. */
+export function describeDataset({ name, train, validation, test, classes }: Dataset): string {
+  const shape = `${train.height}×${train.width}×${train.channels}`;
+  return `${name}: ${train.count} training, ${validation.count} validation and ${test.count} test images of ${shape} in ${classes.length} classes`;
+}

@@ -1,0 +1,53 @@
+import { MnasError } from "../errors.ts";
+
+/** Pictures of one size with what they show. */
+export interface Images {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  /** 1 or 3. */
+  readonly channels: number;
+  /** Rows, columns, channels of one image after the other (NHWC), 0..255. */
+  readonly pixels: Uint8Array;
+  /** Index of the class of each image. */
+  readonly labels: Int32Array;
+}
+
+/** Parts of a data set, in the order in which they are stored. */
+export const partNames = ["train", "validation", "test"] as const;
+export type PartName = (typeof partNames)[number];
+
+/** A data set as its reader found it: parts that it does not bring are null, and are cut from the train part later. */
+export interface RawData extends Readonly<Record<PartName, Images | null>> {
+  readonly classes: readonly string[];
+  readonly train: Images;
+}
+
+/** Images on disk with the class of each. */
+export interface ImageFiles {
+  readonly files: readonly string[];
+  readonly labels: Int32Array;
+}
+
+/** What a reader may need to know. */
+export interface ReadOptions {
+  /** Side in px of the images, for readers that can choose. */
+  readonly size: number | undefined;
+  /** Where decoded images are kept. */
+  readonly cacheDir: string | undefined;
+}
+
+/** A data set that cannot be used as it is; `hint` says what to do. */
+export const invalid = (message: string, hint: string, cause?: unknown): MnasError =>
+  new MnasError("DATA_INVALID", message, { hint, cause });
+
+export const sizeOf = ({ height, width, channels }: Pick<Images, "height" | "width" | "channels">): number =>
+  height * width * channels;
+
+/** The images at `indices`, in that order, copied. */
+export function selectImages(images: Images, indices: Uint32Array): Images {
+  const size = sizeOf(images);
+  const pixels = new Uint8Array(indices.length * size);
+  indices.forEach((from, to) => pixels.set(images.pixels.subarray(from * size, (from + 1) * size), to * size));
+  return { ...images, count: indices.length, pixels, labels: Int32Array.from(indices, (i) => images.labels[i]!) };
+}

@@ -1,0 +1,57 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import sharp from "sharp";
+
+/** Writes a file and the folders it lies in. */
+export function put(dir: string, name: string, content: string | Uint8Array): string {
+  const path = join(dir, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+/** An IDX file of bytes. */
+export function idx(dims: readonly number[], bytes: ArrayLike<number>): Buffer {
+  const header = Buffer.alloc(4 + 4 * dims.length);
+  header.writeUInt32BE(0x800 + dims.length);
+  dims.forEach((dim, i) => header.writeUInt32BE(dim, 4 + 4 * i));
+  return Buffer.concat([header, Buffer.from(Array.from(bytes))]);
+}
+
+/** One record of a CIFAR-10 batch; the pixel at row y, column x has the colour `[label, y, x]`. */
+export function cifarRecord(label: number): Buffer {
+  const record = Buffer.alloc(3073, label);
+  for (let i = 0; i < 1024; i++) {
+    record[1025 + i] = i >> 5;
+    record[2049 + i] = i & 31;
+  }
+  return record;
+}
+
+export const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+
+interface Picture {
+  readonly width?: number;
+  readonly height?: number;
+  readonly color?: { readonly r: number; readonly g: number; readonly b: number };
+  readonly isGrey?: boolean;
+}
+
+const grey = { r: 128, g: 128, b: 128 };
+
+/** An image of one colour in the format that the name's ending says. */
+export async function picture(dir: string, name: string, options: Picture = {}): Promise<string> {
+  const { width = 20, height = 12, color = grey, isGrey = false } = options;
+  const image = sharp({ create: { width, height, channels: 3, background: color } });
+  const format = /\.(\w+)$/.exec(name)![1]!.toLowerCase().replace("jpg", "jpeg") as "jpeg" | "png" | "webp";
+  return put(dir, name, await (isGrey ? image.toColourspace("b-w") : image).toFormat(format).toBuffer());
+}
+
+/** Two classes of as many images each, of any sizes, in three formats. */
+export async function pictures(dir: string, perClass: number): Promise<void> {
+  for (const [name, color] of [["cat", { r: 250, g: 0, b: 0 }], ["dog", { r: 0, g: 0, b: 250 }]] as const) {
+    for (let i = 0; i < perClass; i++) {
+      await picture(dir, `${name}/${i}.${["jpg", "png", "webp"][i % 3]}`, { color, width: 20 + i, height: 12 + i });
+    }
+  }
+}
