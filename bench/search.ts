@@ -7,7 +7,7 @@
  * The file is that of NAS-Bench-Macro (https://github.com/xiusu/NAS-Bench-Macro): 8 layers with 3 choices each, CIFAR-10,
  * three training seeds. A search sees the accuracy of the first training seed, or the mean of the three; it hands back
  * the best that it saw; that is scored by the mean. Rows: accuracy in % (mean over seeds ± standard error) and the share
- * of proposals that were new, after 100 and 200 trials.
+ * of proposals that were new, after 32, 100 and 200 trials.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ import { createSearcher, searcherNames, type Observation, type SearcherName } fr
 import { oneOf } from "../src/space/choice.ts";
 import { defineSpace, type Genotype } from "../src/space/space.ts";
 
-const budgets = [100, 200];
+const budgets = [32, 100, 200];
 
 interface Entry {
   /** Per cent, of three training seeds. */

@@ -151,8 +151,9 @@ function scramble(x: u32): u32 {
   return x ^ (x >> 16);
 }
 
-/** y = x, a share `rate` of the values dropped, the others scaled up; `seed` differs from step to step. */
-export function dropoutForward(x: Tensor, y: Tensor, mask: usize, rate: f32, seed: u32): void {
+/** y = x, a share `rate` of the values dropped, the others scaled up; the word at `seedAt` differs from step to step. */
+export function dropoutForward(x: Tensor, y: Tensor, mask: usize, rate: f32, seedAt: usize): void {
+  const seed = load<u32>(seedAt);
   const rows = x.rows;
   const limit = <u32>(<f64>rate * 4294967296.0);
   const keep: f32 = 1 / (1 - rate);

@@ -1,4 +1,4 @@
-export { matmul, setWide, transpose } from "./matmul";
+export { matmul, transpose } from "./matmul";
 export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
@@ -10,3 +10,8 @@ export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForwar
 export { normBackward, normForward, normInference } from "./norm";
 export { lossForward } from "./loss";
 export { average, rmsprop, sgd, swap } from "./optimizer";
+
+/** First byte that the module itself does not use. */
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -20,7 +20,7 @@ export class Norm {
 /** Scale and shift from the batch's sums; running statistics move towards the batch's (its variance unbiased). */
 export function normForward(t: Tensor, n: Norm): void {
   const count = <f64>t.rows;
-  const second = 2 * t.stride;
+  const second: usize = 2 * t.stride;
   const correction = count > 1 ? count / (count - 1) : 1;
   for (let c: usize = 0; c < t.stride; c += 4) {
     const mean = load<f64>(t.sums + 2 * c) / count;
@@ -52,7 +52,7 @@ export function normInference(t: Tensor, n: Norm): void {
  */
 export function normBackward(t: Tensor, n: Norm): void {
   const count = <f64>t.rows;
-  const second = 2 * t.stride;
+  const second: usize = 2 * t.stride;
   for (let c: usize = 0; c < t.stride; c += 4) {
     const mean = <f64>load<f32>(n.batchMean + c), inverse = <f64>load<f32>(n.inverse + c);
     const sum = load<f64>(t.sums + 2 * c);

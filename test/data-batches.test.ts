@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { augmentationFor, epochOrder, fillBatch } from "../src/data/batches.ts";
 import type { Images } from "../src/data/dataset.ts";
@@ -24,7 +24,13 @@ function images(count: number, height: number, width: number, channels: number):
 const normal = { mean: [0.3, 0.5, 0.6], deviation: [0.2, 0.1, 0.4] };
 
 /** One value of one image, mirrored and moved: the definition, one pixel at a time. */
-function valueAt(part: Images, dataset: typeof normal, index: number, place: { y: number; x: number; c: number }, move: Move): number {
+function valueAt(
+  part: Images,
+  dataset: typeof normal,
+  index: number,
+  place: { y: number; x: number; c: number },
+  move: Move,
+): number {
   const y = place.y - move.down;
   let x = place.x - move.right;
   if (y < 0 || y >= part.height || x < 0 || x >= part.width) return 0;
@@ -50,24 +56,27 @@ function imageBy(part: Images, dataset: typeof normal, index: number, move: Move
   return values;
 }
 
-test.each([1, 3])("fillBatch() normalises %i channels as the definition says, and leaves rows beyond the data alone", (channels) => {
-  const part = images(5, 4, 6, channels);
-  const dataset = { mean: normal.mean.slice(0, channels), deviation: normal.deviation.slice(0, channels) };
-  const size = 24 * channels;
-  const out = { images: new Float32Array(3 * size).fill(7), labels: new Int32Array(3).fill(-1) };
-  const order = Uint32Array.of(4, 0, 3, 1, 2);
-  const still = { down: 0, right: 0, isFlipped: false };
+test.each([1, 3])(
+  "fillBatch() normalises %i channels as the definition says, and leaves rows beyond the data alone",
+  (channels) => {
+    const part = images(5, 4, 6, channels);
+    const dataset = { mean: normal.mean.slice(0, channels), deviation: normal.deviation.slice(0, channels) };
+    const size = 24 * channels;
+    const out = { images: new Float32Array(3 * size).fill(7), labels: new Int32Array(3).fill(-1) };
+    const order = Uint32Array.of(4, 0, 3, 1, 2);
+    const still = { down: 0, right: 0, isFlipped: false };
 
-  expect(fillBatch(dataset, part, order, 0, out)).toBe(3);
-  expect([...out.images]).toEqual([4, 0, 3].flatMap((index) => imageBy(part, dataset, index, still)));
-  expect([...out.labels]).toEqual([14, 10, 13]);
+    expect(fillBatch(dataset, part, order, 0, out)).toBe(3);
+    expect([...out.images]).toEqual([4, 0, 3].flatMap((index) => imageBy(part, dataset, index, still)));
+    expect([...out.labels]).toEqual([14, 10, 13]);
 
-  expect(fillBatch(dataset, part, order, 4, out)).toBe(1);
-  expect([...out.images.subarray(0, size)]).toEqual(imageBy(part, dataset, 2, still));
-  expect([...out.images.subarray(size, 2 * size)]).toEqual(imageBy(part, dataset, 0, still));
-  expect([...out.labels]).toEqual([12, 10, 13]);
-  expect(fillBatch(dataset, part, order, 5, out)).toBe(0);
-});
+    expect(fillBatch(dataset, part, order, 4, out)).toBe(1);
+    expect([...out.images.subarray(0, size)]).toEqual(imageBy(part, dataset, 2, still));
+    expect([...out.images.subarray(size, 2 * size)]).toEqual(imageBy(part, dataset, 0, still));
+    expect([...out.labels]).toEqual([12, 10, 13]);
+    expect(fillBatch(dataset, part, order, 5, out)).toBe(0);
+  },
+);
 
 /** A stream that gives the draws of one move. */
 const moving = ({ down, right, isFlipped }: Move, pad: number): Rng => {
@@ -76,7 +85,11 @@ const moving = ({ down, right, isFlipped }: Move, pad: number): Rng => {
 };
 
 test("fillBatch() moves and mirrors as the definition says, with the mean outside", () => {
-  const move = fc.record({ down: fc.integer({ min: -9, max: 9 }), right: fc.integer({ min: -9, max: 9 }), isFlipped: fc.boolean() });
+  const move = fc.record({
+    down: fc.integer({ min: -9, max: 9 }),
+    right: fc.integer({ min: -9, max: 9 }),
+    isFlipped: fc.boolean(),
+  });
   fc.assert(
     fc.property(move, fc.constantFrom(1, 3), fc.boolean(), (by, channels, flip) => {
       const part = images(2, 5, 7, channels);
@@ -90,7 +103,14 @@ test("fillBatch() moves and mirrors as the definition says, with the mean outsid
 
 test("fillBatch() draws moves up to the pad each way, and mirrors half of the images", () => {
   // One bright pixel in the middle, and one beside it that tells left from right.
-  const part: Images = { count: 1, height: 9, width: 9, channels: 1, pixels: new Uint8Array(81), labels: new Int32Array(1) };
+  const part: Images = {
+    count: 1,
+    height: 9,
+    width: 9,
+    channels: 1,
+    pixels: new Uint8Array(81),
+    labels: new Int32Array(1),
+  };
   part.pixels[4 * 9 + 4] = 255;
   part.pixels[4 * 9 + 5] = 128;
   const dataset = { mean: [0], deviation: [1] };

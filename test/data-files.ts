@@ -28,7 +28,8 @@ export function cifarRecord(label: number): Buffer {
   return record;
 }
 
-export const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+export const times = <T>(count: number, make: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(i));
 
 interface Picture {
   readonly width?: number;
@@ -49,7 +50,10 @@ export async function picture(dir: string, name: string, options: Picture = {}):
 
 /** Two classes of as many images each, of any sizes, in three formats. */
 export async function pictures(dir: string, perClass: number): Promise<void> {
-  for (const [name, color] of [["cat", { r: 250, g: 0, b: 0 }], ["dog", { r: 0, g: 0, b: 250 }]] as const) {
+  for (const [name, color] of [
+    ["cat", { r: 250, g: 0, b: 0 }],
+    ["dog", { r: 0, g: 0, b: 250 }],
+  ] as const) {
     for (let i = 0; i < perClass; i++) {
       await picture(dir, `${name}/${i}.${["jpg", "png", "webp"][i % 3]}`, { color, width: 20 + i, height: 12 + i });
     }

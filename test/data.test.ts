@@ -1,11 +1,11 @@
-import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { describeDataset, loadDataset, type Images } from "../src/data/dataset.ts";
-import { decodePack, encodePack } from "../src/data/pack.ts";
 import { cutStratified } from "../src/data/splits.ts";
 import { createRng } from "../src/util/rng.ts";
 import { cifarRecord, idx, picture, pictures, put, times } from "./data-files.ts";
@@ -30,7 +30,8 @@ test("the embedded sample is even over its ten classes in every part", async () 
   expect(classCounts(data.test, 10)).toEqual(Array(10).fill(200));
   expect(data.classes.at(-1)).toBe("Ankle boot");
   expect(data.canFlip).toBe(true);
-  expect(await loadDataset("fashion-mnist", { seed })).toEqual(data);
+  // Millions of pixels take expect() many seconds.
+  expect(isDeepStrictEqual(await loadDataset("fashion-mnist", { seed }), data)).toBe(true);
 });
 
 test("the embedded sample is small enough to be part of the package and comes with its licence", () => {
@@ -44,10 +45,22 @@ test("the embedded sample is small enough to be part of the package and comes wi
 function putIdx(dir: string, { train = 12, test: tests = 4, classes = 2, isZipped = false } = {}): void {
   const zip = (bytes: Buffer): Buffer => (isZipped ? gzipSync(bytes) : bytes);
   const ending = isZipped ? ".gz" : "";
-  for (const [part, count, from] of [["train", train, 0], ["t10k", tests, 100]] as const) {
+  for (const [part, count, from] of [
+    ["train", train, 0],
+    ["t10k", tests, 100],
+  ] as const) {
     const pixels = times(count * 6, (i) => from + Math.floor(i / 6));
     put(dir, `${part}-images-idx3-ubyte${ending}`, zip(idx([count, 2, 3], pixels)));
-    put(dir, `${part}-labels-idx1-ubyte${ending}`, zip(idx([count], times(count, (i) => i % classes))));
+    put(
+      dir,
+      `${part}-labels-idx1-ubyte${ending}`,
+      zip(
+        idx(
+          [count],
+          times(count, (i) => i % classes),
+        ),
+      ),
+    );
   }
 }
 
@@ -65,7 +78,9 @@ test.each([false, true])("IDX files are read as they are (gzipped: %s)", async (
     labels: Int32Array.of(0, 1, 0, 1),
   });
   expect([...data.test.pixels]).toEqual(times(24, (i) => 100 + Math.floor(i / 6)));
-  expect([...rows(data.train), ...rows(data.validation)].toSorted()).toEqual(times(12, (i) => Array(6).fill(i).join()).toSorted());
+  expect([...rows(data.train), ...rows(data.validation)].toSorted()).toEqual(
+    times(12, (i) => Array(6).fill(i).join()).toSorted(),
+  );
 });
 
 test("classes.txt names the classes of IDX files", async () => {
@@ -80,7 +95,8 @@ test("digits are not mirrored, other things are", async () => {
   for (const name of ["mnist", "MNIST/raw", "FashionMNIST/raw", "things"]) {
     putIdx(join(folder.dir, name), { train: 40, test: 10, classes: 10 });
   }
-  const canFlip = async (name: string): Promise<boolean> => (await loadDataset(join(folder.dir, name), { seed })).canFlip;
+  const canFlip = async (name: string): Promise<boolean> =>
+    (await loadDataset(join(folder.dir, name), { seed })).canFlip;
   expect(await canFlip("mnist")).toBe(false);
   expect(await canFlip("MNIST/raw")).toBe(false);
   expect(await canFlip("FashionMNIST/raw")).toBe(true);
@@ -90,14 +106,21 @@ test("digits are not mirrored, other things are", async () => {
 test("CIFAR-10 batches become rows of pixels", async () => {
   using folder = scratch();
   const batch = Buffer.concat(times(10, cifarRecord));
-  for (const name of ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "test_batch.bin"]) put(folder.dir, name, batch);
+  for (const name of ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "test_batch.bin"])
+    put(folder.dir, name, batch);
   const data = await loadDataset(folder.dir, { seed });
   expect(data.classes[3]).toBe("cat");
   expect([data.train.count, data.validation.count, data.test.count]).toEqual([20, 10, 10]);
   const { pixels, labels, height, width, channels } = data.test;
   expect([height, width, channels]).toEqual([32, 32, 3]);
-  const at = (n: number, y: number, x: number): number[] => [...pixels.subarray(3 * (1024 * n + 32 * y + x)).subarray(0, 3)];
-  expect([at(4, 0, 0), at(4, 7, 30), at(9, 31, 1)]).toEqual([[4, 0, 0], [4, 7, 30], [9, 31, 1]]);
+  const at = (n: number, y: number, x: number): number[] => [
+    ...pixels.subarray(3 * (1024 * n + 32 * y + x)).subarray(0, 3),
+  ];
+  expect([at(4, 0, 0), at(4, 7, 30), at(9, 31, 1)]).toEqual([
+    [4, 0, 0],
+    [4, 7, 30],
+    [9, 31, 1],
+  ]);
   expect([...labels]).toEqual(times(10, (i) => i));
 });
 
@@ -107,7 +130,11 @@ test("CIFAR batches with names of their own and no test batch are cut in three",
   put(folder.dir, "data_batch_1.bin", Buffer.concat(times(32, (i) => cifarRecord(i % 2))));
   const data = await loadDataset(folder.dir, { seed });
   expect(data.classes).toEqual(["red", "green"]);
-  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([[12, 12], [2, 2], [2, 2]]);
+  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
+    [12, 12],
+    [2, 2],
+    [2, 2],
+  ]);
 });
 
 test("a folder of images is decoded, cropped and resized, each class by its folder", async () => {
@@ -117,7 +144,11 @@ test("a folder of images is decoded, cropped and resized, each class by its fold
   put(folder.dir, "cat/.DS_Store", "");
   const data = await loadDataset(folder.dir, { seed, size: 10, cacheDir: join(folder.dir, ".cache") });
   expect(data.classes).toEqual(["cat", "dog"]);
-  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([[6, 6], [1, 1], [1, 1]]);
+  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
+    [6, 6],
+    [1, 1],
+    [1, 1],
+  ]);
   const { count, height, width, channels, pixels, labels } = data.train;
   expect([height, width, channels, pixels.length]).toEqual([10, 10, 3, count * 300]);
   for (let i = 0; i < count; i++) {
@@ -128,9 +159,18 @@ test("a folder of images is decoded, cropped and resized, each class by its fold
 
 test("train, val and test folders are the parts they are called", async () => {
   using folder = scratch();
-  for (const [part, count] of [["train", 3], ["val", 2], ["test", 1]] as const) await pictures(join(folder.dir, part), count);
+  for (const [part, count] of [
+    ["train", 3],
+    ["val", 2],
+    ["test", 1],
+  ] as const)
+    await pictures(join(folder.dir, part), count);
   const data = await loadDataset(folder.dir, { seed, cacheDir: join(folder.dir, ".cache") });
-  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([[3, 3], [2, 2], [1, 1]]);
+  expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
+    [3, 3],
+    [2, 2],
+    [1, 1],
+  ]);
 });
 
 test("without a size images get their own median side, up to 64", async () => {
@@ -165,7 +205,11 @@ test("images are turned as their camera says, and what is transparent is white",
     .withMetadata({ orientation: 6 })
     .jpeg({ quality: 100 })
     .toBuffer();
-  const clear = await sharp({ create: { width: 16, height: 16, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } }).png().toBuffer();
+  const clear = await sharp({
+    create: { width: 16, height: 16, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } },
+  })
+    .png()
+    .toBuffer();
   for (const i of [1, 2, 3]) {
     put(folder.dir, `half/${i}.jpg`, half);
     put(folder.dir, `clear/${i}.png`, clear);
@@ -178,68 +222,24 @@ test("images are turned as their camera says, and what is transparent is white",
   expect(Math.min(...bottom)).toBeGreaterThan(200);
 });
 
-test("images are decoded once: their cache serves until a file changes", async () => {
-  using folder = scratch();
-  await pictures(folder.dir, 4);
-  const cacheDir = join(folder.dir, ".cache");
-  const file = join(folder.dir, "cat", "0.jpg");
-  utimesSync(file, 1e9, 1e9);
-  const first = await loadDataset(folder.dir, { seed, cacheDir });
-
-  // No image any more, but nothing that a look from outside can tell.
-  writeFileSync(file, Buffer.alloc(statSync(file).size));
-  utimesSync(file, 1e9, 1e9);
-  const again = await loadDataset(relative(process.cwd(), folder.dir), { seed, cacheDir });
-  expect(again.train).toEqual(first.train);
-  expect(again.key).toBe(first.key);
-
-  utimesSync(file, 1e9, 1e9 + 1);
-  await expect(loadDataset(folder.dir, { seed, cacheDir })).rejects.toThrow(`Cannot decode "${file}"`);
-  await picture(folder.dir, "cat/0.jpg", { color: { r: 1, g: 2, b: 3 } });
-  expect((await loadDataset(folder.dir, { seed, cacheDir })).key).not.toBe(first.key);
-  expect(readdirSync(cacheDir)).toHaveLength(1);
-});
-
-test("a damaged cache is built again", async () => {
-  using folder = scratch();
-  await pictures(folder.dir, 4);
-  const cacheDir = join(folder.dir, ".cache");
-  const first = await loadDataset(folder.dir, { seed, cacheDir });
-  const file = join(cacheDir, readdirSync(cacheDir)[0]!);
-  const { size } = statSync(file);
-  for (const damage of [new Uint8Array(), Buffer.alloc(size), Buffer.from("mnas-pack-1\n")]) {
-    writeFileSync(file, damage);
-    expect(await loadDataset(folder.dir, { seed, cacheDir })).toEqual(first);
-    expect(statSync(file).size).toBe(size);
-  }
-});
-
-test("a pack gives back what was put in, and nothing when any byte of it changed or is missing", () => {
-  const images = (count: number): Images => ({
-    count,
-    height: 2,
-    width: 1,
-    channels: 3,
-    pixels: Buffer.from(times(count * 6, (i) => (i * 37) % 256)),
-    labels: Int32Array.from({ length: count }, (_, i) => 70_000 * i),
-  });
-  const data = { classes: ["ä", "b"], train: images(3), validation: null, test: images(2) };
-  const pack = encodePack(data, "stamp");
-  expect(decodePack(pack)).toEqual({ data, stamp: "stamp", key: expect.stringMatching(/^[0-9a-f]{64}$/) });
-  fc.assert(
-    fc.property(fc.nat(pack.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const changed = Buffer.from(pack);
-      changed[at] = changed[at]! ^ change;
-      expect(decodePack(changed)).toBeNull();
-      expect(decodePack(pack.subarray(0, at))).toBeNull();
-    }),
-  );
-});
-
 test("the parts are disjoint, complete and decided by the seed alone", async () => {
   using folder = scratch();
-  put(folder.dir, "train-images-idx3-ubyte", idx([200, 2, 3], times(1200, (i) => Math.floor(i / 6))));
-  put(folder.dir, "train-labels-idx1-ubyte", idx([200], times(200, (i) => (i * i) % 5 % 3)));
+  put(
+    folder.dir,
+    "train-images-idx3-ubyte",
+    idx(
+      [200, 2, 3],
+      times(1200, (i) => Math.floor(i / 6)),
+    ),
+  );
+  put(
+    folder.dir,
+    "train-labels-idx1-ubyte",
+    idx(
+      [200],
+      times(200, (i) => ((i * i) % 5) % 3),
+    ),
+  );
   const load = async (number: number): Promise<string[][]> => {
     const { train, validation, test: tested } = await loadDataset(folder.dir, { seed: number });
     return [train, validation, tested].map(rows);

@@ -165,6 +165,34 @@ onLinux("host whose process is killed while it idles starts another, or says so,
   }
 });
 
+onLinux(
+  "host whose signal aborts while it measures leaves no process behind, nor does one that is closed",
+  async () => {
+    await using device = await openHost();
+    const stop = new AbortController();
+    const result = device.measure(network, { ...forEver, signal: stop.signal }).catch((error: unknown) => error);
+    const [pid] = deviceProcesses(process.pid);
+    await working(pid!);
+    stop.abort(new Error("enough"));
+    expect(await result).toBe(stop.signal.reason);
+    await until(() => !isAlive(pid!));
+    expect((await device.measure(network, brief)).runs).toBeGreaterThan(0);
+    const [next] = deviceProcesses(process.pid);
+    await device[Symbol.asyncDispose]();
+    expect([isAlive(next!), deviceProcesses(process.pid)]).toEqual([false, []]);
+  },
+);
+
+test("host does not measure a model whose making aborts the signal", async () => {
+  await using device = await openHost();
+  const stop = new AbortController();
+  const onnx = (): Uint8Array => {
+    stop.abort(new Error("enough"));
+    return network.onnx();
+  };
+  await expect(device.measure({ ...network, onnx }, { ...forEver, signal: stop.signal })).rejects.toThrow("enough");
+});
+
 /** A process of its own that opens the host, says so, does `what`, and does not close it. */
 function script(what: string): ChildProcess {
   const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);

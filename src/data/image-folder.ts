@@ -1,5 +1,6 @@
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { join, relative, resolve } from "node:path";
+import { readFile } from "../util/files.ts";
 import { cached } from "./cache.ts";
 import { decodeImages } from "./decode.ts";
 import { invalid, partNames, type ImageFiles, type PartName, type RawData, type ReadOptions } from "./images.ts";
@@ -75,19 +76,21 @@ function findParts(listing: Listing): Partial<Record<PartName, Listing>> {
 
 export const hasImages = ({ files, folders }: Listing): boolean => folders.length > 0 || files.some(isImage);
 
-/** What the images are known by without looking into them. */
-const stampOf = (dir: string, parts: Partial<Record<PartName, ImageFiles>>): string =>
-  JSON.stringify(
-    partNames.map((part) =>
-      parts[part]?.files.map((path) => {
-        const { size, mtimeMs } = statSync(path);
-        return [relative(dir, path), size, mtimeMs];
-      }),
-    ),
-  );
+/** Names the content of the files: times and sizes would not tell every change, and change without one. */
+function stampOf(dir: string, parts: Partial<Record<PartName, ImageFiles>>): string {
+  const hash = createHash("sha256");
+  for (const part of partNames) {
+    for (const file of parts[part]?.files ?? []) {
+      const bytes = readFile(file);
+      hash.update(JSON.stringify([part, relative(dir, file), bytes.length])).update(bytes);
+    }
+  }
+  return hash.digest("hex");
+}
 
 /**
- * A folder for each class, perhaps below `train`, `val` and `test`. Images are decoded once and kept in a cache.
+ * A folder for each class, perhaps below `train`, `val` and `test`. Images are decoded once and kept in a cache
+ * that serves as long as their content is the same.
  *
  * @throws MnasError `DATA_INVALID` naming the file, folder or class.
  */

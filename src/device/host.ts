@@ -124,6 +124,7 @@ export async function openHost(): Promise<LatencyDevice> {
     signal?.throwIfAborted();
     if (isClosed) fail(name, "device host is closed");
     const request: Request = { name, model: onnx(), options };
+    signal?.throwIfAborted();
     if (child === null || !isAlive(child)) {
       child = (await start()).child;
       // Both may have changed meanwhile.

@@ -3,7 +3,7 @@ import type { ReportData, ReportFinal } from "./data.ts";
 import { mark } from "./marks.ts";
 import { markup, type Markup } from "./markup.ts";
 import { linearScale, shareDomain } from "./scale.ts";
-import { latencyName, ms, percentWithError } from "./text.ts";
+import { latencyName, ms, percentWithError, shortened } from "./text.ts";
 
 const rowHeight = 27;
 const top = 30;
@@ -15,7 +15,8 @@ const latencyColumn = { left: 322, right: 388 };
 export const byLatency = (finals: readonly ReportFinal[]): ReportFinal[] =>
   finals.toSorted((a, b) => (a.latencyMs ?? Infinity) - (b.latencyMs ?? Infinity) || a.number - b.number);
 
-const shortened = (name: string): string => (name.length > 20 ? `${name.slice(0, 19)}…` : name);
+/** Letters that the first column has room for; those of finalists are bold. */
+const nameLength = ({ isReference }: ReportFinal): number => (isReference ? 20 : 17);
 
 const tested = ({ testAccuracy, testError }: ReportFinal): readonly number[] =>
   testAccuracy === null ? [] : [testAccuracy - (testError ?? 0), testAccuracy + (testError ?? 0)];
@@ -42,7 +43,7 @@ export function finalPlot({ finals, targetMs, isProxy }: ReportData): Markup {
     const style = isReference ? "reference" : "finalist";
     const title = `${name}: ${percentWithError(testAccuracy, testError)} test accuracy, ${ms(latencyMs)}${isProxy ? " (proxy)" : ""}`;
     const [low, high] = tested(final);
-    return markup`<g class="row"><text class="${isReference ? "label" : "strong"}" x="0" y="${y}" dy="0.35em">${shortened(name)}<title>${name}</title></text>
+    return markup`<g class="row"><text class="${isReference ? "label" : "strong"}" x="0" y="${y}" dy="0.35em">${shortened(name, nameLength(final))}<title>${name}</title></text>
 ${
   testAccuracy === null || low === undefined || high === undefined
     ? markup`<text x="${left + 6}" y="${y}" dy="0.35em">${final.state === "complete" ? "not tested" : final.state}</text>`
@@ -64,6 +65,6 @@ ${
 ${accuracy.ticks.map((tick) => markup`<line class="grid" x1="${accuracy.at(tick)}" x2="${accuracy.at(tick)}" y1="${top}" y2="${bottom}"/>`)}
 ${rows.map(row)}
 <line class="target" x1="${target}" x2="${target}" y1="${top}" y2="${bottom + 4}"/>
-<text x="${target}" y="${bottom + 18}" text-anchor="middle">target</text>
+<text x="${Math.max(target, latencyColumn.left + 16)}" y="${bottom + 18}" text-anchor="middle">target</text>
 ${horizontalAxis(accuracy, { left, right, top, bottom }, bottom, "", percentTick)}`;
 }

@@ -6,7 +6,7 @@ import { latencyDomain, linearScale, logScale, outlierFloor, shareDomain, spansD
 import { latencyName, ms, tooltip } from "./text.ts";
 
 /** Height of the strip under the plot for trials without an accuracy. */
-const strip = 26;
+const strip = 30;
 
 const latenciesOf = ({ trials, targetMs }: ReportData): number[] => [
   ...trials.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])),
@@ -39,7 +39,7 @@ function frontNumbers(points: readonly { number: number; x: number; y: number }[
     const isFree = taken.every((other) => Math.abs(other.x - x) > 26 || Math.abs(other.y - y) > 12);
     if (!isFree) return [];
     taken.push({ x, y });
-    return [markup`<text class="number" x="${x - 7}" y="${y - 7}" text-anchor="end">${number}</text>`];
+    return [markup`<text class="number halo" x="${x - 7}" y="${y - 7}" text-anchor="end">${number}</text>`];
   });
 }
 
@@ -63,7 +63,7 @@ function layout(
   data: ReportData,
   { width, height, top = 0, isLog }: PlotOptions,
 ): { area: Area; x: Scale; y: Scale; floor: number } {
-  const area: Area = { left: 60, right: width - 14, top: top + 62, bottom: height - 46 - strip };
+  const area: Area = { left: 60, right: width - 20, top: top + 62, bottom: height - 46 - strip };
   const accuracies = [...trainedOf(data), ...frontOf(data)].map(({ accuracy }) => accuracy);
   const floor = accuracyFloor(data);
   const range = [area.left, area.right] as const;
@@ -115,5 +115,5 @@ ${flag("target", `target ${ms(targetMs)}${isProxy ? " (proxy)" : ""}`, x.at(targ
   )}</g>
 <g>${front.map((trial) => [dot("ring", ...place(trial), r + 2.5, null), point(trial)])}</g>
 ${frontNumbers(front.map((trial) => ({ number: trial.number, x: x.at(trial.latencyMs), y: y.at(trial.accuracy) })))}
-${front.length === 0 ? markup`<text x="${(left + right) / 2}" y="${(top + bottom) / 2}" text-anchor="middle">no trained network yet</text>` : null}`;
+${front.length === 0 ? markup`<text class="halo" x="${(left + right) / 2}" y="${(top + bottom) / 2}" text-anchor="middle">no trained network yet</text>` : null}`;
 }

@@ -49,10 +49,15 @@ export const htmlLegend = (keys: readonly Key[]): Markup =>
 /** Width of text at 12 px, near enough to place what follows it in any sans-serif face. */
 const textWidth = (text: string): number => 6.6 * text.length;
 
-/** A legend in rows of at most `width`, from the point `x`, `y` down. */
-export function svgLegend(keys: readonly Key[], x: number, y: number, width: number): Markup {
+/** A legend in rows of at most `width`, from the point `x`, `y` down, and its height. */
+export function svgLegend(
+  keys: readonly Key[],
+  x: number,
+  y: number,
+  width: number,
+): { readonly legend: Markup; readonly height: number } {
   let [left, top] = [0, 0];
-  return markup`${keys.map(({ width: markWidth, mark: drawing, label }) => {
+  const legend = markup`${keys.map(({ width: markWidth, mark: drawing, label }) => {
     const advance = markWidth + 6 + textWidth(label) + 14;
     if (left > 0 && left + advance > width) [left, top] = [0, top + 20];
     const key = markup`<g transform="translate(${x + left} ${y + top})">${drawing}<text x="${markWidth + 6}" y="11">${label}</text></g>
@@ -60,4 +65,5 @@ export function svgLegend(keys: readonly Key[], x: number, y: number, width: num
     left += advance;
     return key;
   })}`;
+  return { legend, height: top + 20 };
 }

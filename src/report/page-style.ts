@@ -14,7 +14,7 @@ a { color: var(--link) }
 code, pre { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
 .muted, figcaption, .lede { color: var(--muted) }
 .banner { border-left: 3px solid var(--accent); background: var(--panel); padding: 8px 12px; margin: 14px 0 }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 12px 28px; margin: 18px 0 20px;
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px 28px; margin: 18px 0 20px;
   padding: 14px 0; border: solid var(--line); border-width: 1px 0 }
 .facts dt { color: var(--muted); font-size: 12px }
 .facts dd { margin: 0 }

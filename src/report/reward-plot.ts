@@ -21,7 +21,7 @@ export function recordsOf<T extends { readonly reward: number }>(trials: readonl
 
 /** The contents of the plot of each trained trial's reward and the best so far, by trial number. */
 export function rewardPlot({ trials, isProxy }: ReportData, width: number, height: number): Markup {
-  const area: Area = { left: 60, right: width - 14, top: 26, bottom: height - 46 };
+  const area: Area = { left: 60, right: width - 20, top: 26, bottom: height - 46 };
   const { left, right, top, bottom } = area;
   const rewarded = trials.filter(isRewarded);
   if (rewarded.length === 0) {

@@ -81,13 +81,13 @@ export function paddedDomain(values: readonly number[], { share = 0.06, minimum 
   return [low - pad, high + pad];
 }
 
-/** The domain of latencies: from zero where that costs less than half the axis. */
+/** The domain of latencies: from zero where that costs less than half the axis, or there is nothing to compare. */
 export function latencyDomain(values: readonly number[], isLog: boolean): Interval {
   if (values.length === 0) return [0, 1];
   const [low, high] = [least(values), greatest(values)];
   if (isLog) return [low / 1.15, high * 1.15];
   const pad = Math.max(0.06 * (high - low), 0.02 * high, 1e-6);
-  return [low < 0.5 * high ? 0 : Math.max(0, low - pad), high + pad];
+  return [low < 0.5 * high || low === high ? 0 : Math.max(0, low - pad), high + pad];
 }
 
 /** The domain of shares such as accuracies, inside 0..1. */

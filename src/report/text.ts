@@ -36,6 +36,12 @@ export const plural = (n: number, word: string): string => `${n} ${word}${n === 
 export const listed = (items: readonly string[]): string =>
   items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)!}`;
 
+/** Text of at most `length` letters; what is left out shows as an ellipsis. */
+export function shortened(text: string, length: number): string {
+  const letters = Array.from(text);
+  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : text;
+}
+
 /** How a latency is called: a proxy is never shown without saying so. */
 export const latencyName = (isProxy: boolean): string => (isProxy ? "Proxy latency" : "Latency");
 

@@ -53,6 +53,7 @@ const plotColours = (p: Palette): string => `
 .plot text { fill: ${p.muted} }
 .plot .strong { fill: ${p.text} }
 .plot .background { fill: ${p.page} }
+.plot .halo { stroke: ${p.page} }
 .plot .grid { stroke: ${p.grid} }
 .plot .axis, .plot .gate { stroke: ${p.axis} }
 .plot .target { stroke: ${p.text} }
@@ -74,6 +75,7 @@ export const plotStyle = `
 .plot .strong { font-weight: 600 }
 .plot .title { font-size: 16px }
 .plot .number { font-size: 11px }
+.plot .halo { paint-order: stroke; stroke-width: 4; stroke-linejoin: round }
 .plot .grid, .plot .axis { stroke-width: 1 }
 .plot .target { stroke-width: 1.25; stroke-dasharray: 5 3 }
 .plot .gate { stroke-width: 1.25; stroke-dasharray: 1.5 3 }

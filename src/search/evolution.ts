@@ -14,7 +14,7 @@ export interface EvolutionOptions extends SearcherOptions {
  * good it is (https://arxiv.org/abs/1802.01548). The paper's population of 100 and tournament of 25 are for 20,000 trials.
  */
 export function evolutionSearcher(space: SearchSpace, options: EvolutionOptions): Searcher {
-  const { seed, batch, populationSize = 20, tournamentSize = 5 } = options;
+  const { seed, batch, populationSize = 16, tournamentSize = 8 } = options;
   const root = createRng(seed).fork("search");
   const told: Observation[] = [];
 

@@ -71,6 +71,8 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
   const adam = createAdam(controller.weights.length, learningRate);
   let pending: Observation[] = [];
   let baseline: number | null = null;
+  /** Sequences of the batch that starts with trial `start`, drawn together since that is cheaper. */
+  let drawn: { readonly start: number; readonly sequences: readonly (readonly number[])[] } | null = null;
 
   /** Learns from the trials told so far, when they belong to batches before that of trial `number`. */
   const catchUp = (number: number): void => {
@@ -78,10 +80,13 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     const rewards = pending.map(({ reward }) => reward);
     const sequences = pending.map(({ genotype }) => open.map((i) => genotype[i]!));
     pending = [];
+    drawn = null;
     const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
     const center = baseline ?? mean;
     const deviation = Math.sqrt(rewards.reduce((sum, reward) => sum + (reward - center) ** 2, 0) / rewards.length);
-    const advantages = rewards.map((reward) => (reward - center) / (deviation + 1e-8));
+    // Equal rewards deviate by their rounding, which Adam would follow at full speed.
+    const scale = deviation > 1e-12 * Math.abs(center) ? 1 / deviation : 0;
+    const advantages = rewards.map((reward) => scale * (reward - center));
     baseline = rewards.reduce((old, reward) => baselineDecay * old + (1 - baselineDecay) * reward, center);
     if (open.length === 0) return;
     let oldLogProbs: readonly number[] | null = null;
@@ -95,7 +100,11 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
   return {
     ask(number): Genotype {
       catchUp(number);
-      const sequence = controller.sample(root.fork(number));
+      const start = batchStart(number, batch);
+      if (drawn?.start !== start) {
+        drawn = { start, sequences: controller.sample(Array.from({ length: batch }, (_, i) => root.fork(start + i))) };
+      }
+      const sequence = drawn.sequences[number - start]!;
       return space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0);
     },
     tell(observation) {

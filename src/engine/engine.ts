@@ -1,0 +1,159 @@
+import { MnasError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Weights } from "../graph/weights.ts";
+import { createRng } from "../util/rng.ts";
+import { addressOf, type Call } from "./builder.ts";
+import { compile } from "./compile.ts";
+import { loadKernels } from "./kernels.ts";
+import { packWeights, unpackWeights } from "./parameters.ts";
+
+export type Optimizer =
+  /** As TensorFlow has it: epsilon inside the root, mean square from 1, learning rate inside the momentum buffer. */
+  | { readonly kind: "rmsprop"; readonly decay: number; readonly momentum: number; readonly epsilon: number }
+  /** As PyTorch has it. */
+  | { readonly kind: "sgd"; readonly momentum: number; readonly nesterov: boolean };
+
+export interface EngineOptions {
+  /** Images per step. */
+  readonly batch: number;
+  readonly optimizer: Optimizer;
+  /** L2, added to the gradient of all weights but batch-norm's. */
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  /** Decay of the moving average of the weights; null for none. It starts lower: min(decay, (1 + t) / (10 + t)). */
+  readonly emaDecay: number | null;
+  /** Share of batch-norm's running statistics that a step keeps; the network's own by default. */
+  readonly batchNormMomentum?: number;
+  /** Decides dropout. */
+  readonly seed: string | number;
+}
+
+/** Trains one network in one thread. The same calls give the same bits on every machine. */
+export interface Engine {
+  readonly batch: number;
+  /** [batch, height, width, channels]: written by the caller before `step` and `evaluate`. */
+  readonly images: Float32Array;
+  /** [batch]; read by `step` only. */
+  readonly labels: Int32Array;
+  /** Memory of weights, activations and all else. */
+  readonly memoryBytes: number;
+  /** One training step; loss is the mean over the batch, before the update. */
+  step(learningRate: number): { readonly loss: number; readonly correct: number };
+  /** Logits [batch, classes] by running statistics, without dropout; of the moving average of weights if there is one. */
+  evaluate(): Float32Array;
+  /** Weights and running statistics; their moving average if there is one. */
+  weights(): Weights;
+  /** Also starts the optimizer and the average afresh. */
+  setWeights(weights: Weights): void;
+  /** Gradients of the last step by name; weight decay is not part of them. */
+  gradients(): Weights;
+}
+
+const pageBytes = 65536;
+
+/**
+ * Compiles a network for training.
+ *
+ * @throws MnasError `CONFIG_INVALID` when the batch needs more memory than WebAssembly can have, 4 GiB.
+ */
+export async function createEngine(graph: Graph, options: EngineOptions): Promise<Engine> {
+  const { batch, optimizer, weightDecay, emaDecay, seed } = options;
+  const { memory, call } = await loadKernels();
+  const slots = optimizer.kind === "rmsprop" ? 2 : 1;
+  const program = compile(graph, call.heapBase(), {
+    batch,
+    labelSmoothing: options.labelSmoothing,
+    batchNormMomentum: options.batchNormMomentum ?? null,
+    sections: slots + (emaDecay === null ? 0 : 1),
+  });
+  const pages = Math.ceil(program.bytes / pageBytes);
+  try {
+    memory.grow(Math.max(0, pages - 1));
+  } catch {
+    const need = (program.bytes / 2 ** 30).toFixed(1);
+    throw new MnasError("CONFIG_INVALID", `Cannot train with batches of ${batch}: they need ${need} GiB, more than there is (at most 4)`, {
+      hint: "Set a smaller batch in the recipe.",
+    });
+  }
+  program.writeRecords(memory.buffer);
+
+  const { layout } = program;
+  const floats = (at: number, length: number): Float32Array => new Float32Array(memory.buffer, at, length);
+  const word = (at: number): Uint32Array => new Uint32Array(memory.buffer, at, 1);
+  const ready = (calls: readonly Call[]) => calls.map(({ kernel, args }) => ({ run: call[kernel], args: args.map(addressOf) }));
+  const forward = ready(program.forward);
+  const inference = ready(program.inference);
+  const backward = ready(program.backward);
+  const [loss] = ready([program.loss]);
+  const run = (calls: typeof forward): void => {
+    for (const { run: kernel, args } of calls) kernel(...args);
+  };
+
+  const classes = graph.output.shape[2];
+  const weights = floats(program.weights, layout.size);
+  const slotArrays = program.sections.slice(0, slots).map((at) => floats(at, layout.size));
+  const averageAt = emaDecay === null ? null : program.sections[slots]!;
+  const average = averageAt === null ? weights : floats(averageAt, layout.size);
+  const logits = floats(program.logits.value.offset, batch * program.logits.width);
+  const root = createRng(seed);
+  let steps = 0;
+
+  const update = (rate: number): void => {
+    const [velocity, square] = program.sections as readonly [number, number];
+    const parts = [
+      { from: 0, to: layout.decayed, decay: weightDecay },
+      { from: layout.decayed, to: layout.trained, decay: 0 },
+    ];
+    for (const { from, to, decay } of parts) {
+      const [w, g, v, s] = [program.weights, program.gradients, velocity, square].map((at) => at + 4 * from) as [number, number, number, number];
+      const bytes = 4 * (to - from);
+      if (optimizer.kind === "sgd") call.sgd(w, g, v, bytes, rate, optimizer.momentum, decay, Number(optimizer.nesterov));
+      else call.rmsprop(w, g, v, s, bytes, rate, optimizer.decay, optimizer.momentum, optimizer.epsilon, decay);
+    }
+    if (averageAt !== null) {
+      call.average(program.weights, averageAt, 4 * layout.size, Math.min(emaDecay!, (1 + steps) / (10 + steps)));
+    }
+  };
+  const swapAverage = (): void => {
+    if (averageAt !== null) call.swap(program.weights, averageAt, 4 * layout.size);
+  };
+
+  return {
+    batch,
+    images: floats(program.images, batch * graph.input.shape.reduce((n, size) => n * size, 1)),
+    labels: new Int32Array(memory.buffer, program.labels, batch),
+    memoryBytes: pages * pageBytes,
+    step(learningRate) {
+      steps += 1;
+      word(program.seed)[0] = root.fork(steps).int(2 ** 32);
+      run(forward);
+      const value = loss!.run(...loss!.args);
+      run(backward);
+      update(learningRate);
+      return { loss: value, correct: word(program.correct)[0]! };
+    },
+    evaluate() {
+      swapAverage();
+      run(inference);
+      swapAverage();
+      const result = new Float32Array(batch * classes);
+      for (let n = 0; n < batch; n++) result.set(logits.subarray(n * program.logits.width, n * program.logits.width + classes), n * classes);
+      return result;
+    },
+    weights: () => unpackWeights(layout, average),
+    setWeights(values) {
+      packWeights(layout, values, weights);
+      average.set(weights);
+      const [velocity, square] = slotArrays;
+      velocity!.fill(0);
+      square?.fill(1);
+      steps = 0;
+    },
+    gradients: () => {
+      const padding = new Float32Array(layout.size);
+      padding.set(floats(program.gradients, layout.trained));
+      const trained = new Map([...layout.slots].filter(([, { offset }]) => offset < layout.trained));
+      return unpackWeights({ ...layout, slots: trained }, padding);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import type { Buffer } from "./arena.ts";
+import type { Builder } from "./builder.ts";
+import { padded } from "./parameters.ts";
+import type { Stage } from "./stages.ts";
+
+/** A stored value in memory, and what is known of its gradient while a network is compiled. */
+export interface Tensor extends Omit<Stage, "inputs"> {
+  readonly inputs: readonly Tensor[];
+  /** One entry for each time that the value is used. */
+  readonly users: Tensor[];
+  /** Position among the stages. */
+  readonly index: number;
+  readonly batch: number;
+  readonly pixels: number;
+  /** Images × pixels. */
+  readonly rows: number;
+  /** Channels in memory. */
+  readonly width: number;
+  /** Address of what the kernels know of it: `kernels/tensor.ts`. */
+  readonly record: number;
+  readonly value: Buffer;
+  /** [rows, width]; null while no user has given its part. */
+  gradient: Buffer | null;
+  /** [batch, width]; the part that is the same for all pixels of an image. */
+  imageGradient: Buffer | null;
+  /** Users whose part of the gradient is still to come. */
+  pending: number;
+  /** Address of the batch-norm's record; null without. */
+  readonly normRecord: number | null;
+  /** Whether the sums for the way back through batch-norm have been taken. */
+  isClosed: boolean;
+}
+
+/** Matrix products write up to 3 rows past the end. */
+export const rowsBytes = (rows: number, width: number): number => 4 * (rows + 3) * width;
+
+export const gradientBuffer = (builder: Builder, { rows, width }: Tensor): Buffer => builder.buffer(rowsBytes(rows, width));
+
+const codes = { relu: 1, relu6: 2, hswish: 3, sigmoid: 0 } as const;
+
+export interface TensorOptions {
+  readonly batch: number;
+  /** Address of a weight, and of its gradient. */
+  readonly weightAt: (name: string) => number;
+  readonly gradientAt: (name: string) => number;
+  /** Share of running statistics that a step keeps; null for the network's own. */
+  readonly batchNormMomentum: number | null;
+}
+
+/** Memory for what a stage stores. `value` is given for the image, which lies where the engine's user writes it. */
+export function createTensor(
+  builder: Builder,
+  stage: Stage,
+  index: number,
+  inputs: readonly Tensor[],
+  { batch, weightAt, gradientAt, batchNormMomentum }: TensorOptions,
+  value?: Buffer,
+): Tensor {
+  const { kind, norm, activation } = stage;
+  const [height, columns, channels] = stage.shape;
+  const width = kind === "Image" ? channels : padded(channels);
+  const pixels = height * columns;
+  const rows = batch * pixels;
+  const perChannel = (): number => (norm === null ? 0 : builder.reserve(4 * width));
+  const [scale, shift, p, q, r, batchMean, inverse] = Array.from({ length: 7 }, perChannel) as number[] & { length: 7 };
+  const sums = norm === null ? 0 : builder.reserve(16 * width);
+  const record = builder.record(15, () => [
+    tensor.value, batch, height, columns, width, scale!, shift!, activation === null ? 0 : codes[activation],
+    sums, tensor.gradient ?? 0, tensor.imageGradient ?? 0, p!, q!, r!,
+  ]);
+  const normRecord =
+    norm === null
+      ? null
+      : builder.record(10, () => [
+          ...["gamma", "beta", "mean", "variance"].map((part) => weightAt(`${norm.name}.${part}`)),
+          ...["gamma", "beta"].map((part) => gradientAt(`${norm.name}.${part}`)),
+          batchMean!, inverse!, { float: norm.attrs.epsilon }, { float: batchNormMomentum ?? norm.attrs.momentum },
+        ]);
+  const tensor: Tensor = {
+    ...stage,
+    inputs,
+    users: [],
+    index,
+    batch,
+    pixels,
+    rows,
+    width,
+    record,
+    value: value ?? builder.buffer(rowsBytes(rows, width)),
+    gradient: null,
+    imageGradient: null,
+    pending: 0,
+    normRecord,
+    isClosed: false,
+  };
+  for (const input of inputs) {
+    input.users.push(tensor);
+    input.pending += 1;
+  }
+  return tensor;
+}

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { loadDataset, type Images } from "../src/data/dataset.ts";
+import { decodePack, encodePack } from "../src/data/pack.ts";
+import { picture, pictures, times } from "./data-files.ts";
+import { scratch } from "./mnas.ts";
+
+const seed = 1;
+
+test("images are decoded once: their cache serves until the content of a file changes", async () => {
+  using folder = scratch();
+  await pictures(folder.dir, 4);
+  const cacheDir = join(folder.dir, ".cache");
+  const image = join(folder.dir, "cat", "0.jpg");
+  const first = await loadDataset(folder.dir, { seed, cacheDir });
+
+  // Pixels of ours in the cache, to see that it is where they come from.
+  const pack = join(cacheDir, readdirSync(cacheDir)[0]!);
+  const { data, stamp } = decodePack(readFileSync(pack))!;
+  data.train.pixels.fill(7);
+  writeFileSync(pack, encodePack(data, stamp));
+  utimesSync(image, 1e9, 1e9);
+  const again = await loadDataset(relative(process.cwd(), folder.dir), { seed, cacheDir });
+  expect(new Set(again.train.pixels)).toEqual(new Set([7]));
+
+  // No image any more, and nothing that a look from outside can tell.
+  writeFileSync(image, Buffer.alloc(statSync(image).size));
+  utimesSync(image, 1e9, 1e9);
+  await expect(loadDataset(folder.dir, { seed, cacheDir })).rejects.toThrow(`Cannot decode "${image}"`);
+
+  await picture(folder.dir, "cat/0.jpg", { color: { r: 1, g: 2, b: 3 } });
+  const changed = await loadDataset(folder.dir, { seed, cacheDir });
+  expect([again.key, first.key]).not.toContain(changed.key);
+  expect(readdirSync(cacheDir)).toHaveLength(1);
+});
+
+test("a damaged cache is built again", async () => {
+  using folder = scratch();
+  await pictures(folder.dir, 4);
+  const cacheDir = join(folder.dir, ".cache");
+  const first = await loadDataset(folder.dir, { seed, cacheDir });
+  const file = join(cacheDir, readdirSync(cacheDir)[0]!);
+  const { size } = statSync(file);
+  for (const damage of [new Uint8Array(), Buffer.alloc(size), Buffer.from("mnas-pack-1\n")]) {
+    writeFileSync(file, damage);
+    expect(await loadDataset(folder.dir, { seed, cacheDir })).toEqual(first);
+    expect(statSync(file).size).toBe(size);
+  }
+});
+
+test("a pack gives back what was put in, and nothing when any byte of it changed or is missing", () => {
+  const images = (count: number): Images => ({
+    count,
+    height: 2,
+    width: 1,
+    channels: 3,
+    pixels: Buffer.from(times(count * 6, (i) => (i * 37) % 256)),
+    labels: Int32Array.from({ length: count }, (_, i) => 70_000 * i),
+  });
+  const data = { classes: ["ä", "b"], train: images(3), validation: null, test: images(2) };
+  const pack = encodePack(data, "stamp");
+  expect(decodePack(pack)).toEqual({ data, stamp: "stamp", key: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  fc.assert(
+    fc.property(fc.nat(pack.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const changed = Buffer.from(pack);
+      changed[at] = changed[at]! ^ change;
+      expect(decodePack(changed)).toBeNull();
+      expect(decodePack(pack.subarray(0, at))).toBeNull();
+    }),
+  );
+});
