@@ -57,15 +57,15 @@ export function stagesOf(graph: Graph): Stage[] {
   /** Stores what `node` computes, together with what can be folded into it. */
   const add = (kind: Kind, node: Node, inputs: readonly Stage[]): void => {
     let norm = node.op === "BatchNorm" ? node : null;
+    let activation = node.op === "Activation" && kind === "Copy" ? node.attrs.function : null;
     let last = node;
     let next = onlyUser(last);
-    if (norm === null && takesSums.has(kind) && next?.op === "BatchNorm") {
+    if (norm === null && activation === null && takesSums.has(kind) && next?.op === "BatchNorm") {
       norm = next;
       last = next;
       folded.add(last);
       next = onlyUser(last);
     }
-    let activation = node.op === "Activation" && kind === "Copy" ? node.attrs.function : null;
     if (activation === null && kind !== "Image" && next?.op === "Activation" && next.attrs.function !== "sigmoid") {
       activation = next.attrs.function;
       last = next;

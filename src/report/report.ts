@@ -23,7 +23,7 @@ export function frontSvg(data: ReportData): string {
   const width = 800;
   const title = `${data.space} on ${data.device}`;
   const { legend, height: legendHeight } = svgLegend(frontKeys(data), 24, 84, width - 48);
-  const top = 70 + legendHeight;
+  const top = 76 + legendHeight;
   const height = 488 + top;
   const plot = frontPlot(data, { width: width - 28, height: height - 20, top, isLog: needsLog(data) });
   return markup`<svg xmlns="http://www.w3.org/2000/svg" class="plot" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">

@@ -64,8 +64,10 @@ export function frontTable(data: ReportData): Markup {
 }
 
 /** A relative link, which cannot be taken for another scheme or host whatever the path is. */
-const modelLink = (path: string): Markup =>
-  markup`<a href="./${path.split(/[\\/]/).map(encodeURIComponent).join("/")}">${path.split(/[\\/]/).at(-1) ?? path}</a>`;
+function modelLink(path: string): Markup {
+  const parts = path.toWellFormed().split(/[\\/]/);
+  return markup`<a href="./${parts.map(encodeURIComponent).join("/")}">${parts.at(-1) ?? path}</a>`;
+}
 
 const finalName = ({ name, isReference }: ReportFinal): Markup =>
   markup`<svg class="plot key" width="14" height="14" role="img" aria-label="${isReference ? "reference" : "finalist"}">${
