@@ -2,7 +2,7 @@
  * Replays the searchers on a tabular benchmark: every network of a small space, trained beforehand, so that a search of
  * hundreds of trials takes a second and can be repeated over seeds.
  *
- *   node bench/search.ts nas-bench-macro.json [--seeds 50] [--batch 20] [--sees mean|first] [ppo evolution random]
+ *   node bench/search.ts nas-bench-macro.json [--seeds 50] [--batch 8] [--sees mean|first] [ppo evolution random]
  *
  * The file is that of NAS-Bench-Macro (https://github.com/xiusu/NAS-Bench-Macro): 8 layers with 3 choices each, CIFAR-10,
  * three training seeds. A search sees the accuracy of the first training seed, or the mean of the three; it hands back
@@ -27,7 +27,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: "string", default: "50" },
-    batch: { type: "string", default: "20" },
+    batch: { type: "string", default: "8" },
     sees: { type: "string", default: "mean" },
   },
 });
@@ -68,7 +68,9 @@ for (const name of names.length === 0 ? searcherNames : (names as SearcherName[]
   const seconds = (performance.now() - start) / 1000 / runs.length;
   const cells = budgets.map((budget) => {
     const scores = runs.map((run) => pickOf(run.slice(0, budget)));
-    const distinct = runs.map((run) => new Set(run.slice(0, budget).map(({ genotype }) => genotype.join(""))).size / budget);
+    const distinct = runs.map(
+      (run) => new Set(run.slice(0, budget).map(({ genotype }) => genotype.join(""))).size / budget,
+    );
     const error = deviationOf(scores) / Math.sqrt(scores.length);
     return `${budget}: ${meanOf(scores).toFixed(3)} ± ${error.toFixed(3)}, ${(100 * meanOf(distinct)).toFixed(0)} % new`;
   });

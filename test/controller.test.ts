@@ -25,7 +25,10 @@ function jointLogProbs(controller: Controller, sequences: readonly (readonly num
 }
 
 const allSequences = (choices: readonly number[]): number[][] =>
-  choices.reduce<number[][]>((found, n) => found.flatMap((head) => Array.from({ length: n }, (_, c) => [...head, c])), [[]]);
+  choices.reduce<number[][]>(
+    (found, n) => found.flatMap((head) => Array.from({ length: n }, (_, c) => [...head, c])),
+    [[]],
+  );
 
 /** Central differences of `value` by each weight. */
 function differences(weights: Float64Array, value: () => number): number[] {
@@ -65,7 +68,10 @@ describe("the gradient of the surrogate agrees with finite differences", () => {
     const terms = [0.5 * 1.3, 0.8 * -0.7, 0.9 * 0.4, 1.1 * -1.1, 1.2 * 0.8, 1.7 * -2, 0.6];
     const entropy = controller.evaluate(sequences).entropies.reduce((sum, x) => sum + x, 0);
     expect(value).toBeCloseTo(-(terms.reduce((sum, x) => sum + x, 0) + entropyWeight * entropy) / 7, 12);
-    expectClose(gradient, differences(controller.weights, () => surrogate(controller, sequences, advantages, options).value));
+    expectClose(
+      gradient,
+      differences(controller.weights, () => surrogate(controller, sequences, advantages, options).value),
+    );
   });
 
   test("for any decisions", () => {
@@ -74,11 +80,16 @@ describe("the gradient of the surrogate agrees with finite differences", () => {
         const controller = wildController(any, seed);
         const rng = createRng(seed).fork("advantages");
         const sequences = sampled(controller, count, seed);
-        const oldLogProbs = jointLogProbs(controller, sequences).map((joint) => joint + (rng.next() < 0.5 ? 0.1 : -0.5));
+        const oldLogProbs = jointLogProbs(controller, sequences).map(
+          (joint) => joint + (rng.next() < 0.5 ? 0.1 : -0.5),
+        );
         const weights = sequences.map(() => rng.normal());
         const options = { clip, entropyWeight: 0.1, oldLogProbs };
         const { gradient } = surrogate(controller, sequences, weights, options);
-        expectClose(gradient, differences(controller.weights, () => surrogate(controller, sequences, weights, options).value));
+        expectClose(
+          gradient,
+          differences(controller.weights, () => surrogate(controller, sequences, weights, options).value),
+        );
       }),
       { numRuns: 20 },
     );
@@ -124,6 +135,19 @@ test("sequences are sampled as often as they are probable", () => {
   }, 0);
   // The 99.9 % quantile for 11 degrees of freedom.
   expect(chiSquare).toBeLessThan(31.26);
+});
+
+test("each decision knows all choices before it, and none after it", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.nat({ max: 3 }), (seed, at) => {
+      const controller = wildController([2, 2, 2, 2], seed);
+      const sequence = sampled(controller, 1, seed)[0]!;
+      const other = sequence.with(at, 1 - sequence[at]!);
+      const [before, after] = [sequence, other].map((each) => [...controller.evaluate([each]).entropies]);
+      expect(after!.slice(0, at + 1)).toEqual(before!.slice(0, at + 1));
+      for (let t = at + 1; t < 4; t++) expect(after![t]).not.toBe(before![t]);
+    }),
+  );
 });
 
 test("a sequence depends on its own random stream, not on those drawn beside it", () => {
@@ -181,7 +205,11 @@ test("Adam takes steps of its rate whatever the size of the gradient, and comes 
   }
   const weights = Float64Array.of(3, -2);
   const adam = createAdam(2, 0.05);
-  for (let i = 0; i < 1500; i++) adam.step(weights, weights.map((weight, j) => 2 * (weight - j)));
+  for (let i = 0; i < 1500; i++)
+    adam.step(
+      weights,
+      weights.map((weight, j) => 2 * (weight - j)),
+    );
   expect(weights[0]).toBeCloseTo(0, 3);
   expect(weights[1]).toBeCloseTo(1, 3);
 });

@@ -1,112 +1,153 @@
-import fc from "fast-check";
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { zooArch } from "../src/arch/zoo.ts";
 import { createEngine, type Engine, type EngineOptions } from "../src/engine/engine.ts";
-import { graphOf, parametersOf, printGraph, type Graph } from "../src/graph/graph.ts";
-import { apply } from "../src/graph/ops.ts";
-import { createRng } from "../src/util/rng.ts";
-import { crossEntropy, interpret, type Values } from "./interpreter.ts";
-import { randomNetwork } from "./random-network.ts";
+import { parametersOf } from "../src/graph/graph.ts";
+import type { Weights } from "../src/graph/weights.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { interpret } from "./interpreter.ts";
+import { distance, plain, randomWeights, startEngine } from "./start-engine.ts";
 
-const plain: EngineOptions = {
-  batch: 4,
-  optimizer: { kind: "sgd", momentum: 0, nesterov: false },
-  weightDecay: 0,
-  labelSmoothing: 0.1,
-  emaDecay: null,
-  seed: "test",
-};
+const graph = buildGraph(parseArch("in9x9x3 stem8_k3_s22 r2_k3_s11_e3_i8_o8_se0.25 head16 drop0.2 classes4"));
+const parameters = new Map(parametersOf(graph).map((parameter) => [parameter.name, parameter]));
+const rates = [0.1, 0.05, 0.02, 0.07];
 
-/** Weights of all sizes and signs; variances positive. */
-function randomWeights(graph: Graph, seed: number): Map<string, Float32Array> {
-  return new Map(
-    parametersOf(graph).map(({ name, shape }) => {
-      const rng = createRng(`${seed}/${name}`);
-      const size = shape.reduce((n, d) => n * d, 1);
-      const fan = Math.max(1, size / shape.at(-1)!);
-      const one = (): number => {
-        if (name.endsWith("variance")) return 0.5 + rng.next();
-        return name.endsWith("gamma") ? 1 + 0.5 * rng.normal() : rng.normal() / Math.sqrt(fan);
-      };
-      return [name, Float32Array.from({ length: size }, one)];
-    }),
-  );
-}
-
-async function startEngine(graph: Graph, seed: number, options: Partial<EngineOptions> = {}): Promise<{ engine: Engine; weights: Map<string, Float32Array> }> {
-  const engine = await createEngine(graph, { ...plain, ...options });
-  const weights = randomWeights(graph, seed);
-  engine.setWeights(weights);
-  const rng = createRng(seed);
-  for (let i = 0; i < engine.images.length; i++) engine.images[i] = rng.normal();
-  for (let i = 0; i < engine.batch; i++) engine.labels[i] = rng.int(graph.output.shape[2]);
-  return { engine, weights };
-}
-
-/** The word that decides dropout in a step. */
-const dropoutSeed = (step: number): number => createRng(plain.seed).fork(step).int(2 ** 32);
-
-const largest = (values: ArrayLike<number>): number => Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-
-/** Distance of two arrays, relative to the larger of `floor` and the largest value. */
-function distance(got: ArrayLike<number>, want: ArrayLike<number>, floor: number): number {
-  expect(got.length).toBe(want.length);
-  return largest(Array.from(got, (value, i) => value - want[i]!)) / Math.max(floor, largest(want));
-}
-
-/** Loss and gradient of one step against the interpreter and its finite differences. */
-async function checkStep(graph: Graph, seed: number): Promise<void> {
-  const { engine, weights } = await startEngine(graph, seed);
-  const images = engine.images.slice();
-  const labels = engine.labels.slice();
-  const run = { batch: engine.batch, images, training: true, seed: dropoutSeed(1) };
-  const lossAt = (at: Values): number => crossEntropy(interpret(graph, { ...run, weights: at }).logits, labels, plain.labelSmoothing);
-
-  // Inference first: it must leave nothing behind.
-  const inference = interpret(graph, { ...run, training: false, weights });
-  expect(distance(engine.evaluate(), inference.logits, 1)).toBeLessThan(2e-4);
-
-  const { loss, correct } = engine.step(0);
-  const { logits } = interpret(graph, { ...run, weights });
-  const want = lossAt(weights);
-  expect(Math.abs(loss - want)).toBeLessThan(2e-4 * Math.max(1, want));
-  const classes = graph.output.shape[2];
-  const hits = labels.filter((label, n) => logits.subarray(n * classes, (n + 1) * classes).every((z) => z <= logits[n * classes + label]!));
-  expect(correct).toBe(hits.length);
-
-  const gradients = engine.gradients();
-  const scale = Math.max(...[...gradients.values()].map(largest), 1e-3);
-  for (const [name, gradient] of gradients) {
-    const values = weights.get(name)!;
-    const along = (direction: (i: number) => number): number => {
-      const epsilon = 1e-5;
-      const moved = (sign: number): Values => new Map(weights).set(name, Float64Array.from(values, (w, i) => w + sign * epsilon * direction(i)) as never);
-      return (lossAt(moved(1)) - lossAt(moved(-1))) / (2 * epsilon);
-    };
-    const rng = createRng(`${seed}/directions/${name}`);
-    const signs = Array.from(values, () => (rng.next() < 0.5 ? -1 : 1));
-    const inAll = gradient.reduce((sum, g, i) => sum + g * signs[i]!, 0);
-    const tolerance = 1e-3 * scale;
-    expect(Math.abs(inAll - along((i) => signs[i]!)), `${name}, all`).toBeLessThan(tolerance * Math.sqrt(values.length));
-    for (const k of new Set([0, values.length - 1, rng.int(values.length)])) {
-      expect(Math.abs(gradient[k]! - along((i) => Number(i === k))), `${name}[${k}]`).toBeLessThan(tolerance);
+/** Runs steps; `update` gets weights, gradients with decay, and the rate, and says what the weights must become. */
+async function checkOptimizer(options: Partial<EngineOptions>, update: (name: string, i: number, w: number, g: number, rate: number) => number): Promise<void> {
+  const { engine, weights } = await startEngine(graph, 3, options);
+  let want = new Map([...weights].map(([name, values]) => [name, Float64Array.from(values)]));
+  for (const rate of rates) {
+    engine.step(rate);
+    const gradients = engine.gradients();
+    want = new Map(
+      [...want].map(([name, values]) => {
+        const { isTrainable, hasDecay } = parameters.get(name)!;
+        const decay = hasDecay ? (options.weightDecay ?? 0) : 0;
+        return [name, isTrainable ? values.map((w, i) => update(name, i, w, gradients.get(name)![i]! + decay * w, rate)) : values];
+      }),
+    );
+    for (const [name, values] of engine.weights()) {
+      if (parameters.get(name)!.isTrainable) expect(distance(values, want.get(name)!, 1e-3), name).toBeLessThan(1e-5);
     }
   }
 }
 
-const networkAndSeed = fc.record({ graph: randomNetwork, seed: fc.nat({ max: 1000 }) }).map(({ graph, seed }) => ({
-  graph,
-  seed,
-  [fc.toStringMethod]: () => `seed ${seed}\n${printGraph(graph)}`,
-}));
+/** State of an optimizer for each weight. */
+function memory(start: number): { get(name: string, i: number): number; set(name: string, i: number, value: number): number } {
+  const values = new Map<string, number>();
+  return {
+    get: (name, i) => values.get(`${name}/${i}`) ?? start,
+    set: (name, i, value) => {
+      values.set(`${name}/${i}`, value);
+      return value;
+    },
+  };
+}
 
-describe("loss and gradients agree with a float64 interpreter and finite differences", () => {
-  test("random networks of all ops", async () => {
-    await fc.assert(
-      fc.asyncProperty(networkAndSeed, ({ graph, seed }) => checkStep(graph, seed)),
-      { numRuns: 150 },
-    );
+describe("optimizers", () => {
+  test.each([true, false])("SGD with momentum as PyTorch has it, Nesterov: %s", async (nesterov) => {
+    const velocity = memory(0);
+    const options = { optimizer: { kind: "sgd", momentum: 0.9, nesterov }, weightDecay: 0.01 } as const;
+    await checkOptimizer(options, (name, i, w, g, rate) => {
+      const v = velocity.set(name, i, 0.9 * velocity.get(name, i) + g);
+      return w - rate * (nesterov ? g + 0.9 * v : v);
+    });
+  });
+
+  test("RMSProp as TensorFlow has it", async () => {
+    const velocity = memory(0);
+    const square = memory(1);
+    const options = { optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.8, epsilon: 1e-3 }, weightDecay: 0.01 } as const;
+    await checkOptimizer(options, (name, i, w, g, rate) => {
+      const s = square.set(name, i, 0.9 * square.get(name, i) + 0.1 * g * g);
+      return w - velocity.set(name, i, 0.8 * velocity.get(name, i) + (rate * g) / Math.sqrt(s + 1e-3));
+    });
   });
 });
 
-void graphOf;
-void apply;
+test("weights come back as they were set, after padding and again", async () => {
+  const { engine, weights } = await startEngine(graph, 5);
+  expect(engine.weights()).toEqual(weights);
+});
+
+test("the average of weights follows its warm-up, and is what is evaluated and given out", async () => {
+  const averaged = await startEngine(graph, 3, { emaDecay: 0.999 });
+  const current = await startEngine(graph, 3);
+  let want = new Map([...averaged.weights].map(([name, values]) => [name, Float64Array.from(values)]));
+  for (let step = 1; step <= 5; step++) {
+    averaged.engine.step(0.1);
+    current.engine.step(0.1);
+    const now = current.engine.weights();
+    const keep = (1 + step) / (10 + step);
+    want = new Map([...want].map(([name, values]) => [name, values.map((old, i) => old + (1 - keep) * (now.get(name)![i]! - old))]));
+  }
+  for (const [name, values] of averaged.engine.weights()) expect(distance(values, want.get(name)!, 1e-3), name).toBeLessThan(1e-5);
+  const { logits } = interpret(graph, { batch: 4, images: averaged.engine.images, weights: want, training: false });
+  expect(distance(averaged.engine.evaluate(), logits, 1)).toBeLessThan(1e-4);
+});
+
+test("running statistics move towards those of the batch", async () => {
+  const { engine, weights } = await startEngine(graph, 3, { batchNormMomentum: 0.75 });
+  const { statistics } = interpret(graph, { batch: 4, images: engine.images, weights, training: true });
+  engine.step(0);
+  const after = engine.weights();
+  for (const [name, { mean, variance }] of statistics) {
+    const isStem = name.startsWith("stem");
+    if (!isStem) continue;
+    const count = 4 * 5 * 5;
+    const [oldMean, oldVariance] = [weights.get(`${name}.mean`)!, weights.get(`${name}.variance`)!];
+    expect(distance(after.get(`${name}.mean`)!, mean.map((m, c) => 0.75 * oldMean[c]! + 0.25 * m), 1)).toBeLessThan(1e-5);
+    const unbiased = variance.map((v, c) => 0.75 * oldVariance[c]! + (0.25 * v * count) / (count - 1));
+    expect(distance(after.get(`${name}.variance`)!, unbiased, 1)).toBeLessThan(1e-5);
+  }
+});
+
+const bitsOf = (weights: Weights): string[] =>
+  [...weights].map(([name, values]) => `${name} ${Buffer.from(values.buffer).toString("base64")}`);
+
+function trainOn(engine: Engine, steps: number, between: (step: number) => void = () => {}): Weights {
+  for (let step = 0; step < steps; step++) {
+    engine.step(0.05);
+    between(step);
+  }
+  return engine.weights();
+}
+
+describe("the same bits", () => {
+  test("from two engines, at other addresses and with evaluations in between", async () => {
+    const one = await startEngine(graph, 3, { emaDecay: 0.9 });
+    const two = await startEngine(graph, 3, { emaDecay: 0.9 });
+    const evaluated = trainOn(two.engine, 6, () => two.engine.evaluate());
+    expect(bitsOf(trainOn(one.engine, 6))).toEqual(bitsOf(evaluated));
+  });
+
+  test("from an engine whose weights are set again", async () => {
+    const { engine, weights } = await startEngine(graph, 3);
+    const first = bitsOf(trainOn(engine, 4));
+    engine.setWeights(weights);
+    expect(bitsOf(trainOn(engine, 4))).toEqual(first);
+  });
+
+  test("whether or not V8 merges vectors, in optimized code", () => {
+    const hashOf = (flags: readonly string[]): string =>
+      execFileSync(process.execPath, ["test/engine-bits.ts", ...flags], { encoding: "utf8" }).trim();
+    const merged = hashOf([]);
+    expect(merged).toMatch(/^[0-9a-f]{64}$/);
+    expect(hashOf(["--no-experimental-wasm-revectorize"])).toBe(merged);
+    expect(hashOf(["--liftoff-only"])).toBe(merged);
+  });
+});
+
+test("says that a batch is too large for the memory there can be", async () => {
+  await expect(createEngine(buildGraph(zooArch("mobilenet-v2")), { ...plain, batch: 512 })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringMatching(/batches of 512: they need \d+\.\d GiB/),
+  });
+});
+
+test("a loss that is not finite is reported as it is", async () => {
+  const { engine } = await startEngine(graph, 3);
+  engine.setWeights(new Map([...randomWeights(graph, 3)].map(([name, values]) => [name, name === "logits.bias" ? values.fill(NaN) : values])));
+  expect(engine.step(0.1).loss).toBeNaN();
+});

@@ -79,12 +79,13 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
         });
         return out;
       }
-      case "DepthwiseConv":
+      case "DepthwiseConv": {
+        const w = weight("weight");
         slide(node.attrs, (output, input, tap) => {
-          for (let c = 0; c < channels; c++)
-            out[output * channels + c]! += x[input * channels + c]! * weight("weight")[tap * channels + c]!;
+          for (let c = 0; c < channels; c++) out[output * channels + c]! += x[input * channels + c]! * w[tap * channels + c]!;
         });
         return out;
+      }
       case "BatchNorm": {
         const rows = batch * height * width;
         const mean = new Float64Array(channels);
@@ -93,9 +94,10 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
         x.forEach((value, i) => (variance[i % channels]! += (value - mean[i % channels]!) ** 2 / rows));
         statistics.set(node.name, { mean, variance });
         const [m, v] = training ? [mean, variance] : [weight("mean"), weight("variance")];
+        const [gamma, beta] = [weight("gamma"), weight("beta")];
         return out.map((_, i) => {
           const c = i % channels;
-          return (weight("gamma")[c]! * (x[i]! - m[c]!)) / Math.sqrt(v[c]! + node.attrs.epsilon) + weight("beta")[c]!;
+          return (gamma[c]! * (x[i]! - m[c]!)) / Math.sqrt(v[c]! + node.attrs.epsilon) + beta[c]!;
         });
       }
       case "Activation":
@@ -137,13 +139,15 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
           return scramble((scramble(position ^ seed) + seed) | 0) < limit ? 0 : value / (1 - node.attrs.rate);
         });
       }
-      case "Dense":
+      case "Dense": {
+        const [w, bias] = [weight("weight"), weight("bias")];
         return out.map((_, i) => {
           const n = Math.floor(i / channels);
-          let sum = weight("bias")[i % channels]!;
-          for (let c = 0; c < inputChannels; c++) sum += x[n * inputChannels + c]! * weight("weight")[c * channels + (i % channels)]!;
+          let sum = bias[i % channels]!;
+          for (let c = 0; c < inputChannels; c++) sum += x[n * inputChannels + c]! * w[c * channels + (i % channels)]!;
           return sum;
         });
+      }
     }
   };
   for (const node of graph.nodes) values.set(node, compute(node));

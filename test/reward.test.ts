@@ -69,7 +69,10 @@ test("less latency at the same accuracy is never a smaller product, and above th
 test("the absolute reward falls alike on both sides of the target", () => {
   fc.assert(
     fc.property(accuracy, ms, absolute, fc.double({ min: 0, max: 0.99, noNaN: true }), (acc, target, kind, off) => {
-      expect(reward(acc, target * (1 + off), kind, target)).toBeCloseTo(reward(acc, target * (1 - off), kind, target), 12);
+      expect(reward(acc, target * (1 + off), kind, target)).toBeCloseTo(
+        reward(acc, target * (1 - off), kind, target),
+        12,
+      );
       expect(reward(acc, target * (1 + off), kind, target)).toBeLessThanOrEqual(acc + 1e-12);
     }),
   );
@@ -106,11 +109,9 @@ test("ignoresTarget() says where the target counts, and then there are networks 
       expect(Math.abs(gap(20) - gap(320))).toBeGreaterThan(1e-3);
     }),
   );
-  expect([{ kind: "hard" }, { kind: "soft" }, { kind: "absolute" }].map((kind) => ignoresTarget(kind as RewardConfig))).toEqual([
-    false,
-    true,
-    false,
-  ]);
+  expect(
+    [{ kind: "hard" }, { kind: "soft" }, { kind: "absolute" }].map((kind) => ignoresTarget(kind as RewardConfig)),
+  ).toEqual([false, true, false]);
   expect(ignoresTarget({ kind: "absolute", beta: 0 })).toBe(true);
   expect(ignoresTarget({ kind: "hard", beta: 0 })).toBe(true);
   expect(ignoresTarget(() => 1)).toBe(false);
@@ -118,7 +119,9 @@ test("ignoresTarget() says where the target counts, and then there are networks 
 
 test("a function of the user's own sees everything, and must give a finite number", () => {
   const seen: unknown[] = [];
-  expect(reward(0.6, 30, (metrics) => (seen.push(metrics), metrics.accuracy - metrics.params / metrics.madds))).toBeCloseTo(0.1, 12);
+  expect(
+    reward(0.6, 30, (metrics) => (seen.push(metrics), metrics.accuracy - metrics.params / metrics.madds)),
+  ).toBeCloseTo(0.1, 12);
   expect(seen).toEqual([{ accuracy: 0.6, latencyMs: 30, params: 1000, madds: 2000, targetMs: 80 }]);
   for (const value of [NaN, Infinity, -Infinity, undefined as unknown as number, "1" as unknown as number]) {
     expect(() => reward(0.6, 30, () => value)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
@@ -129,7 +132,10 @@ test("a function of the user's own sees everything, and must give a finite numbe
 });
 
 /** So few values that ties are common. */
-const trials = fc.array(fc.record({ accuracy: fc.integer({ min: 0, max: 6 }), latencyMs: fc.integer({ min: 1, max: 7 }) }), { maxLength: 14 });
+const trials = fc.array(
+  fc.record({ accuracy: fc.integer({ min: 0, max: 6 }), latencyMs: fc.integer({ min: 1, max: 7 }) }),
+  { maxLength: 14 },
+);
 
 const beats = (a: Metrics, b: Metrics): boolean =>
   a.accuracy >= b.accuracy && a.latencyMs <= b.latencyMs && (a.accuracy > b.accuracy || a.latencyMs < b.latencyMs);
@@ -138,7 +144,9 @@ const isEqual = (a: Metrics, b: Metrics): boolean => a.accuracy === b.accuracy &
 test("paretoFront() keeps what no other trial beats, the first of equals, fastest first", () => {
   fc.assert(
     fc.property(trials, (all) => {
-      const kept = all.filter((trial, i) => !all.some((other, j) => beats(other, trial) || (j < i && isEqual(other, trial))));
+      const kept = all.filter(
+        (trial, i) => !all.some((other, j) => beats(other, trial) || (j < i && isEqual(other, trial))),
+      );
       const front = paretoFront(all);
       // The very objects, not equal ones.
       expect(front.map((trial) => all.indexOf(trial))).toEqual(

@@ -39,24 +39,39 @@ test("evolution begins with random genotypes, as many as live at a time", () => 
   const random = randomSearcher(flat, options);
   const trials = run(evolutionSearcher(flat, options), 5, 4, () => 0);
   // The third batch starts with ten told, the fourth with fifteen.
-  expect(trials.slice(0, 15).map(({ genotype }) => genotype)).toEqual(numbersOf(0, 15).map((number) => random.ask(number)));
+  expect(trials.slice(0, 15).map(({ genotype }) => genotype)).toEqual(
+    numbersOf(0, 15).map((number) => random.ask(number)),
+  );
   const population = trials.slice(3, 15);
   for (const { genotype } of trials.slice(15)) {
     expect(Math.min(...population.map((member) => distance(member.genotype, genotype)))).toBeLessThanOrEqual(1);
   }
 });
 
-test("ppo learns decisions that depend on each other, which are worth nothing alone", () => {
-  // Half of all first choices are right for each second one, so no decision by itself says anything.
+test("ppo learns what decisions are worth together, where none is worth anything alone", () => {
   const space = spaceOf([2, 2, 2, 2, 2, 2]);
-  const agreement = (genotype: readonly number[]): number => meanOf([0, 2, 4].map((i) => (genotype[i] === genotype[i + 1] ? 1 : 0)));
-  const trials = run(ppoSearcher(space, { seed: 4, batch: 8, learningRate: 0.01 }), 8, 60, agreement);
-  expect(meanOf(trials.slice(-80).map(({ reward }) => reward))).toBeGreaterThan(0.9);
+  const pairs = [0, 2, 4];
+  const agreement = (genotype: readonly number[]): number =>
+    meanOf(pairs.map((i) => (genotype[i] === genotype[i + 1] ? 1 : 0)));
+  // So much weight on entropy that it keeps both ways of agreeing.
+  const searcher = ppoSearcher(space, { seed: 4, batch: 8, learningRate: 0.01, entropyWeight: 0.3 });
+  const late = run(searcher, 8, 60, agreement).slice(-160);
+  expect(meanOf(late.map(({ reward }) => reward))).toBeGreaterThan(0.9);
+  for (const i of pairs) {
+    const share = meanOf(late.map(({ genotype }) => genotype[i]!));
+    expect(share > 0.1 && share < 0.9).toBe(true);
+  }
 });
 
 test("ppo does not change its mind when every trial is as good as the other", () => {
   const options = { seed: 2, batch: 8, entropyWeight: 0 };
   const told = run(ppoSearcher(flat, options), 8, 10, () => 0.7);
-  const untold = run(ppoSearcher(flat, options), 8, 10, () => 0.7, () => false);
+  const untold = run(
+    ppoSearcher(flat, options),
+    8,
+    10,
+    () => 0.7,
+    () => false,
+  );
   expect(told).toEqual(untold);
 });

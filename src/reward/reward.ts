@@ -73,7 +73,7 @@ function withDefaults<T extends object>(defaults: T, given: Optional<T>): T {
   const result = { ...defaults };
   for (const key of Object.keys(defaults) as (keyof T)[]) {
     const value = given[key];
-    if (value !== undefined) result[key] = value as T[keyof T];
+    if (value !== undefined) result[key] = value;
   }
   return result;
 }
@@ -93,9 +93,13 @@ export function rewardOf(metrics: TrialMetrics, reward: Reward, targetMs: number
   if (Number.isFinite(value)) return value;
   const { accuracy, latencyMs, params, madds } = metrics;
   const values = JSON.stringify({ accuracy, latencyMs, params, madds, targetMs });
-  throw new MnasError("CONFIG_INVALID", `Cannot reward ${values}: the reward is ${String(value)}, must be a finite number`, {
-    hint: "Correct the reward function in the config, or use one of the kinds: hard, soft, absolute.",
-  });
+  throw new MnasError(
+    "CONFIG_INVALID",
+    `Cannot reward ${values}: the reward is ${String(value)}, must be a finite number`,
+    {
+      hint: "Correct the reward function in the config, or use one of the kinds: hard, soft, absolute.",
+    },
+  );
 }
 
 function builtIn({ accuracy, latencyMs }: Metrics, config: RewardConfig, targetMs: number): number {

@@ -24,11 +24,8 @@ export interface Evaluation {
 export interface Controller {
   /** Every parameter in one array, for the optimizer. */
   readonly weights: Float64Array;
-  /**
-   * One sequence for each random stream. Above 1, `temperature` divides the logits, which brings the policy closer to
-   * uniform.
-   */
-  sample(rngs: readonly Rng[], temperature?: number): number[][];
+  /** One sequence for each random stream. */
+  sample(rngs: readonly Rng[]): number[][];
   /** Runs the sequences through the network. What it returns, and the state for `gradient`, hold until the next call. */
   evaluate(sequences: readonly (readonly number[])[]): Evaluation;
   /**
@@ -39,7 +36,11 @@ export interface Controller {
 }
 
 /** A controller for decisions of `choices[t]` choices each, with weights of U(-0.1, 0.1) and biases of zero. */
-export function createController(choices: readonly number[], { hidden, embedding }: ControllerSize, rng: Rng): Controller {
+export function createController(
+  choices: readonly number[],
+  { hidden, embedding }: ControllerSize,
+  rng: Rng,
+): Controller {
   const steps = choices.length;
   const wide = 4 * hidden;
   // Row 0 is what the first decision sees; choice c of decision t has row rowOf[t] + c.
@@ -60,15 +61,15 @@ export function createController(choices: readonly number[], { hidden, embedding
   const headOf = choices.map((_, t) => heads + (rowOf[t]! - 1) * hidden);
   const probabilities = new Float64Array(Math.max(0, ...choices));
   /** Softmax of decision `t` after an output of the LSTM, into `probabilities`. */
-  const softmax = (t: number, outputs: Float64Array, at: number, temperature = 1): void => {
+  const softmax = (t: number, outputs: Float64Array, at: number): void => {
     const n = choices[t]!;
     let top = -Infinity;
     for (let c = 0; c < n; c++) {
       let logit = weights[headBiases + rowOf[t]! - 1 + c]!;
       const row = headOf[t]! + c * hidden;
       for (let u = 0; u < hidden; u++) logit += weights[row + u]! * outputs[at + u]!;
-      probabilities[c] = logit / temperature;
-      top = Math.max(top, probabilities[c]!);
+      probabilities[c] = logit;
+      top = Math.max(top, logit);
     }
     let sum = 0;
     for (let c = 0; c < n; c++) sum += probabilities[c] = exp(probabilities[c]! - top);
@@ -79,7 +80,14 @@ export function createController(choices: readonly number[], { hidden, embedding
   const table = new Float64Array(rows * wide);
   const fillTable = (): void => {
     for (let r = 0; r < rows; r++) table.set(weights.subarray(biases, biases + wide), r * wide);
-    addProduct(rows, wide, embedding, matrix(weights, embedding, embeddings), matrix(weights, wide, input), matrix(table, wide));
+    addProduct(
+      rows,
+      wide,
+      embedding,
+      matrix(weights, embedding, embeddings),
+      matrix(weights, wide, input),
+      matrix(table, wide),
+    );
   };
   const rowSeen = (sequence: readonly number[], t: number): number => (t === 0 ? 0 : rowOf[t - 1]! + sequence[t - 1]!);
 
@@ -113,7 +121,7 @@ export function createController(choices: readonly number[], { hidden, embedding
   return {
     weights,
 
-    sample(rngs, temperature = 1) {
+    sample(rngs) {
       const count = rngs.length;
       const drawn = createCell(count);
       const sequences = rngs.map((): number[] => []);
@@ -121,7 +129,7 @@ export function createController(choices: readonly number[], { hidden, embedding
       for (let t = 0; t < steps; t++) {
         stepForward(drawn, t, sequences);
         sequences.forEach((sequence, b) => {
-          softmax(t, drawn.outputs, ((t + 1) * count + b) * hidden, temperature);
+          softmax(t, drawn.outputs, ((t + 1) * count + b) * hidden);
           let rest = rngs[b]!.next();
           let choice = 0;
           while (choice < choices[t]! - 1 && rest >= probabilities[choice]!) rest -= probabilities[choice++]!;
@@ -183,15 +191,43 @@ export function createController(choices: readonly number[], { hidden, embedding
         backwardCell(cell, t, count, hidden, dOutput, dState);
         const gates = t * count * wide;
         dOutput.fill(0);
-        addProduct(count, hidden, wide, matrix(cell.gates, wide, gates), transposed(matrix(weights, wide, recurrent)), matrix(dOutput, hidden));
+        addProduct(
+          count,
+          hidden,
+          wide,
+          matrix(cell.gates, wide, gates),
+          transposed(matrix(weights, wide, recurrent)),
+          matrix(dOutput, hidden),
+        );
         for (let b = 0; b < count; b++) {
           const row = rowSeen(sequences[b]!, t) * wide;
           for (let v = 0; v < wide; v++) dTable[row + v]! += cell.gates[gates + b * wide + v]!;
         }
       }
-      addProduct(hidden, wide, steps * count, transposed(matrix(cell.outputs, hidden)), matrix(cell.gates, wide), matrix(result, wide, recurrent));
-      addProduct(rows, embedding, wide, matrix(dTable, wide), transposed(matrix(weights, wide, input)), matrix(result, embedding, embeddings));
-      addProduct(embedding, wide, rows, transposed(matrix(weights, embedding, embeddings)), matrix(dTable, wide), matrix(result, wide, input));
+      addProduct(
+        hidden,
+        wide,
+        steps * count,
+        transposed(matrix(cell.outputs, hidden)),
+        matrix(cell.gates, wide),
+        matrix(result, wide, recurrent),
+      );
+      addProduct(
+        rows,
+        embedding,
+        wide,
+        matrix(dTable, wide),
+        transposed(matrix(weights, wide, input)),
+        matrix(result, embedding, embeddings),
+      );
+      addProduct(
+        embedding,
+        wide,
+        rows,
+        transposed(matrix(weights, embedding, embeddings)),
+        matrix(dTable, wide),
+        matrix(result, wide, input),
+      );
       for (let r = 0; r < rows; r++) for (let v = 0; v < wide; v++) result[biases + v]! += dTable[r * wide + v]!;
       return result;
     },

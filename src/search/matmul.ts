@@ -7,9 +7,19 @@ export interface Matrix {
 }
 
 /** A row-major matrix. */
-export const matrix = (data: Float64Array, columns: number, offset = 0): Matrix => ({ data, offset, row: columns, column: 1 });
+export const matrix = (data: Float64Array, columns: number, offset = 0): Matrix => ({
+  data,
+  offset,
+  row: columns,
+  column: 1,
+});
 
-export const transposed = ({ data, offset, row, column }: Matrix): Matrix => ({ data, offset, row: column, column: row });
+export const transposed = ({ data, offset, row, column }: Matrix): Matrix => ({
+  data,
+  offset,
+  row: column,
+  column: row,
+});
 
 /**
  * `c += a × b`, where `c` is m×n and `a` is m×k. Sums run in the order of k, so the bits are the same everywhere.

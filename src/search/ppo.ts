@@ -88,7 +88,6 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     const scale = deviation > 1e-12 * Math.abs(center) ? 1 / deviation : 0;
     const advantages = rewards.map((reward) => scale * (reward - center));
     baseline = rewards.reduce((old, reward) => baselineDecay * old + (1 - baselineDecay) * reward, center);
-    if (open.length === 0) return;
     let oldLogProbs: readonly number[] | null = null;
     for (let epoch = 0; epoch < epochs; epoch++) {
       const step = surrogate(controller, sequences, advantages, { clip, entropyWeight, oldLogProbs });

@@ -10,7 +10,14 @@ export type RewardOf = (genotype: Genotype) => number;
 
 /** A space with the given numbers of choices. */
 export const spaceOf = (choices: readonly number[]): SearchSpace =>
-  defineSpace("toy", { layers: choices.map((n) => oneOf("layer", Array.from({ length: n }, (_, i) => i))) });
+  defineSpace("toy", {
+    layers: choices.map((n) =>
+      oneOf(
+        "layer",
+        Array.from({ length: n }, (_, i) => i),
+      ),
+    ),
+  });
 
 /** Share of the decisions that are as in a hidden genotype. */
 export function likeHidden(space: SearchSpace, seed: number): RewardOf {
@@ -21,7 +28,13 @@ export function likeHidden(space: SearchSpace, seed: number): RewardOf {
 export const numbersOf = (start: number, batch: number): number[] => Array.from({ length: batch }, (_, i) => start + i);
 
 /** All that was asked in `batches` batches; trials for which `isTold` says no are left out of what is told. */
-export function run(searcher: Searcher, batch: number, batches: number, rewardOf: RewardOf, isTold: (number: number) => boolean = () => true): Observation[] {
+export function run(
+  searcher: Searcher,
+  batch: number,
+  batches: number,
+  rewardOf: RewardOf,
+  isTold: (number: number) => boolean = () => true,
+): Observation[] {
   const done: Observation[] = [];
   for (let b = 0; b < batches; b++) {
     const asked = numbersOf(b * batch, batch).map((number) => ({ number, genotype: searcher.ask(number) }));
@@ -36,7 +49,7 @@ export const meanOf = (numbers: readonly number[]): number => numbers.reduce((su
 
 const anyChoices = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 6 });
 const anySearch = fc.record({ choices: anyChoices, seed: fc.nat(), batch: fc.integer({ min: 1, max: 6 }) });
-const runs = { numRuns: 25 };
+const runs = { numRuns: 12 };
 
 /** What every searcher promises. Those that learn propose better networks the more they were told. */
 export function searcherConformance(name: string, learns: boolean, create: CreateSearcher): void {
@@ -53,16 +66,20 @@ export function searcherConformance(name: string, learns: boolean, create: Creat
       );
     });
 
-    test("proposes the same for the same seed, however often it is asked, and else for another seed", () => {
+    test("proposes the same for the same seed, however often and early it is asked, and else for another seed", () => {
       const space = spaceOf([3, 4, 2, 5, 3, 4, 5, 5]);
-      const [a, b, c] = [1, 1, 2].map((seed) => {
-        const searcher = create(space, { seed, batch: 4 });
-        return run({ ...searcher, ask: (number) => (searcher.ask(number), searcher.ask(number)) }, 4, 8, likeHidden(space, 0));
-      });
-      const plain = run(create(space, { seed: 1, batch: 4 }), 4, 8, likeHidden(space, 0));
-      expect(a).toEqual(plain);
-      expect(b).toEqual(plain);
-      expect(c).not.toEqual(plain);
+      const proposals = (searcher: Searcher): Observation[] => run(searcher, 4, 8, likeHidden(space, 0));
+      const plain = proposals(create(space, { seed: 1, batch: 4 }));
+
+      const searcher = create(space, { seed: 1, batch: 4 });
+      const ask = (number: number): Genotype => {
+        const first = searcher.ask(number);
+        expect(searcher.ask(number)).toEqual(first);
+        searcher.ask(number + 4);
+        return first;
+      };
+      expect(proposals({ ...searcher, ask })).toEqual(plain);
+      expect(proposals(create(space, { seed: 2, batch: 4 }))).not.toEqual(plain);
     });
 
     test("resumes from its trials: any were left out, the last batch is told in part, its rest is asked in any order", () => {
@@ -87,10 +104,17 @@ export function searcherConformance(name: string, learns: boolean, create: Creat
           for (const number of createRng(order).shuffle(numbersOf(start, batch))) {
             expect(resumed.ask(number)).toEqual(whole[number]!.genotype);
           }
-          for (const observation of told.filter(({ number }) => number >= cut && number < start + batch)) resumed.tell(observation);
-          for (const number of numbersOf(start + batch, batch)) expect(resumed.ask(number)).toEqual(whole[number]!.genotype);
+          for (const observation of told.filter(({ number }) => number >= cut && number < start + batch))
+            resumed.tell(observation);
+          for (const number of numbersOf(start + batch, batch))
+            expect(resumed.ask(number)).toEqual(whole[number]!.genotype);
         }),
-        runs,
+        {
+          ...runs,
+          examples: [
+            [{ search: { choices: [3, 3, 3, 3], seed: 1, batch: 6 }, left: () => false, batch: 6, part: 4, order: 0 }],
+          ],
+        },
       );
     });
 
@@ -110,7 +134,7 @@ export function searcherConformance(name: string, learns: boolean, create: Creat
       expect(new Set(trials.map(({ genotype }) => genotype.join())).size).toBe(6);
     });
 
-    test.each([-1000, 0, 1e9])("does not care where the rewards have their zero: %d", (zero) => {
+    test.each([-1000, 1e9])("does not care where the rewards have their zero: %d", (zero) => {
       const space = spaceOf([3, 4, 2, 5, 3]);
       const rewardOf = likeHidden(space, 5);
       const trials = run(create(space, { seed: 5, batch: 8 }), 8, 20, (genotype) => rewardOf(genotype) + zero);
@@ -125,10 +149,12 @@ export function searcherConformance(name: string, learns: boolean, create: Creat
       [[4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4], 3],
     ])("finds better than the mean of the space of %j", (choices, seed) => {
       const space = spaceOf(choices);
-      const rewards = run(create(space, { seed, batch: 8 }), 8, 40, likeHidden(space, seed)).map(({ reward }) => reward);
+      const rewards = run(create(space, { seed, batch: 8 }), 8, 40, likeHidden(space, seed)).map(
+        ({ reward }) => reward,
+      );
       const mean = meanOf(choices.map((n) => 1 / n));
       expect(Math.max(...rewards)).toBeGreaterThan(mean + 0.25);
-      // Of one decision in a hundred a random search is that far from the mean; the eight of a batch hardly ever.
+      // The last three batches: half of the way from guessing to the best there is.
       if (learns) expect(meanOf(rewards.slice(-24))).toBeGreaterThan((1 + mean) / 2);
       else expect(Math.abs(meanOf(rewards) - mean)).toBeLessThan(0.05);
     });
