@@ -14,7 +14,14 @@ test("an empty config is the default search", () => {
 });
 
 test("every mistake is listed at once, with its place", () => {
-  expect(() => resolveConfig({ trails: 8, trials: 0, proxy: { epochs: -1 } }, "mnas.config.ts")).toThrowErrorMatchingInlineSnapshot();
+  expect(() => resolveConfig({ trails: 8, trials: 0, proxy: { epochs: -1 } }, "mnas.config.ts")).toThrowErrorMatchingInlineSnapshot(`
+    [MnasError: Cannot use mnas.config.ts:
+    ✖ Unrecognized key: "trails"
+    ✖ Too small: expected number to be >0
+      → at trials
+    ✖ Too small: expected number to be >0
+      → at proxy.epochs]
+  `);
 });
 
 test("parts of a recipe may be changed", () => {
