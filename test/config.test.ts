@@ -49,5 +49,5 @@ test("a recorded config gives its space and recipes back", () => {
 test("differences() names what changes the meaning, and lets the budget grow", () => {
   const record = (changes: object) => recordConfig(resolveConfig(changes, "the options"));
   expect(differences(record({}), record({ trials: 99, workers: 1, finalists: 0 }))).toEqual([]);
-  expect(differences(record({}), record({ seed: 1, reward: "soft" }))).toEqual(['reward: {"kind":"hard"} → {"kind":"soft"}', "seed: 0 → 1"]);
+  expect(differences(record({}), record({ seed: 1, reward: "soft" }))).toEqual(["seed: 0 → 1", 'reward: {"kind":"hard"} → {"kind":"soft"}']);
 });

@@ -22,9 +22,10 @@ export default {
     },
   },
   device: "madds",
+  target: 0.02,
   batch: 4,
-  proxy: { epochs: 0.1, batch: 32 },
-  final: { epochs: 0.2, batch: 32 },
+  proxy: { epochs: 0.2, batch: 32 },
+  final: { epochs: 0.5, batch: 32 },
 };
 `;
 

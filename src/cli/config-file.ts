@@ -14,9 +14,11 @@ async function loadConfigFile(file: string | undefined): Promise<{ config: UserC
     throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${file}": no such file`, { hint: "Write one with `mnas init`." });
   }
   try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: UserConfig };
-    if (module.default === undefined) throw new Error("it has no default export");
-    return { config: module.default, source: path };
+    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: UserConfig; "module.exports"?: unknown };
+    // Without any export Node takes the file for CommonJS, which always exports an object.
+    const isEmpty = module.default === undefined || ("module.exports" in module && Object.keys(module.default).length === 0);
+    if (isEmpty) throw new Error("it has no default export");
+    return { config: module.default!, source: path };
   } catch (error) {
     if (error instanceof MnasError) throw error;
     throw new MnasError("CONFIG_INVALID", `Cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`, {

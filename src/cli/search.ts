@@ -1,5 +1,8 @@
 import { cpus, totalmem } from "node:os";
 import { differences, recordConfig, spaceOf, type Config, type RecordedConfig, type UserConfig } from "../config/config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { LatencyDevice } from "../device/device.ts";
+import { openDevice } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import type { FinalRow, SearchEvent } from "../study/events.ts";
 import { createRun, findRun, latestRun, newRunDir, ownRun, type Run } from "../study/run.ts";
@@ -108,24 +111,26 @@ export async function search(options: SearchOptions): Promise<void> {
       const { run, config } = await resumed(options);
       using _ = run;
       dir = run.dir;
-      await go(run, config, await loadStudyData(config));
+      await using device = await openDevice(config.device);
+      await go(run, config, await loadStudyData(config), device);
     } else {
       const config = await loadConfig(options.config, settings(options));
       const dataset = await loadStudyData(config);
+      await using device = await openDevice(config.device);
       stop.signal.throwIfAborted();
       const record = environment();
       using run = createRun(newRunDir(options.out, new Date()), (store) => initStudy(store, config, dataset, record));
       dir = run.dir;
       writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
       writeFileAtomically(`${dir}/environment.json`, JSON.stringify(record, null, 2));
-      await go(run, config, dataset);
+      await go(run, config, dataset, device);
     }
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
 
-  async function go(run: Run, config: Config, dataset: Awaited<ReturnType<typeof loadStudyData>>): Promise<void> {
+  async function go(run: Run, config: Config, dataset: Dataset, device: LatencyDevice): Promise<void> {
     const view = json ? null : progressView(config);
     const emit = (event: SearchEvent): void => {
       if (view !== null) view.show(event);
@@ -136,7 +141,7 @@ export async function search(options: SearchOptions): Promise<void> {
       }
     };
     try {
-      await runSearch(run, config, { dataset, signal: stop.signal, emit });
+      await runSearch(run, config, { dataset, device, signal: stop.signal, emit });
     } finally {
       view?.end();
     }
@@ -150,7 +155,7 @@ function summary({ dir, targetMs, front, finals, report }: Extract<SearchEvent, 
   print(front.length === 0 ? "no network was trained: every one was over the gate; raise --target" : frontTable(front, targetMs));
   if (finals.length > 0) {
     print();
-    print(paint("bold", "Finalists against MobileNetV2 scaled to the same latency, all trained by the same recipe"));
+    print(paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"));
     print(finalsTable(finals));
   }
   const pick = finals.find(({ isReference, state }) => !isReference && state === "complete");

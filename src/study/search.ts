@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
 import { sizeOf } from "../space/space.ts";
@@ -53,6 +52,7 @@ export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): P
 
 export interface SearchOptions {
   readonly dataset: Dataset;
+  readonly device: LatencyDevice;
   readonly signal: AbortSignal;
   readonly emit: (event: SearchEvent) => void;
 }
@@ -61,9 +61,8 @@ export interface SearchOptions {
  * Runs or continues the search of a run to its end: batches of ask, measure, gate, train, tell; then the finalists.
  * May be stopped or killed anywhere; continued, it ends as if it had not been.
  */
-export async function runSearch(run: Run, config: Config, { dataset, signal, emit }: SearchOptions): Promise<void> {
+export async function runSearch(run: Run, config: Config, { dataset, device, signal, emit }: SearchOptions): Promise<void> {
   const { store } = run;
-  await using device = await openDevice(config.device);
   store.releaseAll();
 
   store.set("device", { description: device.description, isProxy: device.isProxy });
