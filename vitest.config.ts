@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // .ci/run sums up from the file.
-    reporters: process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/tests.json" }]],
+    reporters:
+      process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/tests.json" }]],
   },
 });

@@ -10,10 +10,14 @@ async function failure(args: string[], files: Record<string, string | Uint8Array
     mkdirSync(join(folder.dir, name, ".."), { recursive: true });
     writeFileSync(join(folder.dir, name), content);
   }
-  const before = readdirSync(folder.dir, { recursive: true }).toSorted();
+  const names = (): string[] =>
+    readdirSync(folder.dir, { recursive: true })
+      .map(String)
+      .toSorted((a, b) => a.localeCompare(b));
+  const before = names();
   const { code, stdout, stderr } = await mnas(args, folder.dir);
   // Nothing half-written is left behind.
-  expect(readdirSync(folder.dir, { recursive: true }).toSorted()).toEqual(before);
+  expect(names()).toEqual(before);
   expect(stdout).toBe("");
   return { code, says: stderr };
 }
@@ -26,30 +30,62 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
   ["a target of zero", ["search", "--target", "0"], {}, 2, "It must be a time above 0"],
   ["a target that is no number", ["search", "--target", "NaN"], {}, 2, "It must be a time above 0"],
   ["a negative number of trials", ["search", "--trials", "-1"], {}, 2, "It must be a positive integer"],
-  ["an unknown preset", ["search", "--space", "mnasnet-huge"], {}, 2, 'Cannot use space "mnasnet-huge": no such preset'],
+  [
+    "an unknown preset",
+    ["search", "--space", "mnasnet-huge"],
+    {},
+    2,
+    'Cannot use space "mnasnet-huge": no such preset',
+  ],
   ["an unknown searcher", ["search", "--searcher", "bayes"], {}, 2, "Allowed choices are"],
   ["an unknown device", ["search", "--device", "pixel"], {}, 4, 'Cannot open device "pixel"'],
   ["data that are not there", ["search", "--data", "./photos"], {}, 3, "./photos"],
   ["a config with a typo", ["search"], config("trails: 8"), 2, 'Unrecognized key: "trails"'],
   ["a config with two mistakes", ["search"], config("trials: 0, gate: 0"), 2, "gate"],
-  ["a config that is no TypeScript", ["search"], { "mnas.config.ts": "export default {" }, 2, "Cannot use mnas.config.ts"],
+  [
+    "a config that is no TypeScript",
+    ["search"],
+    { "mnas.config.ts": "export default {" },
+    2,
+    "Cannot use mnas.config.ts",
+  ],
   ["a config without export", ["search"], { "mnas.config.ts": "const a = 1;" }, 2, "it has no default export"],
-  ["a config file that is not there", ["search", "--config", "my.ts"], {}, 3, 'Cannot read config "my.ts": no such file'],
+  [
+    "a config file that is not there",
+    ["search", "--config", "my.ts"],
+    {},
+    3,
+    'Cannot read config "my.ts": no such file',
+  ],
   [
     "a space whose decision has no choices",
     ["search"],
-    config('space: { name: "mine", decisions: [], template: { blocks: [{ kernel: { kind: "oneOf", tag: "kernel", choices: [] } }] } }'),
+    config(
+      'space: { name: "mine", decisions: [], template: { blocks: [{ kernel: { kind: "oneOf", tag: "kernel", choices: [] } }] } }',
+    ),
     2,
     'decision blocks.0.kernel ("kernel") has no choices',
   ],
-  ["a run folder that exists", ["search", "--out", "old"], { "old/notes.txt": "mine" }, 2, "it exists and is not empty"],
+  [
+    "a run folder that exists",
+    ["search", "--out", "old"],
+    { "old/notes.txt": "mine" },
+    2,
+    "it exists and is not empty",
+  ],
   ["no run to resume", ["search", "--resume"], {}, 3, "Cannot find a run"],
   ["a run that is not there", ["trials", "nope"], {}, 3, 'Cannot find run "nope"'],
   ["a corrupt study", ["trials", "old"], { "old/study.db": "no database ".repeat(400) }, 2, "file is not a database"],
   ["a corrupt model", ["measure", "bad.onnx"], { "bad.onnx": "not a model" }, 2, "bad.onnx"],
   ["a model that is not there", ["measure", "bad.onnx"], {}, 3, "no such file"],
   ["an unknown network", ["measure", "resnet"], {}, 2, 'Cannot find network "resnet"'],
-  ["a notation that does not fit", ["measure", "in28x28x1 stem8_k3_s11 r1_k3_s11_e1_i9_o8 head0 classes2"], {}, 2, "takes 9 channels"],
+  [
+    "a notation that does not fit",
+    ["measure", "in28x28x1 stem8_k3_s11 r1_k3_s11_e1_i9_o8 head0 classes2"],
+    {},
+    2,
+    "takes 9 channels",
+  ],
   ["an architecture file that is no JSON", ["measure", "a.json"], { "a.json": "{" }, 2, "it is not JSON"],
   ["an export over a file", ["export", "mnasnet-small", "--out", "m.onnx"], { "m.onnx": "mine" }, 2, "Use --force"],
   ["a trial given without number", ["show", "old"], {}, 2, "it must be RUN#N"],
@@ -113,7 +149,10 @@ test("train trains, tests and writes weights that export takes", async () => {
   const result = JSON.parse(trained.stdout) as { accuracy: number; testAccuracy: number };
   expect(result.accuracy).toBeGreaterThan(0.3);
   expect(result.testAccuracy).toBeGreaterThan(0.3);
-  const exported = await mnas(["export", notation, "--weights", "w.safetensors", "--out", "m.onnx", "--json"], folder.dir);
+  const exported = await mnas(
+    ["export", notation, "--weights", "w.safetensors", "--out", "m.onnx", "--json"],
+    folder.dir,
+  );
   expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
   expect(existsSync(join(folder.dir, "m.onnx"))).toBe(true);
 });

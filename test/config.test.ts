@@ -9,12 +9,19 @@ import { proxyRecipe } from "../src/train/recipe.ts";
 test("an empty config is the default search", () => {
   const config = resolveConfig({}, "the options");
   expect(config.space).toEqual(mnasnetTinySpace);
-  expect(config).toMatchObject({ data: "fashion-mnist", device: "host", searcher: "ppo", reward: { kind: "hard" }, target: null });
+  expect(config).toMatchObject({
+    data: "fashion-mnist",
+    device: "host",
+    searcher: "ppo",
+    reward: { kind: "hard" },
+    target: null,
+  });
   expect(config.proxy).toEqual(proxyRecipe);
 });
 
 test("every mistake is listed at once, with its place", () => {
-  expect(() => resolveConfig({ trails: 8, trials: 0, proxy: { epochs: -1 } }, "mnas.config.ts")).toThrowErrorMatchingInlineSnapshot(`
+  expect(() => resolveConfig({ trails: 8, trials: 0, proxy: { epochs: -1 } }, "mnas.config.ts"))
+    .toThrowErrorMatchingInlineSnapshot(`
     [MnasError: Cannot use mnas.config.ts:
     ✖ Unrecognized key: "trails"
     ✖ Too small: expected number to be >0
@@ -36,11 +43,16 @@ test("parts of a recipe may be changed", () => {
 test("a recorded config gives its space and recipes back", () => {
   const template: NetworkTemplate = {
     stem: { kernel: 3, stride: 1, filters: 8 },
-    blocks: [{ op: "conv", kernel: oneOf("kernel", [3, 7]), stride: 1, filters: 8, layers: 1, seRatio: 0, skip: "none" }],
+    blocks: [
+      { op: "conv", kernel: oneOf("kernel", [3, 7]), stride: 1, filters: 8, layers: 1, seRatio: 0, skip: "none" },
+    ],
     head: { filters: 0 },
     dropout: 0,
   };
-  const config = resolveConfig({ space: defineSpace("mine", template), reward: (m: { accuracy: number }) => m.accuracy }, "the options");
+  const config = resolveConfig(
+    { space: defineSpace("mine", template), reward: (m: { accuracy: number }) => m.accuracy },
+    "the options",
+  );
   const recorded = JSON.parse(JSON.stringify(recordConfig(config))) as ReturnType<typeof recordConfig>;
   expect(spaceOf(recorded)).toEqual(config.space);
   expect(recorded.reward).toEqual({ kind: "custom", source: "(m) => m.accuracy" });
@@ -49,5 +61,8 @@ test("a recorded config gives its space and recipes back", () => {
 test("differences() names what changes the meaning, and lets the budget grow", () => {
   const record = (changes: object) => recordConfig(resolveConfig(changes, "the options"));
   expect(differences(record({}), record({ trials: 99, workers: 1, finalists: 0 }))).toEqual([]);
-  expect(differences(record({}), record({ seed: 1, reward: "soft" }))).toEqual(["seed: 0 → 1", 'reward: {"kind":"hard"} → {"kind":"soft"}']);
+  expect(differences(record({}), record({ seed: 1, reward: "soft" }))).toEqual([
+    "seed: 0 → 1",
+    'reward: {"kind":"hard"} → {"kind":"soft"}',
+  ]);
 });

@@ -6,7 +6,9 @@ import { parseArch } from "../src/space/notation.ts";
 import { startEngine } from "./start-engine.ts";
 
 process.argv.slice(2).forEach((flag) => setFlagsFromString(flag));
-const graph = buildGraph(parseArch("in20x20x3 stem24_k3_s22 r2_k5_s22_e3_i24_o40_se0.25 r1_k3_s11_conv_i40_o24_pool head64 classes10"));
+const graph = buildGraph(
+  parseArch("in20x20x3 stem24_k3_s22 r2_k5_s22_e3_i24_o40_se0.25 r1_k3_s11_conv_i40_o24_pool head64 classes10"),
+);
 const { engine } = await startEngine(graph, 3, { batch: 16 });
 for (let step = 0; step < 60; step++) engine.step(0.05);
 const hash = createHash("sha256");

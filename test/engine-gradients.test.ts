@@ -9,7 +9,10 @@ import { randomNetwork } from "./random-network.ts";
 import { distance, largest, plain, startEngine } from "./start-engine.ts";
 
 /** The word that decides dropout in a step. */
-const dropoutSeed = (step: number): number => createRng(plain.seed).fork(step).int(2 ** 32);
+const dropoutSeed = (step: number): number =>
+  createRng(plain.seed)
+    .fork(step)
+    .int(2 ** 32);
 
 /**
  * Loss and gradients of one step against the interpreter and its finite differences: along a random direction for each
@@ -20,7 +23,8 @@ async function checkStep(graph: Graph, seed: number, withSingle: boolean): Promi
   const images = engine.images.slice();
   const labels = engine.labels.slice();
   const run = { batch: engine.batch, images, training: true, seed: dropoutSeed(1) };
-  const lossAt = (at: Values): number => crossEntropy(interpret(graph, { ...run, weights: at }).logits, labels, plain.labelSmoothing);
+  const lossAt = (at: Values): number =>
+    crossEntropy(interpret(graph, { ...run, weights: at }).logits, labels, plain.labelSmoothing);
 
   // Inference first: it must leave nothing behind.
   const inference = interpret(graph, { ...run, training: false, weights });
@@ -31,7 +35,9 @@ async function checkStep(graph: Graph, seed: number, withSingle: boolean): Promi
   const want = lossAt(weights);
   expect(Math.abs(loss - want)).toBeLessThan(2e-4 * Math.max(1, want));
   const classes = graph.output.shape[2];
-  const hits = labels.filter((label, n) => logits.subarray(n * classes, (n + 1) * classes).every((z) => z <= logits[n * classes + label]!));
+  const hits = labels.filter((label, n) =>
+    logits.subarray(n * classes, (n + 1) * classes).every((z) => z <= logits[n * classes + label]!),
+  );
   expect(correct).toBe(hits.length);
 
   const gradients = engine.gradients();
@@ -42,19 +48,38 @@ async function checkStep(graph: Graph, seed: number, withSingle: boolean): Promi
     const along = (direction: (i: number) => number): { slope: number; kink: number } => {
       const epsilon = 1e-6;
       const lossAfter = (sign: number): number =>
-        lossAt(new Map<string, ArrayLike<number>>(weights).set(name, Float64Array.from(values, (w, i) => w + sign * epsilon * direction(i))));
+        lossAt(
+          new Map<string, ArrayLike<number>>(weights).set(
+            name,
+            Float64Array.from(values, (w, i) => w + sign * epsilon * direction(i)),
+          ),
+        );
       const [up, down] = [lossAfter(1), lossAfter(-1)];
       return { slope: (up - down) / (2 * epsilon), kink: Math.abs(up - 2 * want + down) / epsilon };
     };
-    const check = (what: string, got: number, { slope, kink }: { slope: number; kink: number }, tolerance: number): void =>
-      expect(Math.abs(got - slope), `${name}, ${what}`).toBeLessThan(tolerance + kink);
+    const check = (
+      what: string,
+      got: number,
+      { slope, kink }: { slope: number; kink: number },
+      tolerance: number,
+    ): void => expect(Math.abs(got - slope), `${name}, ${what}`).toBeLessThan(tolerance + kink);
     const rng = createRng(`${seed}/directions/${name}`);
     const signs = Array.from(values, () => (rng.next() < 0.5 ? -1 : 1));
     const inAll = gradient.reduce((sum, g, i) => sum + g * signs[i]!, 0);
     const tolerance = 1e-3 * scale;
-    check("all", inAll, along((i) => signs[i]!), tolerance * Math.sqrt(values.length));
+    check(
+      "all",
+      inAll,
+      along((i) => signs[i]!),
+      tolerance * Math.sqrt(values.length),
+    );
     for (const k of withSingle ? new Set([0, values.length - 1, rng.int(values.length)]) : []) {
-      check(`at ${k}`, gradient[k]!, along((i) => Number(i === k)), tolerance);
+      check(
+        `at ${k}`,
+        gradient[k]!,
+        along((i) => Number(i === k)),
+        tolerance,
+      );
     }
   }
 }

@@ -14,7 +14,10 @@ const parameters = new Map(parametersOf(graph).map((parameter) => [parameter.nam
 const rates = [0.1, 0.05, 0.02, 0.07];
 
 /** Runs steps; `update` gets weights, gradients with decay, and the rate, and says what the weights must become. */
-async function checkOptimizer(options: Partial<EngineOptions>, update: (name: string, i: number, w: number, g: number, rate: number) => number): Promise<void> {
+async function checkOptimizer(
+  options: Partial<EngineOptions>,
+  update: (name: string, i: number, w: number, g: number, rate: number) => number,
+): Promise<void> {
   const { engine, weights } = await startEngine(graph, 3, options);
   let want = new Map([...weights].map(([name, values]) => [name, Float64Array.from(values)]));
   for (const rate of rates) {
@@ -24,7 +27,10 @@ async function checkOptimizer(options: Partial<EngineOptions>, update: (name: st
       [...want].map(([name, values]) => {
         const { isTrainable, hasDecay } = parameters.get(name)!;
         const decay = hasDecay ? (options.weightDecay ?? 0) : 0;
-        return [name, isTrainable ? values.map((w, i) => update(name, i, w, gradients.get(name)![i]! + decay * w, rate)) : values];
+        return [
+          name,
+          isTrainable ? values.map((w, i) => update(name, i, w, gradients.get(name)![i]! + decay * w, rate)) : values,
+        ];
       }),
     );
     for (const [name, values] of engine.weights()) {
@@ -34,7 +40,10 @@ async function checkOptimizer(options: Partial<EngineOptions>, update: (name: st
 }
 
 /** State of an optimizer for each weight. */
-function memory(start: number): { get(name: string, i: number): number; set(name: string, i: number, value: number): number } {
+function memory(start: number): {
+  get(name: string, i: number): number;
+  set(name: string, i: number, value: number): number;
+} {
   const values = new Map<string, number>();
   return {
     get: (name, i) => values.get(`${name}/${i}`) ?? start,
@@ -58,7 +67,10 @@ describe("optimizers", () => {
   test("RMSProp as TensorFlow has it", async () => {
     const velocity = memory(0);
     const square = memory(1);
-    const options = { optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.8, epsilon: 1e-3 }, weightDecay: 0.01 } as const;
+    const options = {
+      optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.8, epsilon: 1e-3 },
+      weightDecay: 0.01,
+    } as const;
     await checkOptimizer(options, (name, i, w, g, rate) => {
       const s = square.set(name, i, 0.9 * square.get(name, i) + 0.1 * g * g);
       return w - velocity.set(name, i, 0.8 * velocity.get(name, i) + (rate * g) / Math.sqrt(s + 1e-3));
@@ -80,9 +92,12 @@ test("the average of weights follows its warm-up, and is what is evaluated and g
     current.engine.step(0.1);
     const now = current.engine.weights();
     const keep = (1 + step) / (10 + step);
-    want = new Map([...want].map(([name, values]) => [name, values.map((old, i) => old + (1 - keep) * (now.get(name)![i]! - old))]));
+    want = new Map(
+      [...want].map(([name, values]) => [name, values.map((old, i) => old + (1 - keep) * (now.get(name)![i]! - old))]),
+    );
   }
-  for (const [name, values] of averaged.engine.weights()) expect(distance(values, want.get(name)!, 1e-3), name).toBeLessThan(1e-5);
+  for (const [name, values] of averaged.engine.weights())
+    expect(distance(values, want.get(name)!, 1e-3), name).toBeLessThan(1e-5);
   const { logits } = interpret(graph, { batch: 4, images: averaged.engine.images, weights: want, training: false });
   expect(distance(averaged.engine.evaluate(), logits, 1)).toBeLessThan(1e-4);
 });
@@ -97,7 +112,13 @@ test("running statistics move towards those of the batch", async () => {
     if (!isStem) continue;
     const count = 4 * 5 * 5;
     const [oldMean, oldVariance] = [weights.get(`${name}.mean`)!, weights.get(`${name}.variance`)!];
-    expect(distance(after.get(`${name}.mean`)!, mean.map((m, c) => 0.75 * oldMean[c]! + 0.25 * m), 1)).toBeLessThan(1e-5);
+    expect(
+      distance(
+        after.get(`${name}.mean`)!,
+        mean.map((m, c) => 0.75 * oldMean[c]! + 0.25 * m),
+        1,
+      ),
+    ).toBeLessThan(1e-5);
     const unbiased = variance.map((v, c) => 0.75 * oldVariance[c]! + (0.25 * v * count) / (count - 1));
     expect(distance(after.get(`${name}.variance`)!, unbiased, 1)).toBeLessThan(1e-5);
   }
@@ -148,6 +169,10 @@ test("says that a batch is too large for the memory there can be", async () => {
 
 test("a loss that is not finite is reported as it is", async () => {
   const { engine } = await startEngine(graph, 3);
-  engine.setWeights(new Map([...randomWeights(graph, 3)].map(([name, values]) => [name, name === "logits.bias" ? values.fill(NaN) : values])));
+  engine.setWeights(
+    new Map(
+      [...randomWeights(graph, 3)].map(([name, values]) => [name, name === "logits.bias" ? values.fill(NaN) : values]),
+    ),
+  );
   expect(engine.step(0.1).loss).toBeNaN();
 });

@@ -75,14 +75,16 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
         slide(node.attrs, (output, input, tap) => {
           for (let o = 0; o < channels; o++)
             for (let i = 0; i < inputChannels; i++)
-              out[output * channels + o]! += x[input * inputChannels + i]! * w[(tap * inputChannels + i) * channels + o]!;
+              out[output * channels + o]! +=
+                x[input * inputChannels + i]! * w[(tap * inputChannels + i) * channels + o]!;
         });
         return out;
       }
       case "DepthwiseConv": {
         const w = weight("weight");
         slide(node.attrs, (output, input, tap) => {
-          for (let c = 0; c < channels; c++) out[output * channels + c]! += x[input * channels + c]! * w[tap * channels + c]!;
+          for (let c = 0; c < channels; c++)
+            out[output * channels + c]! += x[input * channels + c]! * w[tap * channels + c]!;
         });
         return out;
       }
@@ -104,7 +106,9 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
         return x.map(activations[node.attrs.function]);
       case "Scale": {
         const gate = values.get(node.inputs[1])!;
-        return x.map((value, i) => value * gate[Math.floor(i / (height * width * channels)) * channels + (i % channels)]!);
+        return x.map(
+          (value, i) => value * gate[Math.floor(i / (height * width * channels)) * channels + (i % channels)]!,
+        );
       }
       case "Add":
         return x.map((value, i) => value + values.get(node.inputs[1])![i]!);
@@ -124,10 +128,14 @@ export function interpret(graph: Graph, { batch, images, weights, training, seed
         });
         return out;
       case "FitChannels":
-        return out.map((_, i) => (i % channels < inputChannels ? x[Math.floor(i / channels) * inputChannels + (i % channels)]! : 0));
+        return out.map((_, i) =>
+          i % channels < inputChannels ? x[Math.floor(i / channels) * inputChannels + (i % channels)]! : 0,
+        );
       case "GlobalAvgPool": {
         const pixels = inputHeight * inputWidth;
-        x.forEach((value, i) => (out[Math.floor(i / (pixels * channels)) * channels + (i % channels)]! += value / pixels));
+        x.forEach(
+          (value, i) => (out[Math.floor(i / (pixels * channels)) * channels + (i % channels)]! += value / pixels),
+        );
         return out;
       }
       case "Dropout": {
@@ -163,7 +171,9 @@ export function crossEntropy(logits: Float64Array, labels: ArrayLike<number>, sm
     const row = logits.subarray(n * classes, (n + 1) * classes);
     const top = Math.max(...row);
     const logSum = top + Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0));
-    row.forEach((z, k) => (loss += (((k === labels[n] ? 1 - smoothing : 0) + smoothing / classes) * (logSum - z)) / batch));
+    row.forEach(
+      (z, k) => (loss += (((k === labels[n] ? 1 - smoothing : 0) + smoothing / classes) * (logSum - z)) / batch),
+    );
   }
   return loss;
 }

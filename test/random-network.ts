@@ -6,8 +6,21 @@ import { apply } from "../src/graph/ops.ts";
 /** One step of building a network from the values there are; `pick` numbers choose among those that fit. */
 const step = fc.record({
   op: fc.constantFrom(
-    "conv", "pointwise", "biased", "depthwise", "norm", "relu", "relu6", "hswish", "sigmoid",
-    "excite", "add", "average", "max", "fit", "dropout",
+    "conv",
+    "pointwise",
+    "biased",
+    "depthwise",
+    "norm",
+    "relu",
+    "relu6",
+    "hswish",
+    "sigmoid",
+    "excite",
+    "add",
+    "average",
+    "max",
+    "fit",
+    "dropout",
   ),
   from: fc.nat({ max: 3 }),
   channels: fc.integer({ min: 1, max: 19 }),

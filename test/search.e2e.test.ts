@@ -29,14 +29,21 @@ export default {
 };
 `;
 
-const rowsOf = async (dir: string, cwd: string): Promise<unknown[]> => JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as unknown[];
+const rowsOf = async (dir: string, cwd: string): Promise<unknown[]> =>
+  JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as unknown[];
 
 test("search finds, trains, compares and exports networks, and everything it says can be read", async () => {
   using folder = scratch();
   writeFileSync(join(folder.dir, "mnas.config.ts"), config);
-  const { code, stdout, stderr } = await mnas(["search", "--trials", "8", "--seed", "1", "--out", "run", "--json"], folder.dir);
+  const { code, stdout, stderr } = await mnas(
+    ["search", "--trials", "8", "--seed", "1", "--out", "run", "--json"],
+    folder.dir,
+  );
   expect([code, stderr]).toEqual([0, ""]);
-  const events = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const events = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(events.map(({ event }) => event).filter((event) => event !== "trial" && event !== "final")).toEqual([
     "data",
     "device",
@@ -47,7 +54,10 @@ test("search finds, trains, compares and exports networks, and everything it say
     "front",
     "done",
   ]);
-  const done = events.at(-1) as { front: { number: number }[]; finals: { isReference: boolean; model: string | null; testAccuracy: number }[] };
+  const done = events.at(-1) as {
+    front: { number: number }[];
+    finals: { isReference: boolean; model: string | null; testAccuracy: number }[];
+  };
   expect(done.front.length).toBeGreaterThan(0);
   expect(done.finals.some(({ isReference }) => isReference)).toBe(true);
   const finalist = done.finals.find(({ isReference }) => !isReference)!;
@@ -87,7 +97,13 @@ test("a search killed at random moments and resumed, with any number of workers,
     if (code === 0) break;
     kills += 1;
     const exists = existsSync(join(folder.dir, "cut", "study.db"));
-    args = ["search", ...options, "--workers", String(1 + rng.int(3)), ...(exists ? ["--resume", "cut"] : ["--out", "cut"])];
+    args = [
+      "search",
+      ...options,
+      "--workers",
+      String(1 + rng.int(3)),
+      ...(exists ? ["--resume", "cut"] : ["--out", "cut"]),
+    ];
     expect(kills).toBeLessThan(40);
   }
   expect(kills).toBeGreaterThan(0);

@@ -42,7 +42,8 @@ export async function startEngine(
   return { engine, weights };
 }
 
-export const largest = (values: ArrayLike<number>): number => Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+export const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 /** Distance of two arrays, relative to the larger of `floor` and the largest value. */
 export function distance(got: ArrayLike<number>, want: ArrayLike<number>, floor: number): number {

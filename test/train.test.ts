@@ -85,7 +85,10 @@ test("a checkpoint keeps weights and the network they are for", () => {
 test("safetensors files are laid out as the format says", () => {
   using folder = scratch();
   const file = join(folder.dir, "w.safetensors");
-  writeTensors(file, { arrays: new Map([["a", { shape: [2], values: Float32Array.of(1, -2) }]]), metadata: { from: "mnäs" } });
+  writeTensors(file, {
+    arrays: new Map([["a", { shape: [2], values: Float32Array.of(1, -2) }]]),
+    metadata: { from: "mnäs" },
+  });
   const bytes = readFileSync(file);
   const size = Number(bytes.readBigUInt64LE(0));
   expect(size % 8).toBe(0);

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { cos, exp, log, pow, sigmoid, tanh } from "../src/util/math.ts";
 import { createRng } from "../src/util/rng.ts";
 
-const close = (ours: number, theirs: number): boolean => Math.abs(ours - theirs) <= 4e-15 * Math.max(1e-300, Math.abs(theirs));
+const close = (ours: number, theirs: number): boolean =>
+  Math.abs(ours - theirs) <= 4e-15 * Math.max(1e-300, Math.abs(theirs));
 
 test("exp(), log(), pow(), tanh(), sigmoid() and cos() agree with the platform's", () => {
   fc.assert(

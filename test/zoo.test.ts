@@ -58,7 +58,11 @@ test("parameters of a layer and of the whole network add up", () => {
 });
 
 test("images of up to 64 px keep their first and last halving", () => {
-  const small = zooArch("mobilenet-v2", { task: { height: 28, width: 28, channels: 1, classes: 10 }, width: 0.25, scaleHead: true });
+  const small = zooArch("mobilenet-v2", {
+    task: { height: 28, width: 28, channels: 1, classes: 10 },
+    width: 0.25,
+    scaleHead: true,
+  });
   expect(formatArch(small)).toBe(
     "in28x28x1 stem8_k3_s11_relu6 r1_k3_s11_e1_i8_o8_relu6 r2_k3_s22_e6_i8_o8_relu6 r3_k3_s22_e6_i8_o8_relu6 " +
       "r4_k3_s22_e6_i8_o16_relu6 r3_k3_s11_e6_i16_o24_relu6 r3_k3_s11_e6_i24_o40_relu6 r1_k3_s11_e6_i40_o80_relu6 " +
@@ -67,7 +71,9 @@ test("images of up to 64 px keep their first and last halving", () => {
 });
 
 test("a pool skip pools with the layer's stride and pads or cuts the channels", () => {
-  const widens = buildGraph(parseArch("in8x8x1 stem4_k3_s11 r1_k3_s22_conv_i4_o6_pool r1_k3_s11_conv_i6_o4_pool head0 classes2"));
+  const widens = buildGraph(
+    parseArch("in8x8x1 stem4_k3_s11 r1_k3_s22_conv_i4_o6_pool r1_k3_s11_conv_i6_o4_pool head0 classes2"),
+  );
   expect(printGraph(widens)).toMatchInlineSnapshot(`
     "image = Input(shape=8,8,1) : 8×8×1
     stem = Conv(image, filters=4, kernel=3, stride=1, bias=false) : 8×8×4
@@ -98,6 +104,8 @@ test("samePadding() is TensorFlow's: with stride 2 the extra row goes to the end
 
 test("peak memory counts the values alive together", () => {
   // Stem output and block output are alive at once, the image is not needed any more.
-  const { peakActivationBytes } = costsOf(buildGraph(parseArch("in8x8x1 stem4_k3_s11 r1_k3_s11_conv_i4_o6 head0 classes2")));
+  const { peakActivationBytes } = costsOf(
+    buildGraph(parseArch("in8x8x1 stem4_k3_s11 r1_k3_s11_conv_i4_o6 head0 classes2")),
+  );
   expect(peakActivationBytes).toBe(4 * 8 * 8 * (4 + 6));
 });

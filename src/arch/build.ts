@@ -6,7 +6,8 @@ import { expansionOf, type Arch, type BlockSpec } from "../space/arch.ts";
 /** Batch-norm of the MnasNet reference code: momentum 0.99, epsilon 1e-3. */
 const batchNorm = (name: string, x: Node): Node => apply("BatchNorm", name, [x], { epsilon: 1e-3, momentum: 0.99 });
 
-const activate = (name: string, x: Node, f: ActivationFunction): Node => apply("Activation", name, [x], { function: f });
+const activate = (name: string, x: Node, f: ActivationFunction): Node =>
+  apply("Activation", name, [x], { function: f });
 
 function conv(name: string, x: Node, filters: number, kernel: number, stride: number, f?: ActivationFunction): Node {
   const y = batchNorm(`${name}.bn`, apply("Conv", name, [x], { filters, kernel, stride, bias: false }));
@@ -46,7 +47,10 @@ function layer(name: string, x: Node, block: BlockSpec, stride: number): Node {
   }
   const expansion = expansionOf(op);
   const wide = expansion > 1 ? conv(`${name}.expand`, x, expansion * input, 1, 1, activation) : x;
-  const depthwise = batchNorm(`${name}.depthwise.bn`, apply("DepthwiseConv", `${name}.depthwise`, [wide], { kernel, stride }));
+  const depthwise = batchNorm(
+    `${name}.depthwise.bn`,
+    apply("DepthwiseConv", `${name}.depthwise`, [wide], { kernel, stride }),
+  );
   const inner = se(activate(`${name}.depthwise.${activation}`, depthwise, activation));
   const y = conv(`${name}.project`, inner, filters, 1, 1, block.activateProjection === true ? activation : undefined);
   return skip(name, block.skip, x, y, stride);

@@ -3,7 +3,7 @@ import { checkArch, type Arch, type HeadSpec, type StemSpec, type Task } from ".
 import { parseBlock } from "../space/notation.ts";
 
 /** Channels times a width multiplier, to a multiple of 8 that loses at most a tenth (MobileNet reference code). */
-export function roundFilters(filters: number, multiplier: number): number {
+function roundFilters(filters: number, multiplier: number): number {
   if (multiplier === 1) return filters;
   const wanted = filters * multiplier;
   const rounded = Math.max(8, Math.floor((wanted + 4) / 8) * 8);
@@ -162,7 +162,9 @@ const smallSize = 64;
 export function zooArch(name: string, { width = 1, task = {}, scaleHead = false }: ZooOptions = {}): Arch {
   const reference = references[name];
   if (reference === undefined) {
-    throw new MnasError("ARCH_INVALID", `Cannot find architecture "${name}"`, { hint: `Use one of ${zooNames.join(", ")}.` });
+    throw new MnasError("ARCH_INVALID", `Cannot find architecture "${name}"`, {
+      hint: `Use one of ${zooNames.join(", ")}.`,
+    });
   }
   if (!(width > 0 && width <= 10)) {
     throw new MnasError("ARCH_INVALID", `Cannot scale ${name}: width is ${width}, must be above 0 and at most 10`);
@@ -180,7 +182,10 @@ export function zooArch(name: string, { width = 1, task = {}, scaleHead = false 
       filters: roundFilters(block.filters, width),
       ...(isSmall && i === lastHalving ? { stride: 1 } : {}),
     })),
-    head: { ...head, filters: scaleHead && head.filters > 0 ? roundFilters(head.filters, width) : headAt(head.filters, width) },
+    head: {
+      ...head,
+      filters: scaleHead && head.filters > 0 ? roundFilters(head.filters, width) : headAt(head.filters, width),
+    },
     dropout,
   });
 }

@@ -11,20 +11,30 @@ async function loadConfigFile(file: string | undefined): Promise<{ config: UserC
   const path = file ?? configFile;
   if (!existsSync(path)) {
     if (file === undefined) return { config: {}, source: "the options" };
-    throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${file}": no such file`, { hint: "Write one with `mnas init`." });
+    throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${file}": no such file`, {
+      hint: "Write one with `mnas init`.",
+    });
   }
   try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: UserConfig; "module.exports"?: unknown };
+    const module = (await import(pathToFileURL(resolve(path)).href)) as {
+      default?: UserConfig;
+      "module.exports"?: unknown;
+    };
     // Without any export Node takes the file for CommonJS, which always exports an object.
-    const isEmpty = module.default === undefined || ("module.exports" in module && Object.keys(module.default).length === 0);
+    const isEmpty =
+      module.default === undefined || ("module.exports" in module && Object.keys(module.default).length === 0);
     if (isEmpty) throw new Error("it has no default export");
     return { config: module.default!, source: path };
   } catch (error) {
     if (error instanceof MnasError) throw error;
-    throw new MnasError("CONFIG_INVALID", `Cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`, {
-      hint: "It must `export default defineConfig({ … })`.",
-      cause: error,
-    });
+    throw new MnasError(
+      "CONFIG_INVALID",
+      `Cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: "It must `export default defineConfig({ … })`.",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -32,5 +42,8 @@ async function loadConfigFile(file: string | undefined): Promise<{ config: UserC
 export async function loadConfig(file: string | undefined, flags: UserConfig): Promise<Config> {
   const { config, source } = await loadConfigFile(file);
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  return resolveConfig({ ...config, ...given }, Object.keys(given).length > 0 && source !== "the options" ? `${source} and the options` : source);
+  return resolveConfig(
+    { ...config, ...given },
+    Object.keys(given).length > 0 && source !== "the options" ? `${source} and the options` : source,
+  );
 }

@@ -18,7 +18,14 @@ interface Check {
 }
 
 const task = { height: 28, width: 28, channels: 1, classes: 10 };
-const network = () => candidateOf(archOf(mnasnetTinySpace, mnasnetTinySpace.decisions.map(() => 0), task));
+const network = () =>
+  candidateOf(
+    archOf(
+      mnasnetTinySpace,
+      mnasnetTinySpace.decisions.map(() => 0),
+      task,
+    ),
+  );
 
 async function check(name: string, look: () => Promise<string> | string): Promise<Check> {
   try {
@@ -51,7 +58,11 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
   const checks = [
     await check("mnas", () => version),
     await check("node", () => `${process.versions.node}, V8 ${process.versions.v8}`),
-    await check("machine", () => `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB memory, ${(freemem() / 2 ** 30).toFixed(1)} free`),
+    await check(
+      "machine",
+      () =>
+        `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB memory, ${(freemem() / 2 ** 30).toFixed(1)} free`,
+    ),
     await check("engine", trainingSpeed),
     await check("runtime", async () => {
       await using device = await openDevice("host");
@@ -63,10 +74,16 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
   ];
   const broken = checks.filter(({ isOk }) => !isOk);
   if (json) printJson(checks);
-  else for (const { name, isOk, says } of checks) print(`${isOk ? paint("green", "ok  ") : paint("red", "fail")}  ${name.padEnd(8)} ${says}`);
+  else
+    for (const { name, isOk, says } of checks)
+      print(`${isOk ? paint("green", "ok  ") : paint("red", "fail")}  ${name.padEnd(8)} ${says}`);
   if (broken.length > 0) {
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot use this machine fully: ${broken.map(({ name }) => name).join(", ")} failed`, {
-      hint: "In a clone, run `npm ci` again.",
-    });
+    throw new MnasError(
+      "DEVICE_UNAVAILABLE",
+      `Cannot use this machine fully: ${broken.map(({ name }) => name).join(", ")} failed`,
+      {
+        hint: "In a clone, run `npm ci` again.",
+      },
+    );
   }
 }

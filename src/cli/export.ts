@@ -52,7 +52,10 @@ export async function exportNetwork(text: string, options: ExportOptions): Promi
   if (options.weights !== undefined) {
     const checkpoint = loadCheckpoint(options.weights);
     if (checkpoint.notation !== candidate.notation) {
-      throw new MnasError("MODEL_INVALID", `Cannot use weights "${options.weights}": they are for ${checkpoint.notation}`);
+      throw new MnasError(
+        "MODEL_INVALID",
+        `Cannot use weights "${options.weights}": they are for ${checkpoint.notation}`,
+      );
     }
     weights = checkpoint.weights;
   }

@@ -21,13 +21,15 @@ function milliseconds(text: string): number {
   const [, value = "", unit = "ms"] = /^\s*([\d.eE+-]+)\s*(us|µs|ms|s)?\s*$/.exec(text) ?? [];
   const scale = { us: 1e-3, µs: 1e-3, ms: 1, s: 1e3 }[unit] ?? 1;
   const time = Number(value) * scale;
-  if (value === "" || !Number.isFinite(time) || time <= 0) throw new InvalidArgumentError("It must be a time above 0, like 2ms or 800us.");
+  if (value === "" || !Number.isFinite(time) || time <= 0)
+    throw new InvalidArgumentError("It must be a time above 0, like 2ms or 800us.");
   return time;
 }
 
 const json = (): Option => new Option("--json", "print JSON; errors as JSON on standard error");
 const seed = (): Option => new Option("--seed <n>", "decides everything that is random").argParser(integer);
-const data = (): Option => new Option("--data <source>", "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images");
+const data = (): Option =>
+  new Option("--data <source>", "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images");
 const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
@@ -47,7 +49,8 @@ Examples:
   .showHelpAfterError("(mnas --help lists commands and options)")
   .exitOverride();
 
-const command = (usage: string, description: string): Command => program.command(usage).description(description).addOption(json());
+const command = (usage: string, description: string): Command =>
+  program.command(usage).description(description).addOption(json());
 
 command("search", "run or continue a search")
   .option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file")
@@ -56,7 +59,9 @@ command("search", "run or continue a search")
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(device())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
-  .addOption(new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]))
+  .addOption(
+    new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
+  )
   .addOption(new Option("--trials <n>", "networks to propose in all").argParser(count))
   .addOption(new Option("--batch <n>", "networks per round of learning").argParser(count))
   .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
@@ -71,7 +76,9 @@ command("pareto <run>", "show the trials that no other trial beats").action(asyn
   (await import("./trials.ts")).pareto(run, options),
 );
 
-command("trials <run>", "list the trials of a run").action(async (run, options) => (await import("./trials.ts")).trials(run, options));
+command("trials <run>", "list the trials of a run").action(async (run, options) =>
+  (await import("./trials.ts")).trials(run, options),
+);
 
 command("show <trial>", "show one trial, given as RUN#N").action(async (trial, options) =>
   (await import("./show.ts")).show(trial, options),
@@ -138,7 +145,9 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : usageError;
     if (asJson && error.exitCode !== 0) {
-      process.stderr.write(`${JSON.stringify({ error: { code: "USAGE", message: error.message.replace(/^error: /, "") } })}\n`);
+      process.stderr.write(
+        `${JSON.stringify({ error: { code: "USAGE", message: error.message.replace(/^error: /, "") } })}\n`,
+      );
     }
   } else process.exitCode = reportError(error, { json: asJson });
 }

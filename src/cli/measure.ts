@@ -27,14 +27,21 @@ function modelOf(text: string, { width, size, classes }: MeasureOptions): Device
 export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
   const models = networks.map((text) => modelOf(text, options));
   await using device = await openDevice(options.device ?? "host");
-  if (options.json !== true) say(`device   ${device.description}${device.isProxy ? " (a proxy: computed, not measured)" : ""}`);
+  if (options.json !== true)
+    say(`device   ${device.description}${device.isProxy ? " (a proxy: computed, not measured)" : ""}`);
   const rows = [];
   for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
   if (options.json === true) return printJson(rows);
   print(
     table(
       ["median", "95 % interval", "p90", "runs", "network"],
-      rows.map((row) => [ms(row.medianMs), `${ms(row.lowMs)} to ${ms(row.highMs)}`, ms(row.p90Ms), String(row.runs), row.name]),
+      rows.map((row) => [
+        ms(row.medianMs),
+        `${ms(row.lowMs)} to ${ms(row.highMs)}`,
+        ms(row.p90Ms),
+        String(row.runs),
+        row.name,
+      ]),
     ),
   );
 }

@@ -13,7 +13,13 @@ export interface ModelOptions {
 }
 
 /** The changes to a zoo network that size and classes ask for. */
-export const taskOptions = ({ size, classes }: { size?: number | undefined; classes?: number | undefined }): Partial<Task> => ({
+export const taskOptions = ({
+  size,
+  classes,
+}: {
+  size?: number | undefined;
+  classes?: number | undefined;
+}): Partial<Task> => ({
   ...(size === undefined ? {} : { height: size, width: size }),
   ...(classes === undefined ? {} : { classes }),
 });
@@ -25,20 +31,37 @@ export function models(name: string | undefined, { json = false, width, size, cl
     const { name: title, arch } = findNetwork(name, options);
     const { notation, costs } = candidateOf(arch);
     if (json) return printJson({ name: title, notation, ...costs });
-    print(`${title}: ${thousands(costs.params)} parameters, ${millions(costs.madds)} multiply-adds, ${millions(costs.peakActivationBytes)}B of activations`);
+    print(
+      `${title}: ${thousands(costs.params)} parameters, ${millions(costs.madds)} multiply-adds, ${millions(costs.peakActivationBytes)}B of activations`,
+    );
     print(notation);
     print();
     return print(layersTable(costs));
   }
   const all = zooNames.map((zooName) => {
-    const { arch, notation, costs } = candidateOf(zooArch(zooName, { task: options.task!, ...(width === undefined ? {} : { width }) }));
-    return { name: zooName, size: arch.task.height, params: costs.params, madds: costs.madds, source: zooSource(zooName), notation };
+    const { arch, notation, costs } = candidateOf(
+      zooArch(zooName, { task: options.task!, ...(width === undefined ? {} : { width }) }),
+    );
+    return {
+      name: zooName,
+      size: arch.task.height,
+      params: costs.params,
+      madds: costs.madds,
+      source: zooSource(zooName),
+      notation,
+    };
   });
   if (json) return printJson(all);
   print(
     table(
       ["name", "size", "params", "madds", "source"],
-      all.map((row) => [row.name, String(row.size), row.params.toLocaleString("en"), row.madds.toLocaleString("en"), row.source]),
+      all.map((row) => [
+        row.name,
+        String(row.size),
+        row.params.toLocaleString("en"),
+        row.madds.toLocaleString("en"),
+        row.source,
+      ]),
     ),
   );
 }

@@ -29,23 +29,31 @@ export interface NamedNetwork {
 export function findTrial(text: string): { dir: string; trial: Trial } {
   const [, name = "", number = ""] = /^(.*)#(\d+)$/.exec(text) ?? [];
   if (name === "") {
-    throw new MnasError("USAGE", `Cannot find trial "${text}": it must be RUN#N`, { hint: "For example `mnas show runs/first#3`." });
+    throw new MnasError("USAGE", `Cannot find trial "${text}": it must be RUN#N`, {
+      hint: "For example `mnas show runs/first#3`.",
+    });
   }
   const dir = findRun(name);
   using run = openRun(dir);
   const trial = run.store.trial({ phase: "search", number: Number(number) });
   if (trial === null) {
-    throw new MnasError("TRIAL_NOT_FOUND", `Cannot find trial ${number} in "${dir}": it has ${run.store.trials("search").length} trials`, {
-      hint: `List them with \`mnas trials ${name}\`.`,
-    });
+    throw new MnasError(
+      "TRIAL_NOT_FOUND",
+      `Cannot find trial ${number} in "${dir}": it has ${run.store.trials("search").length} trials`,
+      {
+        hint: `List them with \`mnas trials ${name}\`.`,
+      },
+    );
   }
   return { dir, trial };
 }
 
 /** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */
-export function weightsOf(dir: string, trial: Trial): Weights | null {
+function weightsOf(dir: string, trial: Trial): Weights | null {
   using run = openRun(dir);
-  const final = run.store.trials("final").find(({ notation, state }) => notation === trial.notation && state === "complete");
+  const final = run.store
+    .trials("final")
+    .find(({ notation, state }) => notation === trial.notation && state === "complete");
   const proxy = trial.source === null ? trial : { ...trial, number: trial.source };
   const files = [...(final === undefined ? [] : [weightsFile(dir, final)]), weightsFile(dir, proxy)];
   const file = files.find((path) => existsSync(path));
@@ -76,7 +84,9 @@ function readArchFile(file: string): Arch {
 export function findNetwork(text: string, { width, task = {} }: NetworkOptions = {}): NamedNetwork {
   const isZoo = zooNames.includes(text);
   if (width !== undefined && !isZoo) {
-    throw new MnasError("USAGE", `Cannot scale "${text}": --width is for networks of the zoo`, { hint: "List them with `mnas models`." });
+    throw new MnasError("USAGE", `Cannot scale "${text}": --width is for networks of the zoo`, {
+      hint: "List them with `mnas models`.",
+    });
   }
   const plain = { name: text, weights: null, trial: null };
   if (isZoo) {
@@ -86,7 +96,12 @@ export function findNetwork(text: string, { width, task = {} }: NetworkOptions =
   if (/^\s*in\d+x/.test(text)) return { ...plain, arch: parseArch(text) };
   if (/#\d+$/.test(text)) {
     const found = findTrial(text);
-    return { name: text, arch: parseArch(found.trial.notation), weights: weightsOf(found.dir, found.trial), trial: found };
+    return {
+      name: text,
+      arch: parseArch(found.trial.notation),
+      weights: weightsOf(found.dir, found.trial),
+      trial: found,
+    };
   }
   if (existsSync(text) && statSync(text).isFile()) return { ...plain, arch: readArchFile(text) };
   throw new MnasError("ARCH_INVALID", `Cannot find network "${text}": it is no zoo name, notation, file or RUN#N`, {

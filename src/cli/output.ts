@@ -10,8 +10,11 @@ export const say = (text = ""): void => void process.stderr.write(`${text}\n`);
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 /** Colours that obey NO_COLOR, FORCE_COLOR and pipes, for a stream. */
-export const paint = (format: Parameters<typeof styleText>[0], text: string, stream: NodeJS.WriteStream = process.stdout): string =>
-  styleText(format, text, { stream });
+export const paint = (
+  format: Parameters<typeof styleText>[0],
+  text: string,
+  stream: NodeJS.WriteStream = process.stdout,
+): string => styleText(format, text, { stream });
 
 /** Rows under a header; columns of numbers are aligned right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -12,7 +12,7 @@ export interface ProgressView {
 const width = 24;
 
 export function progressView(config: Config, now: () => number = () => performance.now()): ProgressView {
-  const isLive = process.stderr.isTTY === true;
+  const isLive = process.stderr.isTTY;
   const begin = now();
   // A final training is worth as many trials as it has more epochs.
   const finalWeight = config.final.epochs / config.proxy.epochs;
@@ -74,7 +74,10 @@ export function progressView(config: Config, now: () => number = () => performan
         break;
       case "training":
         doing = event.phase === "search" ? "training" : "training finalists";
-        running.set(`${event.phase}/${event.number}`, (event.step / event.steps) * (event.phase === "search" ? 1 : finalWeight));
+        running.set(
+          `${event.phase}/${event.number}`,
+          (event.step / event.steps) * (event.phase === "search" ? 1 : finalWeight),
+        );
         break;
       case "trial":
         running.delete(`search/${event.trial.number}`);
@@ -83,18 +86,27 @@ export function progressView(config: Config, now: () => number = () => performan
       case "final":
         running.delete(`final/${event.trial.number}`);
         finalsEnded += 1;
-        if (!isLive) line(`final    ${event.trial.number}: ${percent(event.trial.accuracy)} on validation at ${ms(event.trial.latencyMs)}`);
+        if (!isLive)
+          line(
+            `final    ${event.trial.number}: ${percent(event.trial.accuracy)} on validation at ${ms(event.trial.latencyMs)}`,
+          );
         break;
       case "batch": {
         best = event.best;
-        const count = (state: string): number => event.trials.filter((trial) => trial.state === state && trial.source === null).length;
+        const count = (state: string): number =>
+          event.trials.filter((trial) => trial.state === state && trial.source === null).length;
         const parts = [
           `${count("complete")} trained`,
           `${count("pruned")} over the gate`,
           ...(count("failed") > 0 ? [`${count("failed")} failed`] : []),
-          ...(event.trials.some(({ source }) => source !== null) ? [`${event.trials.filter(({ source }) => source !== null).length} seen before`] : []),
+          ...(event.trials.some(({ source }) => source !== null)
+            ? [`${event.trials.filter(({ source }) => source !== null).length} seen before`]
+            : []),
         ];
-        const champion = best === null ? "" : `; best so far ${percent(best.accuracy)} at ${ms(best.latencyMs)} (trial ${best.number})`;
+        const champion =
+          best === null
+            ? ""
+            : `; best so far ${percent(best.accuracy)} at ${ms(best.latencyMs)} (trial ${best.number})`;
         line(`batch ${String(event.batch).padStart(2)}/${event.batches}  ${parts.join(", ")}${champion}`);
         break;
       }
@@ -102,7 +114,8 @@ export function progressView(config: Config, now: () => number = () => performan
         line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
         break;
       case "front":
-        if (event.trials.length > 0 && config.finalists > 0) line("finals   training the best of the front and their references longer");
+        if (event.trials.length > 0 && config.finalists > 0)
+          line("finals   training the best of the front and their references longer");
         break;
       case "done":
         break;

@@ -1,5 +1,12 @@
 import { cpus, totalmem } from "node:os";
-import { differences, recordConfig, spaceOf, type Config, type RecordedConfig, type UserConfig } from "../config/config.ts";
+import {
+  differences,
+  recordConfig,
+  spaceOf,
+  type Config,
+  type RecordedConfig,
+  type UserConfig,
+} from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
@@ -42,8 +49,9 @@ const environment = () => ({
 });
 
 /** The settings that flags can change. */
-function settings({ json: _, config: __, out: ___, resume: ____, ...flags }: SearchOptions): UserConfig {
-  return flags as UserConfig;
+function settings(options: SearchOptions): UserConfig {
+  const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
+  return flags;
 }
 
 /** The run to continue and the config to continue it with: as recorded, but for flags and config file that say otherwise. */
@@ -52,7 +60,8 @@ async function resumed(options: SearchOptions): Promise<{ run: Run; config: Conf
   const run = ownRun(name === undefined ? latestRun() : findRun(name));
   try {
     const recorded = run.store.get("config") as RecordedConfig | null;
-    if (recorded === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
+    if (recorded === null)
+      throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
     const { space: _, reward, ...plain } = recorded;
     if (reward.kind === "custom" && options.config === undefined) {
       // A function cannot be kept in a file; it is taken from the config file again, and compared.
@@ -71,9 +80,13 @@ async function resumed(options: SearchOptions): Promise<{ run: Run; config: Conf
     const config = await withFlags(base, settings(options));
     const changed = differences(recorded, recordConfig(config));
     if (changed.length > 0) {
-      throw new MnasError("RUN_MISMATCH", `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`, {
-        hint: "Leave them as they were, or start a new run. Only trials, workers and finalists may change.",
-      });
+      throw new MnasError(
+        "RUN_MISMATCH",
+        `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`,
+        {
+          hint: "Leave them as they were, or start a new run. Only trials, workers and finalists may change.",
+        },
+      );
     }
     run.store.set("config", recordConfig(config));
     return { run, config };
@@ -152,10 +165,16 @@ export async function search(options: SearchOptions): Promise<void> {
 function summary({ dir, targetMs, front, finals, report }: Extract<SearchEvent, { event: "done" }>): void {
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
-  print(front.length === 0 ? "no network was trained: every one was over the gate; raise --target" : frontTable(front, targetMs));
+  print(
+    front.length === 0
+      ? "no network was trained: every one was over the gate; raise --target"
+      : frontTable(front, targetMs),
+  );
   if (finals.length > 0) {
     print();
-    print(paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"));
+    print(
+      paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"),
+    );
     print(finalsTable(finals));
   }
   const pick = finals.find(({ isReference, state }) => !isReference && state === "complete");
@@ -178,7 +197,9 @@ const finalsTable = (finals: readonly FinalRow[]): string =>
     finals.map((row) => [
       row.name,
       ms(row.latencyMs),
-      row.testAccuracy === null ? (row.reason ?? "–") : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,
+      row.testAccuracy === null
+        ? (row.reason ?? "–")
+        : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,
       percent(row.accuracy),
       thousands(row.params),
       thousands(row.madds),

@@ -35,10 +35,17 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   line("state", [trial.state, trial.reason].filter(Boolean).join(": "));
   line("network", trial.notation);
   line("accuracy", `${percent(trial.accuracy)} on validation after the proxy training`);
-  if (long !== null) line("final", `${percent(long.testAccuracy)} on test, ${percent(long.accuracy)} on validation after the long training`);
+  if (long !== null)
+    line(
+      "final",
+      `${percent(long.testAccuracy)} on test, ${percent(long.accuracy)} on validation after the long training`,
+    );
   line("latency", trial.latency === null ? "–" : latencyLine(trial.latency));
   line("reward", fixed(trial.reward));
-  line("cost", `${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds, ${thousands(costs.peakActivationBytes)}B of activations`);
+  line(
+    "cost",
+    `${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds, ${thousands(costs.peakActivationBytes)}B of activations`,
+  );
   if (existsSync(weights)) line("weights", weights);
   if (long?.model != null) line("model", join(dir, long.model));
   print();

@@ -27,7 +27,17 @@ export interface TrainOptions {
 
 /** `mnas train NETWORK --data …` */
 export async function trainNetwork(text: string, options: TrainOptions): Promise<void> {
-  const { data, size, width, recipe: which = "final", epochs, test = false, out, force = false, json = false } = options;
+  const {
+    data,
+    size,
+    width,
+    recipe: which = "final",
+    epochs,
+    test = false,
+    out,
+    force = false,
+    json = false,
+  } = options;
   if (out !== undefined) checkOut(out, force);
   const config = await loadConfig(options.config, {
     ...(data === undefined ? {} : { data }),
@@ -66,7 +76,16 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
       if (done === true) {
         if (out !== undefined) saveCheckpoint(out, buildGraph(arch), { notation, weights: value.weights });
         const { accuracy, testAccuracy, seconds } = value;
-        if (json) return printJson({ event: "done", name: named.name, notation, accuracy, testAccuracy, seconds, weights: out ?? null });
+        if (json)
+          return printJson({
+            event: "done",
+            name: named.name,
+            notation,
+            accuracy,
+            testAccuracy,
+            seconds,
+            weights: out ?? null,
+          });
         print(`validation accuracy  ${percent(accuracy)}`);
         if (test) print(`test accuracy        ${percent(testAccuracy)}`);
         return print(`trained in           ${duration(seconds)}${out === undefined ? "" : `, weights in ${out}`}`);

@@ -3,7 +3,7 @@ import { MnasError } from "../errors.ts";
 import type { Reward, RewardConfig } from "../reward/reward.ts";
 import type { NetworkSpace } from "../space/arch.ts";
 import { presetSpace } from "../space/presets.ts";
-import { defineSpace, type SearchSpace } from "../space/space.ts";
+import { defineSpace } from "../space/space.ts";
 import { finalRecipe, proxyRecipe, recipeSchema, type Recipe } from "../train/recipe.ts";
 import { searcherNames } from "../search/searchers.ts";
 
@@ -16,7 +16,10 @@ const rewardSchema = z.union([
     z.strictObject({ kind: z.literal("soft"), alpha: exponent.optional(), beta: exponent.optional() }),
     z.strictObject({ kind: z.literal("absolute"), beta: exponent.optional() }),
   ]),
-  z.custom<Exclude<Reward, RewardConfig>>((value) => typeof value === "function", "expected a kind of reward or a function"),
+  z.custom<Exclude<Reward, RewardConfig>>(
+    (value) => typeof value === "function",
+    "expected a kind of reward or a function",
+  ),
 ]);
 
 const spaceSchema = z.union([
@@ -79,13 +82,15 @@ export const defineConfig = (config: UserConfig): UserConfig => config;
 export function resolveConfig(input: unknown, source: string): Config {
   const result = configSchema.safeParse(input);
   if (!result.success) {
-    throw new MnasError("CONFIG_INVALID", `Cannot use ${source}:\n${z.prettifyError(result.error)}`, { cause: result.error });
+    throw new MnasError("CONFIG_INVALID", `Cannot use ${source}:\n${z.prettifyError(result.error)}`, {
+      cause: result.error,
+    });
   }
   const { space, reward, proxy, final, ...rest } = result.data;
   return {
     ...rest,
     space: typeof space === "string" ? presetSpace(space) : defineSpace(space.name, space.template),
-    reward: typeof reward === "string" ? { kind: reward } : (reward as Reward),
+    reward: typeof reward === "string" ? { kind: reward } : reward,
     proxy: { ...proxyRecipe, ...definedOf(proxy) },
     final: { ...finalRecipe, ...definedOf(final) },
   };
@@ -108,7 +113,7 @@ export const recordConfig = (config: Config): RecordedConfig => ({
 
 /** The space of a recorded config. */
 export const spaceOf = ({ space }: RecordedConfig): NetworkSpace =>
-  defineSpace(space.name, space.template as NetworkSpace["template"]) as SearchSpace as NetworkSpace;
+  defineSpace(space.name, space.template as NetworkSpace["template"]);
 
 /** What may differ between a run and its continuation: how much is done and by whom, not what it means. */
 const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists"]);

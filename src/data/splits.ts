@@ -4,7 +4,7 @@ import { invalid, partNames, type PartName } from "./images.ts";
 /** The class of every image of each part; null for a part that is still to be cut. */
 export type PartLabels = Readonly<Record<PartName, ArrayLike<number> | null>>;
 
-export const countClasses = (labels: ArrayLike<number>, classes: number): number[] => {
+const countClasses = (labels: ArrayLike<number>, classes: number): number[] => {
   const counts = Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]! += 1;
   return counts;

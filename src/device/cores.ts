@@ -26,7 +26,7 @@ export function allowedCores(): number[] {
 }
 
 /** Ties the main thread of this process to one core; false where that is not possible. */
-export const pinTo = (core: number): boolean =>
+const pinTo = (core: number): boolean =>
   spawnSync("taskset", ["-pc", String(core), String(process.pid)], { stdio: "ignore", timeout: 5000 }).status === 0;
 
 /**

@@ -8,7 +8,12 @@ export interface Buffer {
   offset: number;
 }
 
-export const createBuffer = (bytes: number): Buffer => ({ bytes: align(bytes), first: Infinity, last: -Infinity, offset: NaN });
+export const createBuffer = (bytes: number): Buffer => ({
+  bytes: align(bytes),
+  first: Infinity,
+  last: -Infinity,
+  offset: NaN,
+});
 
 /** A cache line. */
 export const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;

@@ -45,7 +45,8 @@ export interface Program {
 function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];
-  if (!t.isClosed) builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * 64 * t.width);
+  if (!t.isClosed)
+    builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * 64 * t.width);
   builder.emit({ kernel: "normBackward", args: [t.record, t.normRecord] }, touched);
 }
 
@@ -99,9 +100,12 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
   const logits = tensors.get(stages.at(-1)!)!;
   logits.gradient = gradientBuffer(builder, logits);
   const at = builder.calls.length;
-  const loss: Call = { kernel: "lossForward", args: [logits.record, labels, graph.output.shape[2], labelSmoothing, correct] };
+  const loss: Call = {
+    kernel: "lossForward",
+    args: [logits.record, labels, graph.output.shape[2], labelSmoothing, correct],
+  };
   builder.emit(loss, [logits.value, logits.gradient]);
-  for (const way of ways.reverse()) way();
+  for (const way of ways.toReversed()) way();
 
   const bytes = builder.plan();
   const forward = builder.calls.slice(0, at);
@@ -120,6 +124,6 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
     gradients,
     sections,
     bytes,
-    writeRecords: builder.writeRecords,
+    writeRecords: (memory) => builder.writeRecords(memory),
   };
 }

@@ -71,16 +71,21 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     memory.grow(Math.max(0, pages - 1));
   } catch {
     const need = (program.bytes / 2 ** 30).toFixed(1);
-    throw new MnasError("CONFIG_INVALID", `Cannot train with batches of ${batch}: they need ${need} GiB, more than there is (at most 4)`, {
-      hint: "Set a smaller batch in the recipe.",
-    });
+    throw new MnasError(
+      "CONFIG_INVALID",
+      `Cannot train with batches of ${batch}: they need ${need} GiB, more than there is (at most 4)`,
+      {
+        hint: "Set a smaller batch in the recipe.",
+      },
+    );
   }
   program.writeRecords(memory.buffer);
 
   const { layout } = program;
   const floats = (at: number, length: number): Float32Array => new Float32Array(memory.buffer, at, length);
   const word = (at: number): Uint32Array => new Uint32Array(memory.buffer, at, 1);
-  const ready = (calls: readonly Call[]) => calls.map(({ kernel, args }) => ({ run: call[kernel], args: args.map(addressOf) }));
+  const ready = (calls: readonly Call[]) =>
+    calls.map(({ kernel, args }) => ({ run: call[kernel], args: args.map(addressOf) }));
   const forward = ready(program.forward);
   const inference = ready(program.inference);
   const backward = ready(program.backward);
@@ -105,9 +110,15 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
       { from: layout.decayed, to: layout.trained, decay: 0 },
     ];
     for (const { from, to, decay } of parts) {
-      const [w, g, v, s] = [program.weights, program.gradients, velocity, square].map((at) => at + 4 * from) as [number, number, number, number];
+      const [w, g, v, s] = [program.weights, program.gradients, velocity, square].map((at) => at + 4 * from) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       const bytes = 4 * (to - from);
-      if (optimizer.kind === "sgd") call.sgd(w, g, v, bytes, rate, optimizer.momentum, decay, Number(optimizer.nesterov));
+      if (optimizer.kind === "sgd")
+        call.sgd(w, g, v, bytes, rate, optimizer.momentum, decay, Number(optimizer.nesterov));
       else call.rmsprop(w, g, v, s, bytes, rate, optimizer.decay, optimizer.momentum, optimizer.epsilon, decay);
     }
     if (averageAt !== null) {
@@ -137,7 +148,8 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
       run(inference);
       swapAverage();
       const result = new Float32Array(batch * classes);
-      for (let n = 0; n < batch; n++) result.set(logits.subarray(n * program.logits.width, n * program.logits.width + classes), n * classes);
+      for (let n = 0; n < batch; n++)
+        result.set(logits.subarray(n * program.logits.width, n * program.logits.width + classes), n * classes);
       return result;
     },
     weights: () => unpackWeights(layout, average),

@@ -51,7 +51,9 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** An instance of the kernels with a memory of its own, one page for a start. */
 export async function loadKernels(): Promise<Kernels> {
-  compiled ??= readFile(new URL("../../build/kernels.wasm", import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
+  compiled ??= readFile(new URL("../../build/kernels.wasm", import.meta.url)).then((bytes) =>
+    WebAssembly.compile(bytes),
+  );
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
   const { exports } = await WebAssembly.instantiate(await compiled, { env: { memory } });
   return { memory, call: exports as Record<Kernel, (...args: number[]) => number> };

@@ -68,7 +68,10 @@ export function layoutOf(graph: Graph): Layout {
 }
 
 /** Calls `visit` with the place of each row in `Weights` and in a section. */
-function eachRow({ offset, taps, inputs, paddedInputs, channels }: Slot, visit: (outside: number, inside: number) => void): void {
+function eachRow(
+  { offset, taps, inputs, paddedInputs, channels }: Slot,
+  visit: (outside: number, inside: number) => void,
+): void {
   for (let tap = 0; tap < taps; tap++) {
     for (let i = 0; i < inputs; i++) {
       visit((tap * inputs + i) * channels, offset + (tap * paddedInputs + i) * padded(channels));
@@ -82,7 +85,8 @@ export function packWeights({ slots }: Layout, weights: Weights, section: Float3
   for (const [name, slot] of slots) {
     const values = weights.get(name);
     const length = slot.taps * slot.inputs * slot.channels;
-    if (values?.length !== length) throw new Error(`internal: "${name}" needs ${length} values, not ${values?.length ?? 0}`);
+    if (values?.length !== length)
+      throw new Error(`internal: "${name}" needs ${length} values, not ${values?.length ?? 0}`);
     eachRow(slot, (outside, inside) => section.set(values.subarray(outside, outside + slot.channels), inside));
   }
 }

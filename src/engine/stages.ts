@@ -75,7 +75,8 @@ export function stagesOf(graph: Graph): Stage[] {
     stageOf.set(last, push({ kind, node, inputs, shape: node.shape, norm, activation, needsGradient }));
   };
   /** What a stage shows, stored. */
-  const copy = (of: Stage, node: Node): Stage => push({ ...of, kind: "Copy", node, inputs: [of], norm: null, activation: null });
+  const copy = (of: Stage, node: Node): Stage =>
+    push({ ...of, kind: "Copy", node, inputs: [of], norm: null, activation: null });
   /** Most kernels want padded channels, which the image has not. */
   let paddedImage: Stage | undefined;
   const paddedStage = (node: Node): Stage => {

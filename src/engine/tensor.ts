@@ -34,7 +34,8 @@ export interface Tensor extends Omit<Stage, "inputs"> {
 /** Matrix products write up to 3 rows past the end. */
 export const rowsBytes = (rows: number, width: number): number => 4 * (rows + 3) * width;
 
-export const gradientBuffer = (builder: Builder, { rows, width }: Tensor): Buffer => builder.buffer(rowsBytes(rows, width));
+export const gradientBuffer = (builder: Builder, { rows, width }: Tensor): Buffer =>
+  builder.buffer(rowsBytes(rows, width));
 
 const codes = { relu: 1, relu6: 2, hswish: 3, sigmoid: 0 } as const;
 
@@ -65,8 +66,20 @@ export function createTensor(
   const [scale, shift, p, q, r, batchMean, inverse] = Array.from({ length: 7 }, perChannel) as number[] & { length: 7 };
   const sums = norm === null ? 0 : builder.reserve(16 * width);
   const record = builder.record(15, () => [
-    tensor.value, batch, height, columns, width, scale!, shift!, activation === null ? 0 : codes[activation],
-    sums, tensor.gradient ?? 0, tensor.imageGradient ?? 0, p!, q!, r!,
+    tensor.value,
+    batch,
+    height,
+    columns,
+    width,
+    scale!,
+    shift!,
+    activation === null ? 0 : codes[activation],
+    sums,
+    tensor.gradient ?? 0,
+    tensor.imageGradient ?? 0,
+    p!,
+    q!,
+    r!,
   ]);
   const normRecord =
     norm === null
@@ -74,7 +87,10 @@ export function createTensor(
       : builder.record(10, () => [
           ...["gamma", "beta", "mean", "variance"].map((part) => weightAt(`${norm.name}.${part}`)),
           ...["gamma", "beta"].map((part) => gradientAt(`${norm.name}.${part}`)),
-          batchMean!, inverse!, { float: norm.attrs.epsilon }, { float: batchNormMomentum ?? norm.attrs.momentum },
+          batchMean!,
+          inverse!,
+          { float: norm.attrs.epsilon },
+          { float: batchNormMomentum ?? norm.attrs.momentum },
         ]);
   const tensor: Tensor = {
     ...stage,

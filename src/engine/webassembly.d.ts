@@ -9,5 +9,8 @@ declare namespace WebAssembly {
     readonly [Symbol.toStringTag]: "WebAssembly.Module";
   }
   function compile(bytes: Uint8Array): Promise<Module>;
-  function instantiate(module: Module, imports: Record<string, Record<string, unknown>>): Promise<{ readonly exports: unknown }>;
+  function instantiate(
+    module: Module,
+    imports: Record<string, Record<string, unknown>>,
+  ): Promise<{ readonly exports: unknown }>;
 }

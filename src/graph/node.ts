@@ -12,7 +12,10 @@ interface Op<I extends readonly Node[], A = Record<never, never>> {
 interface Ops {
   Input: Op<[], { readonly shape: Shape }>;
   /** k×k convolution over all channels, TensorFlow "same" padding. */
-  Conv: Op<[Node], { readonly filters: number; readonly kernel: number; readonly stride: number; readonly bias: boolean }>;
+  Conv: Op<
+    [Node],
+    { readonly filters: number; readonly kernel: number; readonly stride: number; readonly bias: boolean }
+  >;
   /** k×k convolution of each channel by itself, TensorFlow "same" padding. */
   DepthwiseConv: Op<[Node], { readonly kernel: number; readonly stride: number }>;
   /** `momentum` is the share of the old running statistics that each training step keeps. */

@@ -35,7 +35,11 @@ const fail = (message: string): never => {
 const show = (shape: Shape): string => shape.join("×");
 
 /** Output size and padding of TensorFlow's "same" rule; with stride 2 the extra row goes to the end. */
-export function samePadding(size: number, kernel: number, stride: number): { out: number; before: number; after: number } {
+export function samePadding(
+  size: number,
+  kernel: number,
+  stride: number,
+): { out: number; before: number; after: number } {
   const out = Math.ceil(size / stride);
   const total = Math.max(0, (out - 1) * stride + kernel - size);
   const before = total >> 1;
@@ -53,7 +57,7 @@ const zeros: Init = { kind: "constant", value: 0 };
 const ones: Init = { kind: "constant", value: 1 };
 
 /** The whole IR in one table: an op is its shape rule, its weights and its cost. */
-export const ops: { readonly [Name in OpName]: OpDef<Name> } = {
+const ops: { readonly [Name in OpName]: OpDef<Name> } = {
   Input: { infer: (_, { shape }) => shape },
   Conv: {
     infer: ([x], attrs) => strided(x, attrs, attrs.filters),
@@ -95,7 +99,8 @@ export const ops: { readonly [Name in OpName]: OpDef<Name> } = {
   GlobalAvgPool: { infer: ([[, , c]]) => [1, 1, c] },
   Dropout: { infer: same },
   Dense: {
-    infer: ([x], { units }) => (x[0] === 1 && x[1] === 1 ? [1, 1, units] : fail(`Cannot apply a dense layer to ${show(x)}`)),
+    infer: ([x], { units }) =>
+      x[0] === 1 && x[1] === 1 ? [1, 1, units] : fail(`Cannot apply a dense layer to ${show(x)}`),
     params: ({ inputs: [x], attrs: { units } }) => ({
       weight: weight([x.shape[2], units], { kind: "uniform", bound: 1 / Math.sqrt(units) }),
       bias: weight([units], zeros),

@@ -11,7 +11,8 @@ export function initWeights(graph: Graph, rng: Rng): Weights {
       const values = new Float32Array(shape.reduce((n, size) => n * size, 1));
       const own = rng.fork(name);
       if (init.kind === "constant") values.fill(init.value);
-      else if (init.kind === "normal") for (let i = 0; i < values.length; i++) values[i] = init.deviation * own.normal();
+      else if (init.kind === "normal")
+        for (let i = 0; i < values.length; i++) values[i] = init.deviation * own.normal();
       else for (let i = 0; i < values.length; i++) values[i] = init.bound * (2 * own.next() - 1);
       return [name, values];
     }),

@@ -6,7 +6,7 @@ import type { Weights } from "../graph/weights.ts";
 import { metadataEntries, type OnnxMetadata } from "./onnx-metadata.ts";
 import { attributeTypes, elementTypes, encode, type Message } from "./onnx-proto.ts";
 
-export { readOnnxMetadata, type OnnxMetadata, type Preprocessing } from "./onnx-metadata.ts";
+export { readOnnxMetadata, type OnnxMetadata } from "./onnx-metadata.ts";
 
 /** Opset 17 has every operator needed, and runs in ONNX Runtime since 1.12 (2022), so on phones in use. */
 const opset = 17;

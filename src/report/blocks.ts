@@ -46,7 +46,7 @@ const outputOf = (graph: Graph, prefix: string): string =>
   graph.nodes.findLast(({ name }) => name === prefix || name.startsWith(`${prefix}.`))?.shape.join("×") ?? "";
 
 /** The boxes of a network, from image to logits. */
-export function boxesOf(arch: Arch): Box[] {
+function boxesOf(arch: Arch): Box[] {
   const { task, stem, blocks, head } = arch;
   const graph = buildGraph(arch);
   const { layers, madds } = costsOf(graph);

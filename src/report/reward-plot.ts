@@ -10,7 +10,7 @@ type Rewarded = ReportTrial & { readonly reward: number };
 const isRewarded = (trial: ReportTrial): trial is Rewarded => trial.state === "complete" && trial.reward !== null;
 
 /** The trials that were better than all before them. */
-export function recordsOf<T extends { readonly reward: number }>(trials: readonly T[]): T[] {
+function recordsOf<T extends { readonly reward: number }>(trials: readonly T[]): T[] {
   let best = -Infinity;
   return trials.filter(({ reward }) => {
     if (reward <= best) return false;

@@ -17,7 +17,7 @@ type Interval = readonly [number, number];
 const exponentOf = (value: number): number => Number(value.toExponential().split("e")[1]);
 
 /** The smallest 1, 2 or 5 times a power of ten that cuts `span` into at most `count` pieces. */
-export function tickStep(span: number, count: number): number {
+function tickStep(span: number, count: number): number {
   const exponent = exponentOf(span / count);
   const fits = (step: number): boolean => span / step <= count * (1 + 1e-9);
   return [1, 2, 5, 10].map((m) => Number(`${m}e${exponent}`)).find(fits) ?? Number(`2e${exponent + 1}`);
@@ -26,7 +26,7 @@ export function tickStep(span: number, count: number): number {
 const decimalsOf = (step: number): number => Math.max(0, -exponentOf(step));
 
 /** Multiples of a nice step from `low` to `high`, 2 to `count + 1` of them for a count of 5 or more. */
-export function linearTicks([low, high]: Interval, count: number): { ticks: number[]; decimals: number } {
+function linearTicks([low, high]: Interval, count: number): { ticks: number[]; decimals: number } {
   const step = tickStep(high - low, count);
   const decimals = decimalsOf(step);
   const first = Math.ceil(low / step - 1e-9);
@@ -36,7 +36,7 @@ export function linearTicks([low, high]: Interval, count: number): { ticks: numb
 }
 
 /** 1, 2 and 5 times the powers of ten from `low` to `high`; the powers alone over more than three of them. */
-export function logTicks([low, high]: Interval): number[] {
+function logTicks([low, high]: Interval): number[] {
   const [first, last] = [exponentOf(low), exponentOf(high)];
   const multiples = last - first > 3 ? [1] : [1, 2, 5];
   const decades = Array.from({ length: last - first + 1 }, (_, i) => first + i);

@@ -10,7 +10,7 @@ export const searcherNames = ["ppo", "evolution", "random"] as const;
 export type SearcherName = (typeof searcherNames)[number];
 
 /** Every searcher by name. */
-export const searchers: {
+const searchers: {
   readonly [Name in SearcherName]: (space: SearchSpace, options: SearcherOptions) => Searcher;
 } = {
   ppo: ppoSearcher,

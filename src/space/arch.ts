@@ -84,10 +84,15 @@ const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0;
  */
 export function checkArch(arch: Arch): Arch {
   const need = (holds: boolean, what: string, value: unknown, must: string): void => {
-    if (!holds) throw new MnasError("ARCH_INVALID", `Cannot build architecture: ${what} is ${String(value)}, must be ${must}`);
+    if (!holds)
+      throw new MnasError("ARCH_INVALID", `Cannot build architecture: ${what} is ${String(value)}, must be ${must}`);
   };
-  for (const [key, value] of Object.entries(arch.task)) need(isPositive(value as number), key, value, "a positive integer");
-  const conv = (what: string, c: { kernel: number; stride: number; filters: number; activation?: Activation }): void => {
+  for (const [key, value] of Object.entries(arch.task))
+    need(isPositive(value as number), key, value, "a positive integer");
+  const conv = (
+    what: string,
+    c: { kernel: number; stride: number; filters: number; activation?: Activation },
+  ): void => {
     need(isPositive(c.kernel) && c.kernel % 2 === 1 && c.kernel <= 7, `${what}.kernel`, c.kernel, "1, 3, 5 or 7");
     need(c.stride === 1 || c.stride === 2, `${what}.stride`, c.stride, "1 or 2");
     need(isPositive(c.filters), `${what}.filters`, c.filters, "a positive integer");
@@ -105,7 +110,12 @@ export function checkArch(arch: Arch): Arch {
     need(block.seRatio >= 0 && block.seRatio <= 1, `blocks.${i}.seRatio`, block.seRatio, "from 0 to 1");
     need(skips.includes(block.skip), `blocks.${i}.skip`, block.skip, `one of ${skips.join(", ")}`);
   });
-  need(arch.head.filters === 0 || isPositive(arch.head.filters), "head.filters", arch.head.filters, "0 or a positive integer");
+  need(
+    arch.head.filters === 0 || isPositive(arch.head.filters),
+    "head.filters",
+    arch.head.filters,
+    "0 or a positive integer",
+  );
   need(arch.dropout >= 0 && arch.dropout < 1, "dropout", arch.dropout, "from 0 to below 1");
   return arch;
 }

@@ -103,7 +103,8 @@ export function parseArch(notation: string): Arch {
   const head = headPattern.exec(headToken) ?? fail(headToken, "is not a block, nor a head like head1280");
   const dropout = tokens[0]?.startsWith("drop") ? Number(take("dropout").slice(4)) : 0;
   const classesToken = take("classes");
-  const classes = /^classes(\d+)$/.exec(classesToken) ?? fail(classesToken, "is not a number of classes like classes1000");
+  const classes =
+    /^classes(\d+)$/.exec(classesToken) ?? fail(classesToken, "is not a number of classes like classes1000");
   if (tokens.length > 0) fail(tokens[0]!, "follows the end of the network");
 
   return checkArch({

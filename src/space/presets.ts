@@ -4,7 +4,8 @@ import { oneOf } from "./choice.ts";
 import { defineSpace } from "./space.ts";
 
 /** The base's channels × {0.75, 1, 1.25}, to the nearest multiple of 4: mobile kernels work on 4 channels at a time. */
-export const filtersAround = (base: number): number[] => [0.75, 1, 1.25].map((share) => Math.round((share * base) / 4) * 4);
+export const filtersAround = (base: number): number[] =>
+  [0.75, 1, 1.25].map((share) => Math.round((share * base) / 4) * 4);
 
 /** One layer fewer, as many, or one more than the base; never fewer than one. */
 export const layersAround = (base: number): number[] => (base > 1 ? [base - 1, base, base + 1] : [1, 2]);

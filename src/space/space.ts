@@ -35,14 +35,22 @@ export function defineSpace<const Template>(name: string, template: Template): S
   collect(template, "", decisions);
   for (const { path, tag, choices } of decisions) {
     if (choices.length === 0) {
-      throw new MnasError("SPACE_INVALID", `Cannot define space "${name}": decision ${path} ("${tag}") has no choices`, {
-        hint: "Give it at least one choice, or a plain value.",
-      });
+      throw new MnasError(
+        "SPACE_INVALID",
+        `Cannot define space "${name}": decision ${path} ("${tag}") has no choices`,
+        {
+          hint: "Give it at least one choice, or a plain value.",
+        },
+      );
     }
     if (new Set(choices.map((choice) => JSON.stringify(choice))).size < choices.length) {
-      throw new MnasError("SPACE_INVALID", `Cannot define space "${name}": decision ${path} ("${tag}") repeats a choice`, {
-        hint: "Remove the repeated choice; it would be sampled twice as often.",
-      });
+      throw new MnasError(
+        "SPACE_INVALID",
+        `Cannot define space "${name}": decision ${path} ("${tag}") repeats a choice`,
+        {
+          hint: "Remove the repeated choice; it would be sampled twice as often.",
+        },
+      );
     }
   }
   return { name, template, decisions };

@@ -37,13 +37,13 @@ const toTrial = (row: Row): Trial => ({
   phase: row["phase"] as Trial["phase"],
   number: Number(row["number"]),
   state: row["state"] as Trial["state"],
-  genotype: row["genotype"] === null ? null : (JSON.parse(String(row["genotype"])) as number[]),
-  notation: String(row["notation"]),
+  genotype: row["genotype"] === null ? null : (JSON.parse(row["genotype"] as string) as number[]),
+  notation: row["notation"] as string,
   reference: row["reference"] as string | null,
   source: row["source"] as number | null,
   params: Number(row["params"]),
   madds: Number(row["madds"]),
-  latency: row["latency"] === null ? null : (JSON.parse(String(row["latency"])) as LatencyRecord),
+  latency: row["latency"] === null ? null : (JSON.parse(row["latency"] as string) as LatencyRecord),
   accuracy: row["accuracy"] as number | null,
   testAccuracy: row["test_accuracy"] as number | null,
   reward: row["reward"] as number | null,
@@ -94,7 +94,9 @@ function open(file: string): DatabaseSync {
 /** Makes a new study file. Throws `RUN_EXISTS` when there is one. */
 export function createStore(file: string): Store {
   if (file !== ":memory:" && existsSync(file)) {
-    throw new MnasError("RUN_EXISTS", `Cannot create "${file}": it exists`, { hint: "Use --resume, or another --out." });
+    throw new MnasError("RUN_EXISTS", `Cannot create "${file}": it exists`, {
+      hint: "Use --resume, or another --out.",
+    });
   }
   const db = open(file);
   try {
@@ -117,9 +119,13 @@ export function openStore(file: string): Store {
   try {
     const found = db.prepare("PRAGMA user_version").get() as { user_version: number };
     if (found.user_version !== schemaVersion) {
-      throw new MnasError("RUN_INVALID", `Cannot open study "${file}": its version is ${found.user_version}, not ${schemaVersion}`, {
-        hint: "It is not a study, or another version of mnas made it.",
-      });
+      throw new MnasError(
+        "RUN_INVALID",
+        `Cannot open study "${file}": its version is ${found.user_version}, not ${schemaVersion}`,
+        {
+          hint: "It is not a study, or another version of mnas made it.",
+        },
+      );
     }
     // Touches every page of the trials, so that damage shows here and not in the middle of a search.
     db.prepare("SELECT count(*), max(length(notation)), max(length(latency)) FROM trial").get();
@@ -153,7 +159,9 @@ function storeOf(db: DatabaseSync, file: string): Store {
      VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?)`,
   );
   const measured = prepare("UPDATE trial SET latency = ? WHERE phase = ? AND number = ?");
-  const prune = prepare("UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'");
+  const prune = prepare(
+    "UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'",
+  );
   const reuse = prepare(
     `UPDATE trial SET state = t.state, latency = t.latency, accuracy = t.accuracy, test_accuracy = t.test_accuracy,
        reason = t.reason, source = t.number
@@ -181,14 +189,18 @@ function storeOf(db: DatabaseSync, file: string): Store {
     `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, worker = NULL, lease_until = NULL ${mine}`,
   );
   const fail = prepare(`UPDATE trial SET state = 'failed', reason = ?, worker = NULL, lease_until = NULL ${mine}`);
-  const giveBack = prepare("UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE worker = ? AND state = 'running'");
+  const giveBack = prepare(
+    "UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE worker = ? AND state = 'running'",
+  );
   const lost = prepare(
     `UPDATE trial SET worker = NULL, lease_until = NULL, attempts = attempts + 1,
        state = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'failed' ELSE 'waiting' END,
        reason = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'its worker died ' || (attempts + 1) || ' times' END
      WHERE worker = ? AND state = 'running'`,
   );
-  const giveAllBack = prepare("UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE state = 'running'");
+  const giveAllBack = prepare(
+    "UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE state = 'running'",
+  );
   const all = prepare("SELECT * FROM trial WHERE phase = ? ORDER BY number");
   const one = prepare("SELECT * FROM trial WHERE phase = ? AND number = ?");
   const clear = prepare("DELETE FROM trial WHERE phase = 'final'");
@@ -218,7 +230,8 @@ function storeOf(db: DatabaseSync, file: string): Store {
       const row = claim.get(worker, now + leaseMs, now);
       return row === undefined ? null : toTrial(row);
     },
-    renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) => renew.run(now + leaseMs, phase, number, worker),
+    renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) =>
+      renew.run(now + leaseMs, phase, number, worker),
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
       complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
@@ -232,7 +245,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
     clearFinals: () => void clear.run(),
     get(key) {
       const row = read.get(key);
-      return row === undefined ? null : (JSON.parse(String(row["value"])) as unknown);
+      return row === undefined ? null : (JSON.parse(row["value"] as string) as unknown);
     },
     set: (key, value) => void write.run(key, JSON.stringify(value)),
     [Symbol.dispose]: () => db.close(),

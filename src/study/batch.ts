@@ -7,7 +7,8 @@ import { candidateOf, deviceModel, taskOf } from "./candidate.ts";
 import { trialRow } from "./events.ts";
 import type { Study } from "./search.ts";
 
-const ended = (trial: Trial): boolean => trial.state === "complete" || trial.state === "pruned" || trial.state === "failed";
+const ended = (trial: Trial): boolean =>
+  trial.state === "complete" || trial.state === "pruned" || trial.state === "failed";
 
 /** Adds the trials `from..to` that are not in the store yet. All are asked for before any is told. */
 export function proposeBatch({ store, config, dataset }: Study, searcher: Searcher, from: number, to: number): void {
@@ -34,7 +35,9 @@ export async function measureBatch(study: Study, from: number, to: number): Prom
     if (trials.findIndex(({ notation }) => notation === trial.notation) < trial.number) continue;
     signal.throwIfAborted();
     emit({ event: "measuring", phase: "search", number: trial.number, notation: trial.notation });
-    const latency = trial.latency ?? { ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })) };
+    const latency = trial.latency ?? {
+      ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })),
+    };
     store.measured(trial, latency);
     if (latency.medianMs > gateMs) {
       store.prune(trial, `${latency.medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
@@ -61,7 +64,8 @@ export function learn({ store, config, dataset, targetMs }: Study, searcher: Sea
   const chance = 1 / dataset.classes.length;
   for (const trial of store.trials("search").slice(from, to)) {
     const { genotype, latency, number } = trial;
-    if (!ended(trial) || genotype === null || latency === null) throw new Error(`internal: trial ${number} did not end`);
+    if (!ended(trial) || genotype === null || latency === null)
+      throw new Error(`internal: trial ${number} did not end`);
     const metrics = {
       accuracy: trial.accuracy ?? chance,
       latencyMs: latency.medianMs,

@@ -32,7 +32,11 @@ export const taskOf = ({ train: { height, width, channels }, classes }: Dataset)
 });
 
 /** What a model file says of itself, with the preprocessing of the data it was trained on. */
-export const metadataOf = (notation: string, dataset: Pick<Dataset, "classes" | "mean" | "deviation">, task: Task): OnnxMetadata => ({
+export const metadataOf = (
+  notation: string,
+  dataset: Pick<Dataset, "classes" | "mean" | "deviation">,
+  task: Task,
+): OnnxMetadata => ({
   version,
   notation,
   classes: dataset.classes,
@@ -47,10 +51,15 @@ export const metadataOf = (notation: string, dataset: Pick<Dataset, "classes" | 
 
 /** The form in which a device gets a network. Its weights do not change how long it takes, so any will do. */
 export function deviceModel({ notation, arch: { task }, graph, costs }: Candidate, weights?: Weights): DeviceModel {
-  const nameless = { classes: [], mean: Array<number>(task.channels).fill(0), deviation: Array<number>(task.channels).fill(1) };
+  const nameless = {
+    classes: [],
+    mean: Array<number>(task.channels).fill(0),
+    deviation: Array<number>(task.channels).fill(1),
+  };
   return {
     name: notation,
     madds: costs.madds,
-    onnx: () => toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
+    onnx: () =>
+      toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
   };
 }

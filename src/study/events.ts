@@ -5,16 +5,46 @@ export type SearchEvent =
   | { readonly event: "data"; readonly description: string }
   | { readonly event: "device"; readonly name: string; readonly description: string; readonly isProxy: boolean }
   | { readonly event: "target"; readonly targetMs: number; readonly source: string }
-  | { readonly event: "start"; readonly dir: string; readonly space: string; readonly size: string; readonly searcher: string; readonly trials: number; readonly batch: number; readonly workers: number; readonly seed: number; readonly done: number }
+  | {
+      readonly event: "start";
+      readonly dir: string;
+      readonly space: string;
+      readonly size: string;
+      readonly searcher: string;
+      readonly trials: number;
+      readonly batch: number;
+      readonly workers: number;
+      readonly seed: number;
+      readonly done: number;
+    }
   | { readonly event: "measuring"; readonly phase: Phase; readonly number: number; readonly notation: string }
-  | { readonly event: "training"; readonly phase: Phase; readonly number: number; readonly step: number; readonly steps: number }
+  | {
+      readonly event: "training";
+      readonly phase: Phase;
+      readonly number: number;
+      readonly step: number;
+      readonly steps: number;
+    }
   /** A trial ended, in whatever way. */
   | { readonly event: "trial"; readonly trial: TrialRow }
-  | { readonly event: "batch"; readonly batch: number; readonly batches: number; readonly trials: readonly TrialRow[]; readonly best: TrialRow | null }
+  | {
+      readonly event: "batch";
+      readonly batch: number;
+      readonly batches: number;
+      readonly trials: readonly TrialRow[];
+      readonly best: TrialRow | null;
+    }
   | { readonly event: "warning"; readonly message: string }
   | { readonly event: "front"; readonly trials: readonly TrialRow[] }
   | { readonly event: "final"; readonly trial: TrialRow }
-  | { readonly event: "done"; readonly dir: string; readonly targetMs: number; readonly front: readonly TrialRow[]; readonly finals: readonly FinalRow[]; readonly report: string };
+  | {
+      readonly event: "done";
+      readonly dir: string;
+      readonly targetMs: number;
+      readonly front: readonly TrialRow[];
+      readonly finals: readonly FinalRow[];
+      readonly report: string;
+    };
 
 /** A trial as commands print it. */
 export interface TrialRow {

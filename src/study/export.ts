@@ -43,14 +43,19 @@ export async function stretchedImages({ height, width, channels }: Task, count: 
 }
 
 /** Logits of ONNX Runtime for NHWC images, one image at a time. */
-async function onnxLogits(model: Uint8Array, { height, width, channels }: Task, images: ProbeImages): Promise<number[]> {
+async function onnxLogits(
+  model: Uint8Array,
+  { height, width, channels }: Task,
+  images: ProbeImages,
+): Promise<number[]> {
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   try {
     const logits: number[] = [];
     const size = height * width * channels;
     for (let n = 0; n < images.count; n++) {
       const nchw = new Float32Array(size);
-      for (let i = 0; i < size; i++) nchw[(i % channels) * height * width + Math.floor(i / channels)] = images.values[n * size + i]!;
+      for (let i = 0; i < size; i++)
+        nchw[(i % channels) * height * width + Math.floor(i / channels)] = images.values[n * size + i]!;
       const results = await session.run({ image: new ort.Tensor("float32", nchw, [1, channels, height, width]) });
       logits.push(...(results["logits"]!.data as Float32Array));
     }
@@ -90,9 +95,13 @@ export async function exportOnnx(
   const largest = theirs.reduce((max, value) => Math.max(max, Math.abs(value)), 1);
   const worst = theirs.reduce((max, value, i) => Math.max(max, Math.abs(value - ours[i]!)), 0);
   if (!(worst <= tolerance * largest)) {
-    throw new MnasError("EXPORT_MISMATCH", `Cannot export ${notation}: ONNX Runtime's logits differ by ${worst} from the engine's`, {
-      hint: "This is a defect of mnas or of the runtime; please report it with the notation.",
-    });
+    throw new MnasError(
+      "EXPORT_MISMATCH",
+      `Cannot export ${notation}: ONNX Runtime's logits differ by ${worst} from the engine's`,
+      {
+        hint: "This is a defect of mnas or of the runtime; please report it with the notation.",
+      },
+    );
   }
   return model;
 }

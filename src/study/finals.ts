@@ -26,7 +26,12 @@ async function proposeFinals({ store, config, dataset, device, emit }: Study): P
   const seen = new Set<string>();
   for (const { number, genotype, notation, params, madds, latencyMs } of finalists) {
     proposals.push({ phase: "final", number: proposals.length, genotype, notation, source: number, params, madds });
-    emit({ event: "measuring", phase: "final", number: proposals.length, notation: `mobilenet-v2 as fast as trial ${number}` });
+    emit({
+      event: "measuring",
+      phase: "final",
+      number: proposals.length,
+      notation: `mobilenet-v2 as fast as trial ${number}`,
+    });
     const { name, candidate } = await findReference(latencyMs);
     if (seen.has(candidate.notation)) continue;
     seen.add(candidate.notation);
@@ -60,7 +65,9 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     if (trial.latency !== null) continue;
     signal.throwIfAborted();
     emit({ event: "measuring", phase: "final", number: trial.number, notation: trial.notation });
-    store.measured(trial, { ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })) });
+    store.measured(trial, {
+      ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })),
+    });
   }
   await pool.drain(signal);
 
@@ -69,7 +76,10 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     if (trial.state !== "complete" || trial.reference !== null) continue;
     signal.throwIfAborted();
     const { notation, weights } = loadCheckpoint(weightsFile(run.dir, trial));
-    writeFileAtomically(join(run.dir, modelFile(trial)), await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images));
+    writeFileAtomically(
+      join(run.dir, modelFile(trial)),
+      await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
+    );
   }
   return store.trials("final").map((trial) => finalRow(trial, dataset.test.count));
 }

@@ -5,10 +5,11 @@ import type { Trial } from "../store/store.ts";
 export type Measured = Trial & { readonly accuracy: number; readonly latencyMs: number };
 
 /** The trained trials, each network once. */
-export function trainedOf(trials: readonly Trial[]): Measured[] {
+function trainedOf(trials: readonly Trial[]): Measured[] {
   const seen = new Set<string>();
   return trials.flatMap((trial) => {
-    if (trial.state !== "complete" || trial.accuracy === null || trial.latency === null || seen.has(trial.notation)) return [];
+    if (trial.state !== "complete" || trial.accuracy === null || trial.latency === null || seen.has(trial.notation))
+      return [];
     seen.add(trial.notation);
     return [{ ...trial, accuracy: trial.accuracy, latencyMs: trial.latency.medianMs }];
   });
@@ -19,4 +20,7 @@ export const frontOf = (trials: readonly Trial[]): Measured[] => paretoFront(tra
 
 /** The trial with the highest reward; the earlier one of equals; null before any is trained. */
 export const bestOf = (trials: readonly Trial[]): Measured | null =>
-  trainedOf(trials).reduce<Measured | null>((best, trial) => (best === null || (trial.reward ?? -Infinity) > (best.reward ?? -Infinity) ? trial : best), null);
+  trainedOf(trials).reduce<Measured | null>(
+    (best, trial) => (best === null || (trial.reward ?? -Infinity) > (best.reward ?? -Infinity) ? trial : best),
+    null,
+  );

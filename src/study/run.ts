@@ -12,7 +12,7 @@ export interface Run extends Disposable {
 }
 
 /** Where runs go unless told otherwise. */
-export const runsDir = "runs";
+const runsDir = "runs";
 
 const database = (dir: string): string => join(dir, "study.db");
 
@@ -52,10 +52,14 @@ export function createRun(dir: string, init: (store: Store) => void): Run {
     first = mkdirSync(dir, { recursive: true });
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
-    throw new MnasError(code === "ENOSPC" ? "DISK_FULL" : "FILE_NOT_FOUND", `Cannot make run folder "${dir}": ${code}`, {
-      hint: "Choose another --out.",
-      cause: error,
-    });
+    throw new MnasError(
+      code === "ENOSPC" ? "DISK_FULL" : "FILE_NOT_FOUND",
+      `Cannot make run folder "${dir}": ${code}`,
+      {
+        hint: "Choose another --out.",
+        cause: error,
+      },
+    );
   }
   let lock: Disposable | undefined;
   try {
@@ -89,9 +93,13 @@ export function findRun(name: string): string {
   const places = [name, join(runsDir, name)];
   const found = places.find((dir) => existsSync(database(dir)));
   if (found !== undefined) return found;
-  throw new MnasError("RUN_NOT_FOUND", `Cannot find run "${name}": no study.db in ${places.map((dir) => `"${dir}"`).join(" or ")}`, {
-    hint: "Name a run folder; start one with `mnas search`.",
-  });
+  throw new MnasError(
+    "RUN_NOT_FOUND",
+    `Cannot find run "${name}": no study.db in ${places.map((dir) => `"${dir}"`).join(" or ")}`,
+    {
+      hint: "Name a run folder; start one with `mnas search`.",
+    },
+  );
 }
 
 /** The newest run under `runs/`. Throws `RUN_NOT_FOUND` when there is none. */

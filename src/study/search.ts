@@ -45,7 +45,7 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
   store.set("created", new Date().toISOString());
 }
 
-export const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.max(1, cpus().length);
+const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.max(1, cpus().length);
 
 export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
   loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
@@ -61,7 +61,11 @@ export interface SearchOptions {
  * Runs or continues the search of a run to its end: batches of ask, measure, gate, train, tell; then the finalists.
  * May be stopped or killed anywhere; continued, it ends as if it had not been.
  */
-export async function runSearch(run: Run, config: Config, { dataset, device, signal, emit }: SearchOptions): Promise<void> {
+export async function runSearch(
+  run: Run,
+  config: Config,
+  { dataset, device, signal, emit }: SearchOptions,
+): Promise<void> {
   const { store } = run;
   store.releaseAll();
 
@@ -69,7 +73,10 @@ export async function runSearch(run: Run, config: Config, { dataset, device, sig
   emit({ event: "data", description: describeDataset(dataset) });
   emit({ event: "device", name: device.name, description: device.description, isProxy: device.isProxy });
   if (typeof config.reward !== "function" && ignoresTarget(config.reward)) {
-    emit({ event: "warning", message: "with alpha = beta the target does not change which network has the highest reward" });
+    emit({
+      event: "warning",
+      message: "with alpha = beta the target does not change which network has the highest reward",
+    });
   }
   const target = await findTarget(store, config, device, taskOf(dataset), signal);
   emit({ event: "target", ...target });
@@ -96,7 +103,8 @@ export async function runSearch(run: Run, config: Config, { dataset, device, sig
       if (message.kind === "progress") emit({ ...message, event: "training" });
       if (message.kind === "ended") report(study, message);
     },
-    onDeath: (worker, how) => emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` }),
+    onDeath: (worker, how) =>
+      emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` }),
   });
   await searchBatches(study, pool);
   const front = frontOf(store.trials("search")).map(trialRow);

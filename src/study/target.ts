@@ -20,7 +20,13 @@ const samples = 9;
  * The target latency: the user's, or half the median of random networks of the space on the device. Kept with the
  * study, since a continued search must not measure another.
  */
-export async function findTarget(store: Store, config: Config, device: LatencyDevice, task: Task, signal: AbortSignal): Promise<Target> {
+export async function findTarget(
+  store: Store,
+  config: Config,
+  device: LatencyDevice,
+  task: Task,
+  signal: AbortSignal,
+): Promise<Target> {
   const kept = store.get("target") as Target | null;
   if (kept !== null) return kept;
   let target: Target;
@@ -31,7 +37,10 @@ export async function findTarget(store: Store, config: Config, device: LatencyDe
       const arch = archOf(config.space, sample(config.space, rng.fork(i)), task);
       times.push((await device.measure(deviceModel(candidateOf(arch)), { signal })).medianMs);
     }
-    target = { targetMs: median(times) / 2, source: `half the median of ${samples} random networks of ${config.space.name}` };
+    target = {
+      targetMs: median(times) / 2,
+      source: `half the median of ${samples} random networks of ${config.space.name}`,
+    };
   } else {
     target = { targetMs: config.target, source: "given" };
   }

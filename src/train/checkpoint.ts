@@ -31,7 +31,8 @@ export function loadCheckpoint(file: string): Checkpoint {
   if (notation === undefined) return fail("it does not say which network they are for");
   const weights = parametersOf(buildGraph(parseArch(notation))).map(({ name, shape }) => {
     const found = arrays.get(name) ?? fail(`"${name}" is missing`);
-    if (found.shape.join("×") !== shape.join("×")) fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
+    if (found.shape.join("×") !== shape.join("×"))
+      fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
     return [name, found.values] as const;
   });
   return { notation, weights: new Map(weights) };

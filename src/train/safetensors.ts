@@ -21,10 +21,14 @@ export function writeTensors(file: string, { arrays, metadata }: Tensors): void 
   }
   const text = JSON.stringify(header);
   // Spaces align the arrays to 8 bytes, as the format asks.
-  const head = Buffer.from(text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8 - Buffer.byteLength(text) + text.length));
+  const head = Buffer.from(
+    text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8 - Buffer.byteLength(text) + text.length),
+  );
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(head.length));
-  const bodies = [...arrays.values()].map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+  const bodies = [...arrays.values()].map(({ values }) =>
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+  );
   writeFileAtomically(file, Buffer.concat([size, head, ...bodies]));
 }
 
@@ -32,7 +36,9 @@ export function writeTensors(file: string, { arrays, metadata }: Tensors): void 
 export function readTensors(file: string): Tensors {
   const bytes = readFile(file);
   const fail = (why: string): never => {
-    throw new MnasError("MODEL_INVALID", `Cannot read weights "${file}": ${why}`, { hint: "Give a .safetensors file that mnas wrote." });
+    throw new MnasError("MODEL_INVALID", `Cannot read weights "${file}": ${why}`, {
+      hint: "Give a .safetensors file that mnas wrote.",
+    });
   };
   if (bytes.length < 8) fail("it is too short");
   const size = Number(bytes.readBigUInt64LE(0));
@@ -43,13 +49,25 @@ export function readTensors(file: string): Tensors {
   } catch {
     return fail("its header is not JSON");
   }
-  const { __metadata__: metadata, ...entries } = header as unknown as Record<string, (typeof header)[string]>;
-  const arrays = Object.entries(entries).map(([name, { dtype, shape, data_offsets: [from, to] }]) => {
-    const count = shape.reduce((n, d) => n * d, 1);
-    if (dtype !== "F32") fail(`"${name}" is ${dtype}, must be F32`);
-    if (to - from !== 4 * count || 8 + size + to > bytes.length) fail(`"${name}" is cut off`);
-    // Copied, since a view of the file need not be aligned.
-    return [name, { shape, values: new Float32Array(new Uint8Array(bytes.subarray(8 + size + from, 8 + size + to)).buffer) }] as const;
-  });
+  const { __metadata__: metadata, ...entries } = header;
+  const arrays = Object.entries(entries).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => {
+      const count = shape.reduce((n, d) => n * d, 1);
+      if (dtype !== "F32") fail(`"${name}" is ${dtype}, must be F32`);
+      if (to - from !== 4 * count || 8 + size + to > bytes.length) fail(`"${name}" is cut off`);
+      // Copied, since a view of the file need not be aligned.
+      return [
+        name,
+        { shape, values: new Float32Array(new Uint8Array(bytes.subarray(8 + size + from, 8 + size + to)).buffer) },
+      ] as const;
+    },
+  );
   return { arrays: new Map(arrays), metadata: (metadata ?? {}) as unknown as Record<string, string> };
 }

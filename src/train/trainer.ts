@@ -61,7 +61,12 @@ export function predictions(logits: Float32Array, classes: number, count: number
 }
 
 /** Share of images that the engine's current weights classify correctly. */
-export async function accuracyOf(engine: Engine, dataset: Dataset, images: Images, options: Pick<TrainOptions, "signal" | "hold"> = {}): Promise<number> {
+async function accuracyOf(
+  engine: Engine,
+  dataset: Dataset,
+  images: Images,
+  options: Pick<TrainOptions, "signal" | "hold"> = {},
+): Promise<number> {
   const { signal, hold = (step) => step() } = options;
   const order = Uint32Array.from({ length: images.count }, (_, i) => i);
   let correct = 0;

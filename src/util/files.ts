@@ -17,11 +17,20 @@ export function writeFileAtomically(file: string, content: string | Uint8Array):
         cause: error,
       });
     }
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "EACCES" || codeOf(error) === "ENOTDIR" || codeOf(error) === "EROFS") {
-      throw new MnasError("FILE_NOT_FOUND", `Cannot write "${file}": ${codeOf(error) === "EACCES" ? "permission denied" : "no such folder"}`, {
-        hint: "Make the folder first, or choose another place.",
-        cause: error,
-      });
+    if (
+      codeOf(error) === "ENOENT" ||
+      codeOf(error) === "EACCES" ||
+      codeOf(error) === "ENOTDIR" ||
+      codeOf(error) === "EROFS"
+    ) {
+      throw new MnasError(
+        "FILE_NOT_FOUND",
+        `Cannot write "${file}": ${codeOf(error) === "EACCES" ? "permission denied" : "no such folder"}`,
+        {
+          hint: "Make the folder first, or choose another place.",
+          cause: error,
+        },
+      );
     }
     throw error;
   }
@@ -32,7 +41,13 @@ export function readFile(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const reasons: Record<string, string> = { ENOENT: "no such file", EISDIR: "it is a folder", EACCES: "permission denied" };
-    throw new MnasError("FILE_NOT_FOUND", `Cannot read "${file}": ${reasons[codeOf(error)] ?? codeOf(error)}`, { cause: error });
+    const reasons: Record<string, string> = {
+      ENOENT: "no such file",
+      EISDIR: "it is a folder",
+      EACCES: "permission denied",
+    };
+    throw new MnasError("FILE_NOT_FOUND", `Cannot read "${file}": ${reasons[codeOf(error)] ?? codeOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -3,7 +3,7 @@
  * same networks and the same accuracies everywhere, so these use only + - * / and sqrt, which IEEE 754 fixes.
  */
 
-const ln2High = 6.93147180369123816490e-1;
+const ln2High = 6.9314718036912381649e-1;
 const ln2Low = 1.90821492927058770002e-10;
 const view = new DataView(new ArrayBuffer(8));
 

@@ -22,7 +22,10 @@ async function start(): Promise<void> {
   const store = openStore(join(runDir, "study.db"));
   const config = store.get("config") as RecordedConfig;
   const { data, dataKey } = store.get("work") as WorkOrder;
-  const dataset = await loadDataset(data.source, { seed: data.seed, ...(data.size === null ? {} : { size: data.size }) });
+  const dataset = await loadDataset(data.source, {
+    seed: data.seed,
+    ...(data.size === null ? {} : { size: data.size }),
+  });
   if (dataset.key !== dataKey) {
     throw new MnasError("RUN_MISMATCH", `Cannot train on "${data.source}": its images changed since the run began`, {
       hint: "Put the old images back, or start a new run.",

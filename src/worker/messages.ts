@@ -11,7 +11,13 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "ready" }
   | { readonly kind: "idle" }
-  | { readonly kind: "progress"; readonly phase: Phase; readonly number: number; readonly step: number; readonly steps: number }
+  | {
+      readonly kind: "progress";
+      readonly phase: Phase;
+      readonly number: number;
+      readonly step: number;
+      readonly steps: number;
+    }
   | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
   /** The worker cannot work at all, for example because the data are gone. */
   | { readonly kind: "unable"; readonly code: string | null; readonly message: string; readonly hint: string | null };

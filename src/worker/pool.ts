@@ -73,7 +73,8 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
       if (!isClosing) {
         store.release(name, failure === null);
         earlyDeaths += 1;
-        if (earlyDeaths > maxEarlyDeaths * count) failure ??= new Error(`internal: workers keep dying (${signal ?? code})`);
+        if (earlyDeaths > maxEarlyDeaths * count)
+          failure ??= new Error(`internal: workers keep dying (${signal ?? code})`);
         if (failure === null) {
           onDeath(name, signal ?? `exit code ${code}`);
           start();
@@ -86,7 +87,9 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
 
   const hasWork = (): boolean =>
     (["search", "final"] as const).some((phase) =>
-      store.trials(phase).some(({ state, latency }) => latency !== null && (state === "waiting" || state === "running")),
+      store
+        .trials(phase)
+        .some(({ state, latency }) => latency !== null && (state === "waiting" || state === "running")),
     );
 
   return {

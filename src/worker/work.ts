@@ -28,10 +28,14 @@ export const trialDir = ({ phase, number }: TrialKey): string =>
   join(phase === "search" ? "trials" : "finals", String(number).padStart(6, "0"));
 
 /** The weights of a trained trial. */
-export const weightsFile = (runDir: string, key: TrialKey): string => join(runDir, trialDir(key), "weights.safetensors");
+export const weightsFile = (runDir: string, key: TrialKey): string =>
+  join(runDir, trialDir(key), "weights.safetensors");
 
 /** Trains one trial as its phase asks, renewing the lease as it goes; null when another worker has the trial now. */
-async function evaluate(trial: Trial, { store, dataset, config, name, signal, say, hold, leaseMs = 60_000 }: WorkOptions): Promise<Trained | null> {
+async function evaluate(
+  trial: Trial,
+  { store, dataset, config, name, signal, say, hold, leaseMs = 60_000 }: WorkOptions,
+): Promise<Trained | null> {
   const claim = (): Claim => ({ worker: name, now: Date.now(), leaseMs });
   const training = train({
     graph: buildGraph(parseArch(trial.notation)),

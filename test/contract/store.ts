@@ -59,7 +59,11 @@ export function storeConformance(name: string, create: () => Store): void {
       expect(store.claim(claim("a"))).toBe(null);
       store.measured(key(2), latency);
       store.measured(key(1), latency);
-      expect([store.claim(claim("a"))?.number, store.claim(claim("b"))?.number, store.claim(claim("c"))]).toEqual([1, 2, null]);
+      expect([store.claim(claim("a"))?.number, store.claim(claim("b"))?.number, store.claim(claim("c"))]).toEqual([
+        1,
+        2,
+        null,
+      ]);
     });
 
     test("does not offer a pruned trial", () => {
