@@ -17,7 +17,7 @@ import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { ms, paint, percent, print, say, table, thousands } from "./output.ts";
+import { ms, paint, percent, print, program, say, table, thousands } from "./output.ts";
 import { frontTable, progressView } from "./progress.ts";
 
 export interface SearchOptions {
@@ -113,7 +113,7 @@ export async function search(options: SearchOptions): Promise<void> {
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
     if (!json) say("\nstopping; press Ctrl-C again to stop at once");
-    const how = dir === "" ? "Nothing was begun." : `Continue with \`mnas search --resume ${dir}\`.`;
+    const how = dir === "" ? "Nothing was begun." : `Continue with \`${program} search --resume ${dir}\`.`;
     stop.abort(new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", { hint: how }));
   };
   process.on("SIGINT", interrupt);
@@ -150,7 +150,7 @@ export async function search(options: SearchOptions): Promise<void> {
       else if (event.event !== "training" && event.event !== "measuring") print(JSON.stringify(event));
       if (event.event === "done" && view !== null) {
         view.end();
-        summary(event);
+        summary(event, config.trials);
       }
     };
     try {
@@ -162,7 +162,10 @@ export async function search(options: SearchOptions): Promise<void> {
 }
 
 /** What a finished search leaves the user with. */
-function summary({ dir, targetMs, front, finals, report }: Extract<SearchEvent, { event: "done" }>): void {
+function summary(
+  { dir, targetMs, front, finals, report }: Extract<SearchEvent, { event: "done" }>,
+  trials: number,
+): void {
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
   print(
@@ -183,12 +186,13 @@ function summary({ dir, targetMs, front, finals, report }: Extract<SearchEvent, 
   print(`report  ${report}`);
   if (pick?.model != null) print(`model   ${dir}/${pick.model}`);
   print();
-  print("next    mnas trials " + dir);
+  const next = [`trials ${dir}`];
   if (pick !== undefined) {
-    print(`        mnas show ${dir}#${pick.name.replace("trial ", "")}`);
-    print(`        mnas export ${dir}#${pick.name.replace("trial ", "")} --out model.onnx`);
+    const trial = `${dir}#${pick.name.replace("trial ", "")}`;
+    next.push(`show ${trial}`, `export ${trial} --out model.onnx`);
   }
-  print(`        mnas search --resume ${dir} --trials 64`);
+  next.push(`search --resume ${dir} --trials ${2 * trials}`);
+  next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${program} ${command}`));
 }
 
 const finalsTable = (finals: readonly FinalRow[]): string =>
