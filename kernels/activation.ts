@@ -31,7 +31,9 @@ export function slope(z: v128, gradient: v128, f: i32): v128 {
 }
 
 /** `e^x` for x <= 0, to 2e-7 relative; 0 below -87. */
-export function expNegative(x: v128): v128 {
+// @ts-ignore: decorator
+@inline
+function expNegative(x: v128): v128 {
   const bounded = f32x4.max(x, f32x4.splat(-87));
   const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.44269504)));
   // ln 2 in two parts, so that the remainder keeps all its bits.
@@ -49,6 +51,8 @@ export function expNegative(x: v128): v128 {
 }
 
 /** Logistic function. */
+// @ts-ignore: decorator
+@inline
 export function sigmoid(x: v128): v128 {
   const e = expNegative(f32x4.neg(f32x4.abs(x)));
   const one = f32x4.splat(1);

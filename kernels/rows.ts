@@ -271,7 +271,8 @@ export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: us
     g = scratch;
     gRow = width;
   }
-  const y = t.value + at, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from, second = 2 * stride;
+  const y = t.value + at, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from;
+  const second: usize = 2 * stride;
   switch (t.activation) {
     case RELU: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU);
     case RELU6: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU6);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createRng } from "../src/util/rng.ts";
@@ -125,7 +125,7 @@ test("Ctrl-C stops cleanly, says how to go on, and a search with other settings 
   });
   const { code, stderr } = await ended;
   expect(code).toBe(130);
-  expect(stderr).toContain("Continue with `mnas search --resume run`");
+  expect(stderr).toMatch(/Continue with `(npx )?mnas search --resume run`/);
   const other = await mnas(["search", "--resume", "run", "--seed", "9"], folder.dir);
   expect(other.code).toBe(2);
   expect(other.stderr).toContain("seed: 0 → 9");
@@ -140,3 +140,41 @@ test("a longer search goes on from a shorter one and ends as if it had been long
   await mnas(["search", ...common, "--trials", "8", "--out", "whole"], folder.dir);
   expect(await rowsOf("grown", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
 });
+
+/** Training processes of a search, on Linux. */
+const workersOf = (parent: number): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const isChild = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === parent;
+        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+test.runIf(process.platform === "linux")(
+  "a worker that is killed is replaced, and its trial is trained again",
+  async () => {
+    using folder = scratch();
+    writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+    const options = ["--trials", "8", "--seed", "3", "--finalists", "0", "--workers", "2", "--json"];
+    const { child, ended } = start(["search", ...options, "--out", "hurt"], folder.dir);
+    let kills = 0;
+    child.stdout!.on("data", (text) => {
+      // At a result, other trials of the batch are being trained.
+      if (kills > 0 || !String(text).includes('"state":"complete"')) return;
+      for (const pid of workersOf(child.pid!)) {
+        process.kill(pid, "SIGKILL");
+        kills += 1;
+      }
+    });
+    const { code, stdout } = await ended;
+    expect([code, kills > 0]).toEqual([0, true]);
+    expect(stdout).toContain("another takes its place");
+    await mnas(["search", ...options, "--out", "whole"], folder.dir);
+    expect(await rowsOf("hurt", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
+  },
+);
