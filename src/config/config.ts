@@ -46,9 +46,9 @@ const configSchema = z.strictObject({
   /** Networks to propose in all. */
   trials: z.int().positive().default(32),
   /** Networks proposed, measured, trained and learnt from together. */
-  batch: z.int().positive().default(8),
+  batch: z.int().positive().max(1024).default(8),
   /** Training processes; null for one per core. */
-  workers: z.int().positive().nullable().default(null),
+  workers: z.int().positive().max(256).nullable().default(null),
   seed: z.int().default(0),
   /** Networks slower than this many times the target are not trained. */
   gate: z.number().min(1).default(1.5),
