@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { mnas, scratch } from "./mnas.ts";
+import { mnas, scratch, start } from "./mnas.ts";
 
 /** Runs a command that must fail, in a folder with these files, and returns what the user sees. */
 async function failure(args: string[], files: Record<string, string | Uint8Array> = {}) {
@@ -155,4 +155,11 @@ test("train trains, tests and writes weights that export takes", async () => {
   );
   expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
   expect(existsSync(join(folder.dir, "m.onnx"))).toBe(true);
+});
+
+test("measuring leaves nothing in the home folder: the runtime's telemetry is off", async () => {
+  using folder = scratch();
+  const home = { HOME: folder.dir, USERPROFILE: folder.dir };
+  const { code } = await start(["measure", "mnasnet-small", "--size", "32"], folder.dir, home).ended;
+  expect([code, readdirSync(folder.dir)]).toEqual([0, []]);
 });

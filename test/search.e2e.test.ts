@@ -92,8 +92,9 @@ test("a search killed at random moments and resumed, with any number of workers,
     const { child, ended } = start(args, folder.dir);
     // Sooner than it takes, later than nothing: the later lives reach all parts of the search.
     const timer = setTimeout(() => child.kill("SIGKILL"), 700 + rng.int(1800) + 250 * kills);
-    const { code } = await ended;
+    const { code, stderr } = await ended;
     clearTimeout(timer);
+    expect(stderr).not.toMatch(/\n\s+at /);
     if (code === 0) break;
     kills += 1;
     const exists = existsSync(join(folder.dir, "cut", "study.db"));

@@ -5,8 +5,10 @@ import { allowedCores } from "./cores.ts";
 import type { Reply, Request } from "./host-messages.ts";
 import { createTimer, threads } from "./host-session.ts";
 import { openQuietLock } from "./quiet.ts";
+import { loadRuntime } from "./runtime.ts";
 
-const say = (reply: Reply): void => void process.send?.(reply);
+// A reply that cannot be sent is for a parent that is gone, which `disconnect` tells.
+const say = (reply: Reply): void => void process.send?.(reply, undefined, undefined, () => {});
 
 // Without its parent nobody wants the answer, and the lock must be given back.
 process.on("disconnect", () => process.exit(0));
@@ -20,17 +22,6 @@ const failed = (error: unknown): Reply => ({
   hint: error instanceof MnasError ? error.hint : undefined,
   cause: String(error instanceof Error && error.cause !== undefined ? error.cause : error),
 });
-
-async function loadRuntime(): Promise<typeof import("onnxruntime-node")> {
-  try {
-    return await import("onnxruntime-node");
-  } catch (cause) {
-    throw new MnasError("DEVICE_UNAVAILABLE", 'Cannot open device "host": ONNX Runtime does not load', {
-      hint: "Install it again with `npm ci`; it has binaries for Linux, macOS and Windows on x64 and arm64.",
-      cause,
-    });
-  }
-}
 
 async function serve(): Promise<void> {
   const runtime = await loadRuntime();

@@ -1,6 +1,6 @@
-import * as ort from "onnxruntime-node";
 import { fillBatch } from "../data/batches.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
+import { loadRuntime } from "../device/runtime.ts";
 import { createEngine } from "../engine/engine.ts";
 import { MnasError } from "../errors.ts";
 import type { Weights } from "../graph/weights.ts";
@@ -48,6 +48,7 @@ async function onnxLogits(
   { height, width, channels }: Task,
   images: ProbeImages,
 ): Promise<number[]> {
+  const ort = await loadRuntime();
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   try {
     const logits: number[] = [];

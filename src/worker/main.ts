@@ -10,7 +10,8 @@ import { work } from "./work.ts";
 
 const [runDir = "", name = ""] = process.argv.slice(2);
 const stop = new AbortController();
-const say = (message: FromWorker): void => void process.send?.(message);
+// A message that cannot be sent is for a parent that is gone, which `disconnect` tells.
+const say = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => {});
 
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
