@@ -71,11 +71,6 @@ export function addForward(a: Tensor, b: Tensor, y: Tensor, scratch: usize): voi
   }
 }
 
-/** Hands the whole gradient of `y` to one of its equals. Scratch: one block. */
-export function addBackward(x: Tensor, y: Tensor, scratch: usize, accumulate: i32, closes: i32): void {
-  copyBackward(x, y, x.channels, scratch, accumulate, closes);
-}
-
 /** y = x × gate, the gate being [batch, 1, 1, channels]. */
 export function scaleForward(x: Tensor, gate: Tensor, y: Tensor): void {
   const rows = x.rows;

@@ -3,7 +3,7 @@ export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
 export {
-  addBackward, addForward, closeGradient, copyBackward, copyForward, dropoutBackward, dropoutForward,
+  addForward, closeGradient, copyBackward, copyForward, dropoutBackward, dropoutForward,
   scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,
 } from "./elementwise";
 export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward, meanBackward, meanForward } from "./pool";

@@ -60,5 +60,5 @@ export function reportError(error: unknown, { json }: { json: boolean }): number
   return known ? exitCodes[error.code] : 70;
 }
 
-/** How the user calls this program: in a clone it is `npx mnas`. */
-export const program = process.env["npm_command"] === "exec" ? "npx mnas" : "mnas";
+/** How the user calls mnas: in a clone it is `npx mnas`. */
+export const invocation = process.env["npm_command"] === "exec" ? "npx mnas" : "mnas";

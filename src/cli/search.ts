@@ -17,7 +17,7 @@ import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { ms, paint, percent, print, program, say, table, thousands } from "./output.ts";
+import { ms, paint, percent, print, invocation, say, table, thousands } from "./output.ts";
 import { frontTable, progressView } from "./progress.ts";
 
 export interface SearchOptions {
@@ -113,7 +113,7 @@ export async function search(options: SearchOptions): Promise<void> {
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
     if (!json) say("\nstopping; press Ctrl-C again to stop at once");
-    const how = dir === "" ? "Nothing was begun." : `Continue with \`${program} search --resume ${dir}\`.`;
+    const how = dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search --resume ${dir}\`.`;
     stop.abort(new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", { hint: how }));
   };
   process.on("SIGINT", interrupt);
@@ -192,7 +192,7 @@ function summary(
     next.push(`show ${trial}`, `export ${trial} --out model.onnx`);
   }
   next.push(`search --resume ${dir} --trials ${2 * trials}`);
-  next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${program} ${command}`));
+  next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${invocation} ${command}`));
 }
 
 const finalsTable = (finals: readonly FinalRow[]): string =>

@@ -1,6 +1,7 @@
 import type { Graph } from "../graph/graph.ts";
 import { createBuffer } from "./arena.ts";
 import { createBuilder, type Builder, type Call } from "./builder.ts";
+import { block } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
 import { layoutOf, padded, type Layout } from "./parameters.ts";
 import { stagesOf, type Stage } from "./stages.ts";
@@ -46,7 +47,7 @@ function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];
   if (!t.isClosed)
-    builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * 64 * t.width);
+    builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * block * t.width);
   builder.emit({ kernel: "normBackward", args: [t.record, t.normRecord] }, touched);
 }
 

@@ -35,8 +35,6 @@ export interface Engine {
   readonly images: Float32Array;
   /** [batch]; read by `step` only. */
   readonly labels: Int32Array;
-  /** Memory of weights, activations and all else. */
-  readonly memoryBytes: number;
   /** One training step; loss is the mean over the batch, before the update. */
   step(learningRate: number): { readonly loss: number; readonly correct: number };
   /** Logits [batch, classes] by running statistics, without dropout; of the moving average of weights if there is one. */
@@ -103,24 +101,23 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
   const root = createRng(seed);
   let steps = 0;
 
-  const update = (rate: number): void => {
-    const [velocity, square] = program.sections as readonly [number, number];
-    const parts = [
-      { from: 0, to: layout.decayed, decay: weightDecay },
-      { from: layout.decayed, to: layout.trained, decay: 0 },
+  const [velocity = 0, square = 0] = program.sections;
+  const updateRange = (rate: number, from: number, to: number, decay: number): void => {
+    const [w, g, v, bytes] = [
+      program.weights + 4 * from,
+      program.gradients + 4 * from,
+      velocity + 4 * from,
+      4 * (to - from),
     ];
-    for (const { from, to, decay } of parts) {
-      const [w, g, v, s] = [program.weights, program.gradients, velocity, square].map((at) => at + 4 * from) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      const bytes = 4 * (to - from);
-      if (optimizer.kind === "sgd")
-        call.sgd(w, g, v, bytes, rate, optimizer.momentum, decay, Number(optimizer.nesterov));
-      else call.rmsprop(w, g, v, s, bytes, rate, optimizer.decay, optimizer.momentum, optimizer.epsilon, decay);
+    if (optimizer.kind === "sgd") call.sgd(w, g, v, bytes, rate, optimizer.momentum, decay, Number(optimizer.nesterov));
+    else {
+      const { decay: keep, momentum, epsilon } = optimizer;
+      call.rmsprop(w, g, v, square + 4 * from, bytes, rate, keep, momentum, epsilon, decay);
     }
+  };
+  const update = (rate: number): void => {
+    updateRange(rate, 0, layout.decayed, weightDecay);
+    updateRange(rate, layout.decayed, layout.trained, 0);
     if (averageAt !== null) {
       call.average(program.weights, averageAt, 4 * layout.size, Math.min(emaDecay!, (1 + steps) / (10 + steps)));
     }
@@ -133,7 +130,6 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     batch,
     images: floats(program.images, batch * graph.input.shape.reduce((n, size) => n * size, 1)),
     labels: new Int32Array(memory.buffer, program.labels, batch),
-    memoryBytes: pages * pageBytes,
     step(learningRate) {
       steps += 1;
       word(program.seed)[0] = root.fork(steps).int(2 ** 32);
@@ -156,9 +152,9 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     setWeights(values) {
       packWeights(layout, values, weights);
       average.set(weights);
-      const [velocity, square] = slotArrays;
-      velocity!.fill(0);
-      square?.fill(1);
+      const [velocities, squares] = slotArrays;
+      velocities!.fill(0);
+      squares?.fill(1);
       steps = 0;
     },
     gradients: () => {

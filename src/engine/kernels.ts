@@ -3,7 +3,6 @@ import { setFlagsFromString } from "node:v8";
 
 /** The functions of `kernels/`, which says what their arguments are. All numbers but rates are addresses or counts. */
 export type Kernel =
-  | "addBackward"
   | "addForward"
   | "average"
   | "averagePoolBackward"

@@ -39,7 +39,7 @@ const add: Lower = (t, to) => {
       if (canShareGradient(x, t)) {
         x.gradient = t.gradient;
         x.pending -= 1;
-      } else emitSimple(to, "addBackward", t, x, [x.record, t.record], blocksBytes(x, t));
+      } else emitSimple(to, "copyBackward", t, x, [x.record, t.record, t.width], blocksBytes(x, t));
     }
   };
 };

@@ -18,8 +18,6 @@ export interface PoolOptions {
 export interface Pool extends AsyncDisposable {
   /** Resolves when no measured trial waits or runs; rejects when the workers cannot work. */
   drain(signal: AbortSignal): Promise<void>;
-  /** Process ids, for tests that kill. */
-  pids(): number[];
 }
 
 interface Worker {
@@ -119,7 +117,6 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         changed = () => {};
       }
     },
-    pids: () => [...workers].map(({ process: { pid } }) => pid!),
     async [Symbol.asyncDispose]() {
       isClosing = true;
       await Promise.all(
