@@ -35,6 +35,7 @@ test("parts of a recipe may be changed", () => {
   const { proxy } = resolveConfig({ proxy: { epochs: 5, optimizer: { kind: "rmsprop" } } }, "the options");
   expect(proxy).toEqual({
     ...proxyRecipe,
+    minSteps: 0,
     epochs: 5,
     optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.9, epsilon: 0.001 },
   });

@@ -150,6 +150,19 @@ test("every trained trial has a point in the plot, every other one with a latenc
   expect(titles.toSorted(([a], [b]) => Number(a) - Number(b))).toEqual(expected);
 });
 
+test("finalists and references stand in the plot too, with the shape that the legend gives them", () => {
+  const svg = frontSvg(full);
+  const marks = [...svg.matchAll(/<path class="(finalist|reference)"[^>]*><title>([^<]*), trained long/g)];
+  expect(marks.map(([, style, name]) => [name, style])).toEqual([
+    ["finalist 1", "finalist"],
+    ["finalist 2", "finalist"],
+    ["mobilenet-v2 × 0.25", "reference"],
+  ]);
+  expect(svg).toContain("reference network, trained long");
+  expect(frontSvg(cases["no finalists"]!)).not.toContain("trained long");
+  expect(frontSvg(cases["finals that failed"]!)).not.toContain("trained long");
+});
+
 test("a report says where it ends early, and calls a proxy one", () => {
   expect(reportHtml(full)).toContain("This search is not finished: 17 of 18 trials so far.");
   expect(reportHtml(cases["no trials"]!)).toContain("No trained network yet.");

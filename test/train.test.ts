@@ -2,11 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
-import { loadDataset } from "../src/data/dataset.ts";
+import { changed } from "../src/config/config.ts";
+import { loadDataset, type Images } from "../src/data/dataset.ts";
+import { guessWarning } from "../src/data/guess.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
-import { finalRecipe, learningRateAt, proxyRecipe, type Recipe } from "../src/train/recipe.ts";
+import { finalRecipe, learningRateAt, planFor, proxyRecipe, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
 import { Diverged, predictions, train, type Trained } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -15,22 +17,48 @@ import { scratch } from "./mnas.ts";
 const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_se0.25_noskip head0 classes10";
 const graph = buildGraph(parseArch(notation));
 
+const images = (count: number, channels = 1) => ({ train: { count, channels } as Images });
+
+test("a plan makes the fewest steps of the recipe, whatever the data, and stretches warm-up and decay alike", () => {
+  const embedded = planFor(finalRecipe, images(7000));
+  expect([embedded.steps, embedded.stepsPerEpoch, embedded.epochs]).toEqual([872, 109, 8]);
+  const few = planFor(finalRecipe, images(135));
+  expect([few.steps, few.stepsPerEpoch, few.epochs]).toEqual([800, 2, 400]);
+  expect(few.warmupEpochs / few.epochs).toBeCloseTo(finalRecipe.warmupEpochs / finalRecipe.epochs, 12);
+  const fewest = planFor(finalRecipe, images(10));
+  expect([fewest.batch, fewest.steps]).toEqual([10, 800]);
+  expect(planFor(changed(finalRecipe, { epochs: 3 }), images(135)).steps).toBe(6);
+  expect(planFor(changed(finalRecipe, { epochs: 3, minSteps: 50 }), images(135)).steps).toBe(50);
+});
+
+test("photographs are varied unless the recipe says otherwise", () => {
+  expect([1, 3].map((channels) => planFor(finalRecipe, images(100, channels)).augment)).toEqual([false, true]);
+  expect(planFor(changed(finalRecipe, { augment: true }), images(100)).augment).toBe(true);
+});
+
+test("an accuracy that guessing reaches is said to be one", () => {
+  const labels = Int32Array.from({ length: 100 }, (_, i) => (i < 40 ? 0 : 1 + (i % 3)));
+  expect(guessWarning(0.49, { labels, count: 100 })).toMatch(/49\.0 % on 100 .* \(40\.0 %\)/);
+  expect(guessWarning(0.5, { labels, count: 100 })).toBeNull();
+  expect(guessWarning(null, { labels, count: 100 })).toBeNull();
+});
+
 test("the learning rate warms up, then falls along a cosine to nothing", () => {
-  const recipe: Recipe = { ...proxyRecipe, epochs: 10, learningRate: 1, warmupEpochs: 1, schedule: { kind: "cosine" } };
-  const rates = [0, 4, 9, 10, 55, 99].map((step) => learningRateAt(step, 10, recipe));
+  const recipe = changed(proxyRecipe, { epochs: 10, learningRate: 1, warmupEpochs: 1, schedule: { kind: "cosine" } });
+  const rates = [0, 4, 9, 10, 55, 99].map((step) => learningRateAt(step, planFor(recipe, images(640))));
   expect(rates.map((rate) => Number(rate.toFixed(3)))).toEqual([0.091, 0.455, 0.909, 1, 0.5, 0]);
 });
 
 test("the exponential schedule is the reference code's: stairs that count from step 0, replaced during warm-up", () => {
-  const recipe: Recipe = {
-    ...proxyRecipe,
+  const recipe = changed(proxyRecipe, {
     epochs: 10,
     learningRate: 0.256,
     warmupEpochs: 5,
     schedule: { kind: "exponential", factor: 0.97, everyEpochs: 2.4 },
-  };
-  expect(learningRateAt(50, 10, recipe)).toBeCloseTo(0.256 * 0.97 ** 2, 12);
-  expect(learningRateAt(99, 10, recipe)).toBeCloseTo(0.256 * 0.97 ** 4, 12);
+  });
+  const plan = planFor(recipe, images(640));
+  expect(learningRateAt(50, plan)).toBeCloseTo(0.256 * 0.97 ** 2, 12);
+  expect(learningRateAt(99, plan)).toBeCloseTo(0.256 * 0.97 ** 4, 12);
 });
 
 async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
@@ -42,7 +70,7 @@ async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Train
 
 test("train() learns, and the same seed gives the same bits", async () => {
   const dataset = await loadDataset(undefined, { seed: 1 });
-  const recipe: Recipe = { ...finalRecipe, epochs: 1, batch: 32 };
+  const recipe: Recipe = changed(finalRecipe, { epochs: 1, batch: 32 });
   const options = { graph, dataset, recipe, withTest: true };
   const first = await finish(train({ ...options, seed: "a" }));
   const again = await finish(train({ ...options, seed: "a" }));

@@ -17,9 +17,9 @@ export default defineConfig({
   trials: 32,
   batch: 8,
   seed: 0,
-  // Short training of every trial, and long training of the finalists.
-  proxy: { epochs: 2 },
-  final: { epochs: 8 },
+  // Short training of every trial, and long training of the finalists; these are the defaults for the embedded data.
+  // proxy: { epochs: 2 },
+  // final: { epochs: 8 },
 });
 `;
 

@@ -1,15 +1,18 @@
 import { buildGraph } from "../arch/build.ts";
+import { changed } from "../config/config.ts";
 import { describeDataset } from "../data/dataset.ts";
+import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
 import { candidateOf, taskOf } from "../study/candidate.ts";
 import { loadStudyData } from "../study/search.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
+import { planFor } from "../train/recipe.ts";
 import { Diverged, train } from "../train/trainer.ts";
 import { loadConfig } from "./config-file.ts";
 import { checkOut } from "./export.ts";
 import { findNetwork } from "./network.ts";
-import { duration, fixed, percent, print, printJson, say, thousands } from "./output.ts";
+import { duration, fixed, paint, percent, print, printJson, say, thousands } from "./output.ts";
 
 export interface TrainOptions {
   readonly data?: string;
@@ -44,15 +47,16 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
     ...(size === undefined ? {} : { size }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
-  const recipe = { ...config[which], ...(epochs === undefined ? {} : { epochs }) };
+  const recipe = changed(config[which], { epochs });
   const dataset = await loadStudyData(config);
+  const plan = planFor(recipe, dataset);
   const named = findNetwork(text, { width, task: taskOf(dataset) });
   // A network is trained for the data at hand, whatever it was written down for.
   const { arch, notation, graph, costs } = candidateOf({ ...named.arch, task: taskOf(dataset) });
   if (!json) {
     say(`data     ${describeDataset(dataset)}`);
     say(`network  ${named.name}: ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`);
-    say(`recipe   ${which}, ${recipe.epochs} epochs, seed ${config.seed}`);
+    say(`recipe   ${which}, ${fixed(plan.epochs, 0)} epochs (${plan.steps} steps), seed ${config.seed}`);
   }
 
   const stop = new AbortController();
@@ -68,7 +72,8 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
     signal: stop.signal,
     hold: (step) => lock.shared(step),
   });
-  const stepsPerEpoch = Math.floor(dataset.train.count / Math.min(recipe.batch, dataset.train.count));
+  // Whole epochs, and no more than a hundred lines.
+  const linesEvery = plan.stepsPerEpoch * Math.ceil(plan.epochs / 100);
   const start = performance.now();
   try {
     for (;;) {
@@ -86,13 +91,15 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
             seconds,
             weights: out ?? null,
           });
+        const warning = guessWarning(accuracy, dataset.validation);
+        if (warning !== null) say(`${paint("yellow", "warning:", process.stderr)} ${warning}`);
         print(`validation accuracy  ${percent(accuracy)}`);
         if (test) print(`test accuracy        ${percent(testAccuracy)}`);
         return print(`trained in           ${duration(seconds)}${out === undefined ? "" : `, weights in ${out}`}`);
       }
-      if (value.step % stepsPerEpoch === 0 && !json) {
+      if (value.step % linesEvery === 0 && !json) {
         const left = ((performance.now() - start) / 1000 / value.step) * (value.steps - value.step);
-        say(`epoch ${value.step / stepsPerEpoch}  loss ${fixed(value.loss, 3)}  ${duration(left)} left`);
+        say(`epoch ${value.step / plan.stepsPerEpoch}  loss ${fixed(value.loss, 3)}  ${duration(left)} left`);
       }
     }
   } catch (error) {

@@ -54,7 +54,7 @@ const configSchema = z.strictObject({
   gate: z.number().min(1).default(1.5),
   /** Networks of the front that are trained long and compared; 0 for none. */
   finalists: z.int().min(0).default(2),
-  /** Changes to the short training of each trial. */
+  /** Changes to the short training of each trial; `epochs` without `minSteps` means just so many. */
   proxy: recipeSchema.partial().default({}),
   /** Changes to the long training of finalists. */
   final: recipeSchema.partial().default({}),
@@ -91,13 +91,18 @@ export function resolveConfig(input: unknown, source: string): Config {
     ...rest,
     space: typeof space === "string" ? presetSpace(space) : defineSpace(space.name, space.template),
     reward: typeof reward === "string" ? { kind: reward } : reward,
-    proxy: { ...proxyRecipe, ...definedOf(proxy) },
-    final: { ...finalRecipe, ...definedOf(final) },
+    proxy: changed(proxyRecipe, proxy),
+    final: changed(finalRecipe, final),
   };
 }
 
-const definedOf = (changes: Partial<{ [K in keyof Recipe]: Recipe[K] | undefined }>): Partial<Recipe> =>
-  Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+type Changes = { readonly [K in keyof Recipe]?: Recipe[K] | undefined };
+
+/** A recipe with changes. Who says how many epochs gets as many: the floor of steps goes with the default epochs. */
+export function changed(recipe: Recipe, changes: Changes): Recipe {
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  return { ...recipe, ...("epochs" in given ? { minSteps: 0 } : {}), ...given };
+}
 
 /** A config as a study records it: plain JSON, a reward function by its source text. */
 export interface RecordedConfig extends Omit<Config, "space" | "reward"> {

@@ -63,6 +63,13 @@ const isTrained = (trial: ReportTrial): trial is TrainedTrial =>
 export const trainedOf = ({ trials }: ReportData): TrainedTrial[] =>
   trials.filter(isTrained).filter(({ source }) => source === null);
 
+/** A finalist or reference with a place on the plot. */
+export type TrainedFinal = ReportFinal & { readonly accuracy: number; readonly latencyMs: number };
+
+/** The finalists and references whose long training is over. */
+export const trainedFinalsOf = ({ finals }: ReportData): TrainedFinal[] =>
+  finals.filter((final): final is TrainedFinal => isTrained(final));
+
 /** The trials of the front, fastest first. */
 export function frontOf({ trials, front }: ReportData): TrainedTrial[] {
   const numbers = new Set(front);

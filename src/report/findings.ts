@@ -66,7 +66,10 @@ export function comparisonText({ finalist, reference, gain, error }: Comparison)
   const time = finalist.latencyMs / reference.latencyMs - 1;
   const speed =
     Math.abs(time) < 0.005 ? "as fast" : `${(100 * Math.abs(time)).toFixed(0)} % ${time < 0 ? "faster" : "slower"}`;
-  const difference = `${points(Math.abs(gain))} ± ${points(error)} points ${side} ${reference.name}`;
+  const difference =
+    Math.abs(gain) < 0.00005
+      ? `as many as ${reference.name}, ± ${points(error)} points`
+      : `${points(Math.abs(gain))} ± ${points(error)} points ${side} ${reference.name}`;
   const verdict = Math.abs(gain) < 2 * error ? "; within two standard errors, so not a clear difference" : "";
   return `${finalist.name}: ${percent(finalist.testAccuracy)} of the test images right, ${difference}, and ${speed}${verdict}.`;
 }

@@ -1,15 +1,23 @@
 import { horizontalAxis, percentTick, stepPath, verticalAxis, type Area } from "./axes.ts";
-import { frontOf, trainedOf, type ReportData, type ReportTrial, type TrainedTrial } from "./data.ts";
+import {
+  frontOf,
+  trainedFinalsOf,
+  trainedOf,
+  type ReportData,
+  type ReportTrial,
+  type TrainedFinal,
+  type TrainedTrial,
+} from "./data.ts";
 import { dot, dotRadius, mark, progressClass } from "./marks.ts";
 import { markup, type Markup } from "./markup.ts";
 import { latencyDomain, linearScale, logScale, outlierFloor, shareDomain, spansDecades, type Scale } from "./scale.ts";
-import { latencyName, ms, tooltip } from "./text.ts";
+import { latencyName, ms, percent, shortened, tooltip } from "./text.ts";
 
 /** Height of the strip under the plot for trials without an accuracy. */
 const strip = 30;
 
-const latenciesOf = ({ trials, targetMs }: ReportData): number[] => [
-  ...trials.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])),
+const latenciesOf = ({ trials, finals, targetMs }: ReportData): number[] => [
+  ...[...trials, ...finals].flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])),
   targetMs,
 ];
 
@@ -43,6 +51,26 @@ function frontNumbers(points: readonly { number: number; x: number; y: number }[
   });
 }
 
+/** Finalists and references where their long training took them; the names of references beside them. */
+function finalMarks(finals: readonly TrainedFinal[], { area, x, y, floor, isProxy }: Layout): Markup[] {
+  return finals.map(({ name, isReference, latencyMs, accuracy }) => {
+    const title = `${name}, trained long: ${percent(accuracy)} validation accuracy, ${ms(latencyMs)}${isProxy ? " (proxy)" : ""}`;
+    const [left, top] = [x.at(latencyMs), accuracy < floor ? area.bottom - 5 : y.at(accuracy)];
+    const shape = accuracy < floor ? "chevron" : isReference ? "square" : "diamond";
+    const isRight = left > (area.left + area.right) / 2;
+    const label = markup`<text class="number halo" x="${isRight ? left - 9 : left + 9}" y="${top}" dy="0.35em" text-anchor="${isRight ? "end" : "start"}">${shortened(name, 24)}</text>`;
+    return markup`${mark(shape, isReference ? "reference" : "finalist", left, top, isReference ? 4 : 5.5, title)}${isReference ? label : null}`;
+  });
+}
+
+interface Layout {
+  readonly area: Area;
+  readonly x: Scale;
+  readonly y: Scale;
+  readonly floor: number;
+  readonly isProxy: boolean;
+}
+
 interface PlotOptions {
   readonly width: number;
   readonly height: number;
@@ -59,22 +87,20 @@ export const accuracyFloor = (data: ReportData): number =>
   );
 
 /** Where the marks are and how values get there. */
-function layout(
-  data: ReportData,
-  { width, height, top = 0, isLog }: PlotOptions,
-): { area: Area; x: Scale; y: Scale; floor: number } {
+function layout(data: ReportData, { width, height, top = 0, isLog }: PlotOptions): Layout {
   const area: Area = { left: 60, right: width - 20, top: top + 62, bottom: height - 46 - strip };
-  const accuracies = [...trainedOf(data), ...frontOf(data)].map(({ accuracy }) => accuracy);
+  const accuracies = [...trainedOf(data), ...frontOf(data), ...trainedFinalsOf(data)].map(({ accuracy }) => accuracy);
   const floor = accuracyFloor(data);
   const range = [area.left, area.right] as const;
   const domain = latencyDomain(latenciesOf(data), isLog);
   const y = linearScale(shareDomain(accuracies.filter((accuracy) => accuracy >= floor)), [area.bottom, area.top]);
-  return { area, x: isLog ? logScale(domain, range) : linearScale(domain, range, 8), y, floor };
+  return { area, x: isLog ? logScale(domain, range) : linearScale(domain, range, 8), y, floor, isProxy: data.isProxy };
 }
 
 /** The contents of the plot of latency against validation accuracy, without the `svg` element around it. */
 export function frontPlot(data: ReportData, options: PlotOptions): Markup {
-  const { area, x, y, floor } = layout(data, options);
+  const plan = layout(data, options);
+  const { area, x, y, floor } = plan;
   const { left, right, top, bottom } = area;
   const { trials, isProxy, targetMs, gateMs } = data;
   const baseline = bottom + strip;
@@ -115,5 +141,6 @@ ${flag("target", `target ${ms(targetMs)}${isProxy ? " (proxy)" : ""}`, x.at(targ
   )}</g>
 <g>${front.map((trial) => [dot("ring", ...place(trial), r + 2.5, null), point(trial)])}</g>
 ${frontNumbers(front.map((trial) => ({ number: trial.number, x: x.at(trial.latencyMs), y: y.at(trial.accuracy) })))}
+<g>${finalMarks(trainedFinalsOf(data), plan)}</g>
 ${front.length === 0 ? markup`<text class="halo" x="${(left + right) / 2}" y="${(top + bottom) / 2}" text-anchor="middle">no trained network yet</text>` : null}`;
 }

@@ -1,4 +1,4 @@
-import { frontOf, tallyOf, trainedOf, type ReportData } from "./data.ts";
+import { frontOf, tallyOf, trainedFinalsOf, trainedOf, type ReportData } from "./data.ts";
 import { accuracyFloor } from "./front-plot.ts";
 import { dot, mark } from "./marks.ts";
 import { markup, type Markup } from "./markup.ts";
@@ -21,12 +21,24 @@ export function frontKeys(data: ReportData): Key[] {
   const last = Math.max(0, data.trials.length - 1);
   const floor = accuracyFloor(data);
   const below = trainedOf(data).filter(({ accuracy }) => accuracy < floor).length;
+  const hasFinal = (isReference: boolean): boolean =>
+    trainedFinalsOf(data).some((final) => final.isReference === isReference);
   const keys: (Key | false)[] = [
     trained > 0 && { width: 66, mark: progress(), label: `trained, trial 0 to ${last}` },
     frontOf(data).length > 0 && {
       width: 26,
       mark: markup`<path class="front" d="M1 7H25"/>${dot("ring", 13, 7, 5.5, null)}${dot(`point p${progressSteps - 1}`, 13, 7, 3.5, null)}`,
       label: "front, with trial numbers",
+    },
+    hasFinal(false) && {
+      width: 14,
+      mark: mark("diamond", "finalist", 7, 7, 5.5, null),
+      label: "finalist, trained long",
+    },
+    hasFinal(true) && {
+      width: 12,
+      mark: mark("square", "reference", 6, 7, 4, null),
+      label: "reference network, trained long",
     },
     gated > 0 && { width: 12, mark: mark("cross", "untrained", 6, 7, 3.5, null), label: "over the gate, not trained" },
     failed > 0 && { width: 12, mark: mark("triangle", "untrained", 6, 7, 3.5, null), label: "failed" },

@@ -2,6 +2,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
+import { guessWarning } from "../data/guess.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
@@ -108,6 +109,9 @@ export async function runSearch(
   });
   await searchBatches(study, pool);
   const front = frontOf(store.trials("search")).map(trialRow);
+  const best = front.at(-1)?.accuracy ?? null;
+  const warning = guessWarning(best, dataset.validation);
+  if (warning !== null) emit({ event: "warning", message: warning });
   emit({ event: "front", trials: front });
   const finals = await runFinals(study, pool);
   const file = writeReport(run);

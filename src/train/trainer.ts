@@ -5,7 +5,7 @@ import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import { breathe } from "../util/async.ts";
 import { createRng } from "../util/rng.ts";
-import { learningRateAt, type Recipe } from "./recipe.ts";
+import { learningRateAt, planFor, type Recipe } from "./recipe.ts";
 
 export interface TrainOptions {
   readonly graph: Graph;
@@ -89,10 +89,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
   const { graph, dataset, recipe, seed, signal, withTest = false, hold = (step) => step() } = options;
   const rng = createRng(seed);
   const start = performance.now();
-  const batch = Math.min(recipe.batch, dataset.train.count);
-  const stepsPerEpoch = Math.floor(dataset.train.count / batch);
-  const steps = Math.max(1, Math.round(recipe.epochs * stepsPerEpoch));
-  const augmentation = recipe.augment ? augmentationFor(dataset) : null;
+  const plan = planFor(recipe, dataset);
+  const { batch, stepsPerEpoch, steps } = plan;
+  const augmentation = plan.augment ? augmentationFor(dataset) : null;
 
   const engine = await createEngine(graph, {
     batch,
@@ -113,7 +112,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
     if (from === 0) order = epochOrder(dataset.train.count, rng.fork(`order/${epoch}`));
     const augment = augmentation === null ? undefined : { ...augmentation, rng: rng.fork(`augment/${step}`) };
     fillBatch(dataset, dataset.train, order, from, engine, augment);
-    const { loss, correct } = hold(() => engine.step(learningRateAt(step, stepsPerEpoch, recipe)));
+    const { loss, correct } = hold(() => engine.step(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
     yield { step: step + 1, steps, loss, batchAccuracy: correct / batch };
     await breathe();
