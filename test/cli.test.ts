@@ -1,6 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { barLine } from "../src/cli/bar.ts";
+import { createPace } from "../src/cli/pace.ts";
+import { frontTable } from "../src/cli/tables.ts";
+import { shellWord } from "../src/util/shell.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 
 /** Runs a command that must fail, in a folder with these files, and returns what the user sees. */
@@ -23,6 +29,9 @@ async function failure(args: string[], files: Record<string, string | Uint8Array
 }
 
 const config = (text: string): Record<string, string> => ({ "mnas.config.ts": `export default { ${text} };\n` });
+const layers = "in28x28x1 stem8_k3_s11 r999999_k3_s11_e1_i8_o8 head0 classes2";
+/** A config as `mnas init` writes it, wrong in a way that shows that it was read. */
+const typed = 'import { defineConfig } from "mnas";\nexport default defineConfig({ gate: 0 });\n';
 
 test.each<[string, string[], Record<string, string | Uint8Array>, number, string]>([
   ["an unknown option", ["search", "--trails", "8"], {}, 2, "Did you mean --trials?"],
@@ -47,7 +56,38 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
     ["search"],
     { "mnas.config.ts": "export default {" },
     2,
-    "Cannot use mnas.config.ts",
+    "Cannot use mnas.config.ts: line 1: ",
+  ],
+  ["a config that imports mnas, anywhere", ["search"], { "mnas.config.ts": typed }, 2, "at gate"],
+  [
+    "a config that imports mnas, among CommonJS",
+    ["search"],
+    { "mnas.config.ts": typed, "package.json": '{ "type": "commonjs" }' },
+    2,
+    "at gate",
+  ],
+  [
+    "a config that imports what is not there",
+    ["search"],
+    { "mnas.config.ts": 'import "nothing-like-this";\nexport default {};' },
+    2,
+    "hint: Correct the import, or install the package",
+  ],
+  ["a config that throws", ["search"], config("trials: nope()"), 2, "line 1:26: nope is not defined"],
+  ["a config that is a folder", ["search", "--config", "a"], { "a/b.ts": "" }, 3, "it is a folder"],
+  [
+    "a reward function that throws",
+    ["search"],
+    config('reward: () => { throw new Error("my own words"); }'),
+    2,
+    'the reward function throws "Error: my own words"',
+  ],
+  [
+    "a reward function that forgets the slow networks",
+    ["search"],
+    config("reward: ({ accuracy, latencyMs, targetMs }) => { if (latencyMs < targetMs) return accuracy; }"),
+    2,
+    "the reward is undefined",
   ],
   ["a config without export", ["search"], { "mnas.config.ts": "const a = 1;" }, 2, "it has no default export"],
   [
@@ -73,6 +113,9 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
     2,
     "it exists and is not empty",
   ],
+  ["a run folder that is a file", ["search", "--out", "old"], { old: "mine" }, 2, "it is a file"],
+  ["a run folder in a file", ["search", "--out", "old/run"], { old: "mine" }, 3, "a part of its path is a file"],
+  ["a run folder without a name", ["search", "--out", ""], {}, 2, "It must not be empty"],
   ["no run to resume", ["search", "--resume"], {}, 3, "Cannot find a run"],
   ["a run that is not there", ["trials", "nope"], {}, 3, 'Cannot find run "nope"'],
   ["a corrupt study", ["trials", "old"], { "old/study.db": "no database ".repeat(400) }, 2, "file is not a database"],
@@ -88,6 +131,11 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
   ],
   ["an architecture file that is no JSON", ["measure", "a.json"], { "a.json": "{" }, 2, "it is not JSON"],
   ["an export over a file", ["export", "mnasnet-small", "--out", "m.onnx"], { "m.onnx": "mine" }, 2, "Use --force"],
+  ["an export over a folder", ["export", "mnasnet-small", "--out", "a", "--force"], { "a/b": "" }, 3, "it is a folder"],
+  ["weights into no folder", ["train", "mnasnet-small", "--out", "a/w.safetensors"], {}, 3, "no such folder"],
+  ["too many classes", ["measure", "mnasnet-a1", "--classes", "1000000000"], {}, 2, "parameters, must be at most"],
+  ["too large images", ["measure", "mnasnet-a1", "--size", "100000"], {}, 2, "bytes of activations, must be at most"],
+  ["too many layers", ["models", layers], {}, 2, "999,999 layers, must be at most"],
   ["a trial given without number", ["show", "old"], {}, 2, "it must be RUN#N"],
 ])("%s is an error in one line with a way out", async (_, args, files, exitCode, text) => {
   const { code, says } = await failure(args, files);
@@ -162,4 +210,81 @@ test("measuring leaves nothing in the home folder: the runtime's telemetry is of
   const home = { HOME: folder.dir, USERPROFILE: folder.dir };
   const { code } = await start(["measure", "mnasnet-small", "--size", "32"], folder.dir, home).ended;
   expect([code, readdirSync(folder.dir)]).toEqual([0, []]);
+});
+
+test.runIf(process.platform === "linux")("a run folder where the system makes none is refused at once", async () => {
+  const { code, says } = await failure(["search", "--out", "/proc/mnas/run"]);
+  expect([code, says]).toEqual([3, expect.stringContaining('Cannot make folder "/proc/mnas/run"')]);
+});
+
+test("a search whose reader goes away stops as SIGPIPE would stop it, and can be resumed", async () => {
+  using folder = scratch();
+  const short = config('device: "madds", target: 0.02, gate: 100, finalists: 0, proxy: { epochs: 0.05 }');
+  writeFileSync(join(folder.dir, "mnas.config.ts"), short["mnas.config.ts"]!);
+  const search = ["search", "--json"];
+  const { child, ended } = start([...search, "--trials", "400", "--out", "a run"], folder.dir);
+  child.stdout!.once("data", () => child.stdout!.destroy());
+  expect((await ended).code).toBe(141);
+  const other = await mnas(["search", "--resume", "a run", "--space", "mnasnet"], folder.dir);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("space: mnasnet-tiny → mnasnet\n") });
+  const again = await mnas([...search, "--out", "a run"], folder.dir);
+  expect(JSON.parse(again.stderr)).toMatchObject({ error: { hint: expect.stringContaining("--resume 'a run'") } });
+  expect((await mnas(["trials", "a run"], folder.dir)).code).toBe(0);
+});
+
+test.skipIf(process.platform === "win32")("shellWord() gives what a shell reads back as the same word", () => {
+  const word = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => !/[\0\n]/.test(text));
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 20 }), (words) => {
+      const read = execFileSync("sh", ["-c", `printf '%s\\n' ${words.map(shellWord).join(" ")}`]).toString("utf8");
+      expect(read).toBe(words.map((each) => `${each}\n`).join(""));
+    }),
+    { numRuns: 30 },
+  );
+  expect(shellWord("runs/2026-11-24#3")).toBe("runs/2026-11-24#3");
+});
+
+const row = {
+  number: 7,
+  state: "complete",
+  notation: "in28x28x1 stem8_k3_s22 r1_k3_s22_e1_i8_o8 head0 classes10",
+  accuracy: 0.5,
+  latencyMs: 2,
+  reward: 0.25,
+  params: 1000,
+  madds: 1000,
+  reason: null,
+  source: null,
+} as const;
+
+test("a front that misses the target says so", () => {
+  expect(frontTable([row], 2)).toContain("✓ within target");
+  expect(frontTable([row], 2)).not.toContain("no trained network");
+  expect(frontTable([row], 1.5)).not.toContain("✓");
+  expect(frontTable([row], 1.5)).toContain("no trained network meets the target of 1.50 ms; the fastest takes 2.00 ms");
+});
+
+test("a bar gives up words of low rank for room, and keeps the time that is left", () => {
+  const parts = [
+    { text: "3/8 trials", rank: 2 },
+    { text: "best reward 88.00 %", rank: 1 },
+    { text: "2 min 05 s left", rank: 3 },
+  ];
+  const beside = (columns: number): string => barLine(0.5, parts, columns).replace(/^.*[█░]+ ?/, "");
+  expect(beside(80)).toBe("3/8 trials · best reward 88.00 % · 2 min 05 s left");
+  expect(beside(74)).toBe("3/8 trials · 2 min 05 s left");
+  expect(beside(50)).toBe("2 min 05 s left");
+  expect(beside(30)).toBe("");
+});
+
+test("time left counts trainings and not trials, and nothing is said before a batch has ended", () => {
+  const pace = createPace(4);
+  pace.worked(1);
+  expect(pace.left({ trialsLeft: 15, finalsLeft: 2, underWay: 0 }, 10)).toBe(null);
+  pace.worked(1);
+  pace.batch(8, 2);
+  // A quarter is trained: of 8 trials that are left 2, and 2 finals that are worth 4 each, at 5 s.
+  expect(pace.left({ trialsLeft: 8, finalsLeft: 2, underWay: 0 }, 10)).toBe(50);
+  // Half a training more is done and no longer ahead.
+  expect(pace.left({ trialsLeft: 8, finalsLeft: 2, underWay: 0.5 }, 12.5)).toBe(47.5);
 });

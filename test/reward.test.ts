@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { hypervolume, paretoFront } from "../src/reward/pareto.ts";
-import { ignoresTarget, rewardOf, type Metrics, type Reward, type RewardConfig } from "../src/reward/reward.ts";
+import {
+  checkReward,
+  ignoresTarget,
+  rewardOf,
+  type Metrics,
+  type Reward,
+  type RewardConfig,
+} from "../src/reward/reward.ts";
 
 const reward = (accuracy: number, latencyMs: number, kind: Reward, targetMs = 80): number =>
   rewardOf({ accuracy, latencyMs, params: 1000, madds: 2000 }, kind, targetMs);
@@ -129,6 +136,20 @@ test("a function of the user's own sees everything, and must give a finite numbe
   expect(() => reward(0.6, 30, () => NaN)).toThrow(
     'Cannot reward {"accuracy":0.6,"latencyMs":30,"params":1000,"madds":2000,"targetMs":80}: the reward is NaN, must be a finite number',
   );
+});
+
+test("a function that throws is the user's to mend, and is found out before the search", () => {
+  const error = new TypeError("no such thing");
+  const throws = (): never => {
+    throw error;
+  };
+  expect(() => reward(0.6, 30, throws)).toThrow(
+    expect.objectContaining({ code: "CONFIG_INVALID", cause: error, message: expect.stringContaining(String(error)) }),
+  );
+  expect(() => checkReward(throws, 80)).toThrow("no such thing");
+  expect(() => checkReward(({ latencyMs, targetMs }) => (latencyMs < targetMs ? NaN : 1), 80)).toThrow("NaN");
+  expect(() => checkReward(({ latencyMs, targetMs }) => (latencyMs > targetMs ? NaN : 1), 80)).toThrow("NaN");
+  checkReward(({ madds }) => madds, 80);
 });
 
 /** So few values that ties are common. */

@@ -1,41 +1,71 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { existsSync, statSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { resolveConfig, type Config, type UserConfig } from "../config/config.ts";
 import { MnasError } from "../errors.ts";
+import { importUserFile } from "./config-import.ts";
 
 export const configFile = "mnas.config.ts";
+
+const shape = "It must `export default defineConfig({ … })`.";
+
+/** What helps against an error of importing a config, by its code or name; the first that fits. */
+const hints: readonly (readonly [errors: RegExp, hint: string])[] = [
+  [/^ERR_MODULE_NOT_FOUND$/, "Correct the import, or install the package in the folder of the config."],
+  [/^ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX$/, "Use only types that can be erased: no enum, no namespace."],
+  [/^ERR_IMPORT_ATTRIBUTE_MISSING$|^ERR_UNKNOWN_FILE_EXTENSION$/, "Import only files of TypeScript or JavaScript."],
+  [/SYNTAX|^SyntaxError$/, "Correct that line."],
+  [/./, "The file throws this itself; correct it."],
+];
+
+/** Where an error comes from, as `line 3:5: ` or, in another file, `other.ts:3:5: `; empty when it does not say. */
+function placeOf({ stack = "" }: Error, path: string): string {
+  const [first = ""] = stack.split("\n");
+  // A syntax error begins with its place, others with a message and then where they were thrown.
+  const found =
+    /^()(\S.*?)((?::\d+){1,2})$/.exec(first) ?? /\n\s+at (.* \()?(\S.*?)((?::\d+){1,2})\)?(?:\n|$)/.exec(stack);
+  const [, , from = "", line = ""] = found ?? [];
+  if (line === "" || from.startsWith("node:")) return "";
+  const file = from.startsWith("file:") ? fileURLToPath(from) : from;
+  return file === resolve(path) ? `line ${line.slice(1)}: ` : `${relative("", file)}${line}: `;
+}
+
+function explain(error: unknown, path: string): MnasError {
+  const known = error instanceof Error ? error : new Error(String(error));
+  const kind = (known as { code?: string }).code ?? known.name;
+  const place = known === error ? placeOf(known, path) : "";
+  return new MnasError("CONFIG_INVALID", `Cannot use ${path}: ${place}${known.message.split("\n")[0]!}`, {
+    hint: hints.find(([errors]) => errors.test(kind))![1],
+    cause: error,
+  });
+}
 
 /** The user's config file, by name or the one in this folder; an empty config when there is none. */
 async function loadConfigFile(file: string | undefined): Promise<{ config: UserConfig; source: string }> {
   const path = file ?? configFile;
+  const refuse = (why: string, hint: string): never => {
+    throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${path}": ${why}`, { hint });
+  };
   if (!existsSync(path)) {
     if (file === undefined) return { config: {}, source: "the options" };
-    throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${file}": no such file`, {
-      hint: "Write one with `mnas init`.",
-    });
+    refuse("no such file", "Write one with `mnas init`.");
   }
+  if (!statSync(path).isFile()) refuse("it is a folder", `Name the file in it, like ${configFile}.`);
+  let module: Record<string, unknown>;
   try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as {
-      default?: UserConfig;
-      "module.exports"?: unknown;
-    };
-    // Without any export Node takes the file for CommonJS, which always exports an object.
-    const isEmpty =
-      module.default === undefined || ("module.exports" in module && Object.keys(module.default).length === 0);
-    if (isEmpty) throw new Error("it has no default export");
-    return { config: module.default!, source: path };
+    module = await importUserFile(path);
   } catch (error) {
     if (error instanceof MnasError) throw error;
-    throw new MnasError(
-      "CONFIG_INVALID",
-      `Cannot use ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        hint: "It must `export default defineConfig({ … })`.",
-        cause: error,
-      },
-    );
+    throw explain(error, path);
   }
+  const config = module["default"];
+  // Without any export Node takes the file for CommonJS, which always exports an object.
+  const isNone = config === undefined || ("module.exports" in module && Object.keys(config as object).length === 0);
+  if (isNone || typeof config !== "object" || config === null) {
+    const why = isNone ? "it has no default export" : "its default export is not an object";
+    throw new MnasError("CONFIG_INVALID", `Cannot use ${path}: ${why}`, { hint: shape });
+  }
+  return { config, source: path };
 }
 
 /** Flags over file over defaults. Throws `CONFIG_INVALID`. */

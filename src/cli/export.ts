@@ -8,7 +8,7 @@ import { openRun } from "../study/run.ts";
 import type { RecordedConfig } from "../config/config.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { createRng } from "../util/rng.ts";
-import { writeFileAtomically } from "../util/files.ts";
+import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { taskOptions } from "./models.ts";
 import { findNetwork, type NamedNetwork } from "./network.ts";
 import { print, printJson, say } from "./output.ts";
@@ -24,8 +24,9 @@ export interface ExportOptions {
   readonly json?: boolean;
 }
 
-/** Refuses to overwrite a file without being told to. */
+/** Refuses, before any work, to write where that is impossible, or over a file without being told to. */
 export function checkOut(file: string, force: boolean): void {
+  checkWritable(file);
   if (existsSync(file) && !force) {
     throw new MnasError("USAGE", `Cannot write "${file}": it exists`, { hint: "Use --force to overwrite it." });
   }

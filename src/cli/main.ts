@@ -16,6 +16,12 @@ const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n)
 const integer = number("an integer", Number.isInteger);
 const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
 
+/** A file or folder; an empty name is mostly a variable of a script that is not set. */
+const path = (text: string): string => {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
+};
+
 /** A time such as `2ms`, `0.5ms`, `800us`, `0.01s`; a bare number is milliseconds. In ms. */
 function milliseconds(text: string): number {
   const [, value = "", unit = "ms"] = /^\s*([\d.eE+-]+)\s*(us|µs|ms|s)?\s*$/.exec(text) ?? [];
@@ -29,7 +35,10 @@ function milliseconds(text: string): number {
 const json = (): Option => new Option("--json", "print JSON; errors as JSON on standard error");
 const seed = (): Option => new Option("--seed <n>", "decides everything that is random").argParser(integer);
 const data = (): Option =>
-  new Option("--data <source>", "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images");
+  new Option(
+    "--data <source>",
+    "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
+  ).argParser(path);
 const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
@@ -67,9 +76,9 @@ command("search", "run or continue a search")
   .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
   .addOption(new Option("--finalists <n>", "networks trained long at the end; 0 for none").argParser(countOrZero))
   .addOption(seed())
-  .option("--config <file>", "config file (mnas.config.ts, if there is one)")
-  .option("--out <dir>", "run folder (a new one under runs/)")
-  .option("--resume [run]", "continue a run (the newest under runs/)")
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .option("--out <dir>", "run folder (a new one under runs/)", path)
+  .option("--resume [run]", "continue a run (the newest under runs/)", path)
   .action(async (options) => (await import("./search.ts")).search(options));
 
 command("pareto <run>", "show the trials that no other trial beats").action(async (run, options) =>
@@ -85,8 +94,8 @@ command("show <trial>", "show one trial, given as RUN#N").action(async (trial, o
 );
 
 command("export <network>", "write a network as ONNX: a zoo name, a notation, a JSON file, or RUN#N")
-  .requiredOption("--out <file>", "file to write")
-  .option("--weights <file>", "weights that `mnas train --out` wrote")
+  .requiredOption("--out <file>", "file to write", path)
+  .option("--weights <file>", "weights that `mnas train --out` wrote", path)
   .option("--force", "overwrite the file")
   .addOption(width())
   .addOption(size())
@@ -108,9 +117,9 @@ command("train <network>", "train one network and say how good it is")
   .addOption(new Option("--recipe <name>", "short or long training").choices(["proxy", "final"]))
   .addOption(new Option("--epochs <n>", "passes over the training images").argParser(positive))
   .option("--test", "evaluate on the test images as well")
-  .option("--out <file>", "write the weights (.safetensors)")
+  .option("--out <file>", "write the weights (.safetensors)", path)
   .option("--force", "overwrite the file")
-  .option("--config <file>", "config file (mnas.config.ts, if there is one)")
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .addOption(seed())
   .action(async (network, options) => (await import("./train.ts")).trainNetwork(network, options));
 
@@ -129,11 +138,14 @@ command("init", "write a mnas.config.ts to start from")
 // Adds `mnas complete <shell>`.
 tab(program);
 
-// A reader that goes away (`| head`) ends the command quietly.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+// A reader that goes away (`| head`) ends the command quietly, as the signal SIGPIPE would: 128 + 13. The workers of a
+// search end with it, and the run can be resumed.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(141);
+    throw error;
+  });
+}
 
 const asJson = process.argv.includes("--json");
 if (asJson) for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => {} });

@@ -8,7 +8,9 @@ import type { Trial } from "../store/store.ts";
 import { findRun, openRun } from "../study/run.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { readFile } from "../util/files.ts";
+import { shellWord } from "../util/shell.ts";
 import { weightsFile } from "../worker/work.ts";
+import { counted } from "./output.ts";
 
 /** What a user can say about a zoo network. */
 export interface NetworkOptions {
@@ -39,9 +41,9 @@ export function findTrial(text: string): { dir: string; trial: Trial } {
   if (trial === null) {
     throw new MnasError(
       "TRIAL_NOT_FOUND",
-      `Cannot find trial ${number} in "${dir}": it has ${run.store.trials("search").length} trials`,
+      `Cannot find trial ${number} in "${dir}": it has ${counted(run.store.trials("search").length, "trial")}`,
       {
-        hint: `List them with \`mnas trials ${name}\`.`,
+        hint: `List them with \`mnas trials ${shellWord(name)}\`.`,
       },
     );
   }

@@ -16,7 +16,13 @@ export const paint = (
   stream: NodeJS.WriteStream = process.stdout,
 ): string => styleText(format, text, { stream });
 
-/** Rows under a header; columns of numbers are aligned right. */
+/** A line no longer than the terminal; in a pipe it stays whole. */
+const cut = (line: string): string => {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
+};
+
+/** Rows under a header; columns of numbers are aligned right, and on a terminal a last column of words is cut to fit. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const isNumber = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[-–\d]/.test(row[i]!)));
@@ -25,15 +31,21 @@ export function table(header: readonly string[], rows: readonly (readonly string
       .map((cell, i) => (isNumber[i] === true ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
       .join("  ")
       .trimEnd();
-  return [paint("bold", line(header)), ...rows.map(line)].join("\n");
+  const lines = [header, ...rows].map(line).map((text) => (isNumber.at(-1) === true ? text : cut(text)));
+  return [paint("bold", lines[0]!), ...lines.slice(1)].join("\n");
 }
 
 const dash = "–";
 export const percent = (share: number | null): string => (share === null ? dash : `${(100 * share).toFixed(2)} %`);
-export const ms = (value: number | null): string =>
-  value === null ? dash : `${value >= 100 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3)} ms`;
+export const ms = (value: number | null): string => {
+  if (value === null) return dash;
+  const digits = value >= 100 ? 1 : value >= 1 ? 2 : 3;
+  return `${value >= 0.01 ? value.toFixed(digits) : value.toPrecision(2)} ms`;
+};
 export const millions = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 export const thousands = (count: number): string => (count >= 1e6 ? millions(count) : `${(count / 1e3).toFixed(1)} k`);
+/** A number of things: `1 trial`, `8 trials`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 export const fixed = (value: number | null, digits = 4): string => (value === null ? dash : value.toFixed(digits));
 
 /** Seconds as people say them: `8 s`, `2 min 05 s`, `1 h 10 min`. */

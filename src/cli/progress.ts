@@ -1,6 +1,10 @@
 import type { Config } from "../config/config.ts";
+import type { Dataset } from "../data/dataset.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
-import { duration, ms, paint, percent, say, table, thousands } from "./output.ts";
+import { barLine } from "./bar.ts";
+import { counted, duration, ms, paint, percent, say } from "./output.ts";
+import { planFor } from "../train/recipe.ts";
+import { createPace } from "./pace.ts";
 
 /** Draws a search on standard error: a bar on a terminal, plain lines otherwise. */
 export interface ProgressView {
@@ -9,17 +13,38 @@ export interface ProgressView {
   end(): void;
 }
 
-const width = 24;
+type TrialsOf<Name> = Extract<SearchEvent, { event: Name; trials: unknown }>;
 
-export function progressView(config: Config, now: () => number = () => performance.now()): ProgressView {
+/** Whether a trial took the time of a training. */
+const isTrained = ({ state, source }: TrialRow): boolean =>
+  source === null && (state === "complete" || state === "failed");
+
+const bestLine = ({ accuracy, latencyMs }: TrialRow): string => `${percent(accuracy)} at ${ms(latencyMs)}`;
+
+/** What became of a batch: `5 trained, 2 over the gate, 1 seen before; best reward so far: …`. */
+function batchLine({ trials, best }: TrialsOf<"batch">): string {
+  const fresh = trials.filter(({ source }) => source === null);
+  const count = (state: string): number => fresh.filter((trial) => trial.state === state).length;
+  const parts: readonly (readonly [count: number, what: string, always?: true])[] = [
+    [count("complete"), "trained", true],
+    [count("pruned"), "over the gate", true],
+    [count("failed"), "failed"],
+    [trials.length - fresh.length, "seen before"],
+  ];
+  const said = parts.filter(([n, , always]) => n > 0 || always === true).map(([n, what]) => `${n} ${what}`);
+  const champion = best === null ? "" : `; best reward so far: ${bestLine(best)} (trial ${best.number})`;
+  return `${said.join(", ")}${champion}`;
+}
+
+export function progressView(config: Config, dataset: Dataset): ProgressView {
   const isLive = process.stderr.isTTY;
-  const begin = now();
-  // A final training is worth as many trials as it has more epochs.
-  const finalWeight = config.final.epochs / config.proxy.epochs;
-  const total = config.trials + 2 * config.finalists * finalWeight;
+  // A final training is worth as many trials as it has more steps.
+  const finalWeight = planFor(config.final, dataset).steps / planFor(config.proxy, dataset).steps;
+  const pace = createPace(finalWeight);
   const running = new Map<string, number>();
+  let begin = performance.now();
   let ended = 0;
-  let atStart = 0;
+  let finals = 2 * config.finalists;
   let finalsEnded = 0;
   let best: TrialRow | null = null;
   let doing = "starting";
@@ -35,18 +60,22 @@ export function progressView(config: Config, now: () => number = () => performan
   };
   const draw = (): void => {
     if (!isLive) return;
-    const partial = [...running.values()].reduce((sum, share) => sum + share, 0);
-    const done = ended + finalsEnded * finalWeight + partial;
-    const share = Math.min(1, done / total);
-    const full = Math.round(share * width);
-    const worked = done - atStart;
-    const left = worked < 1 ? "" : ` · ${duration((((now() - begin) / 1000) * (total - done)) / worked)} left`;
-    const champion = best === null ? "" : ` · best ${percent(best.accuracy)} at ${ms(best.latencyMs)}`;
-    const bar = paint("green", "█".repeat(full), process.stderr) + "░".repeat(width - full);
-    const text = `${bar} ${ended}/${config.trials} trials · ${doing}${champion}${left}`;
+    const underWay = [...running.values()].reduce((sum, share) => sum + share, 0);
+    const share = (ended + finalsEnded * finalWeight + underWay) / (config.trials + finals * finalWeight);
+    const progress = { trialsLeft: config.trials - ended, finalsLeft: finals - finalsEnded, underWay };
+    const left = pace.left(progress, (performance.now() - begin) / 1000);
+    const parts = [
+      {
+        text: `${ended}/${config.trials} trials${finalsEnded > 0 ? `, ${counted(finalsEnded, "final")}` : ""}`,
+        rank: 3,
+      },
+      { text: doing, rank: 2 },
+      { text: best === null ? "" : `best reward ${bestLine(best)}`, rank: 1 },
+      { text: left === null || left < 0.5 ? "" : `${duration(left)} left`, rank: 4 },
+    ];
     clear();
     // A bar longer than the terminal would wrap and could not be taken away.
-    process.stderr.write(text.slice(0, (process.stderr.columns ?? 80) + bar.length - width - 1));
+    process.stderr.write(barLine(share, parts, process.stderr.columns || 80));
     isDrawn = true;
   };
 
@@ -59,15 +88,19 @@ export function progressView(config: Config, now: () => number = () => performan
         line(`device   ${event.description}${event.isProxy ? " (a proxy: computed, not measured)" : ""}`);
         break;
       case "target":
-        line(`target   ${ms(event.targetMs)} (${event.source})`);
+        line(
+          `target   ${ms(event.targetMs)} (${event.source}); networks over ${ms(config.gate * event.targetMs)} are not trained`,
+        );
         break;
       case "start":
+        begin = performance.now();
         ended = event.done;
-        atStart = event.done;
-        line(`search   ${event.trials} trials in batches of ${event.batch} by ${event.searcher}, seed ${event.seed}`);
-        line(`space    ${event.space}, ${event.size} networks`);
-        line(`run      ${event.dir}, ${event.workers} ${event.workers === 1 ? "worker" : "workers"}`);
-        if (event.done > 0) line(`resumed  ${event.done} trials done before`);
+        line(
+          `search   ${counted(event.trials, "trial")} in batches of ${event.batch} by ${event.searcher}, seed ${event.seed}`,
+        );
+        line(`space    ${event.space}, ${BigInt(event.size).toLocaleString("en")} networks`);
+        line(`run      ${event.dir}, ${counted(event.workers, "worker")}`);
+        if (event.done > 0) line(`resumed  ${counted(event.done, "trial")} done before`);
         break;
       case "measuring":
         doing = event.phase === "search" ? `measuring trial ${event.number}` : "measuring finalists";
@@ -82,38 +115,26 @@ export function progressView(config: Config, now: () => number = () => performan
       case "trial":
         running.delete(`search/${event.trial.number}`);
         ended += 1;
+        if (isTrained(event.trial)) pace.worked(1);
         break;
       case "final":
         running.delete(`final/${event.trial.number}`);
         finalsEnded += 1;
-        if (!isLive)
-          line(
-            `final    ${event.trial.number}: ${percent(event.trial.accuracy)} on validation at ${ms(event.trial.latencyMs)}`,
-          );
+        pace.worked(finalWeight);
+        if (!isLive) line(`final    ${event.trial.name}: ${bestLine(event.trial)} on validation`);
         break;
-      case "batch": {
+      case "batch":
         best = event.best;
-        const count = (state: string): number =>
-          event.trials.filter((trial) => trial.state === state && trial.source === null).length;
-        const parts = [
-          `${count("complete")} trained`,
-          `${count("pruned")} over the gate`,
-          ...(count("failed") > 0 ? [`${count("failed")} failed`] : []),
-          ...(event.trials.some(({ source }) => source !== null)
-            ? [`${event.trials.filter(({ source }) => source !== null).length} seen before`]
-            : []),
-        ];
-        const champion =
-          best === null
-            ? ""
-            : `; best so far ${percent(best.accuracy)} at ${ms(best.latencyMs)} (trial ${best.number})`;
-        line(`batch ${String(event.batch).padStart(2)}/${event.batches}  ${parts.join(", ")}${champion}`);
+        // Some of the batch may have ended before the run was resumed.
+        ended = Math.min(config.trials, event.batch * config.batch);
+        pace.batch(event.trials.length, event.trials.filter(isTrained).length);
+        line(`batch ${String(event.batch).padStart(2)}/${event.batches}  ${batchLine(event)}`);
         break;
-      }
       case "warning":
         line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
         break;
       case "front":
+        finals = Math.min(finals, 2 * event.trials.length);
         if (event.trials.length > 0 && config.finalists > 0)
           line("finals   training the best of the front and their references longer");
         break;
@@ -124,27 +145,3 @@ export function progressView(config: Config, now: () => number = () => performan
   };
   return { show, end: clear };
 }
-
-/** The front as a table. */
-export const frontTable = (trials: readonly TrialRow[], targetMs: number | null): string =>
-  table(
-    ["trial", "latency", "accuracy", "reward", "params", "madds", "", "network"],
-    trials.map((trial) => [
-      String(trial.number),
-      ms(trial.latencyMs),
-      percent(trial.accuracy),
-      trial.reward === null ? "–" : trial.reward.toFixed(4),
-      thousands(trial.params),
-      thousands(trial.madds),
-      targetMs !== null && (trial.latencyMs ?? Infinity) <= targetMs ? "✓ within target" : "",
-      blocksOf(trial.notation),
-    ]),
-  );
-
-/** The blocks of a notation, which is what differs between members of a space. */
-export const blocksOf = (notation: string): string =>
-  notation
-    .split(" ")
-    .filter((token) => /^r\d/.test(token))
-    .map((token) => token.replace(/_i\d+/, ""))
-    .join(" ");

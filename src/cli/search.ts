@@ -1,43 +1,21 @@
 import { cpus, totalmem } from "node:os";
-import {
-  differences,
-  recordConfig,
-  spaceOf,
-  type Config,
-  type RecordedConfig,
-  type UserConfig,
-} from "../config/config.ts";
+import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
-import type { FinalRow, SearchEvent } from "../study/events.ts";
-import { createRun, findRun, latestRun, newRunDir, ownRun, type Run } from "../study/run.ts";
+import { checkReward } from "../reward/reward.ts";
+import type { SearchEvent } from "../study/events.ts";
+import { createRun, newRunDir, type Run } from "../study/run.ts";
 import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
+import { shellWord } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { ms, paint, percent, print, invocation, say, table, thousands } from "./output.ts";
-import { frontTable, progressView } from "./progress.ts";
-
-export interface SearchOptions {
-  readonly json?: boolean;
-  readonly config?: string;
-  readonly out?: string;
-  readonly resume?: string | true;
-  readonly space?: string;
-  readonly data?: string;
-  readonly size?: number;
-  readonly target?: number;
-  readonly device?: string;
-  readonly searcher?: UserConfig["searcher"];
-  readonly reward?: "hard" | "soft" | "absolute";
-  readonly trials?: number;
-  readonly batch?: number;
-  readonly workers?: number;
-  readonly finalists?: number;
-  readonly seed?: number;
-}
+import { invocation, print, say } from "./output.ts";
+import { progressView } from "./progress.ts";
+import { resumed, settings, type SearchOptions } from "./resume.ts";
+import { summary } from "./summary.ts";
 
 const environment = () => ({
   mnas: version,
@@ -48,63 +26,6 @@ const environment = () => ({
   memoryBytes: totalmem(),
 });
 
-/** The settings that flags can change. */
-function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
-  return flags;
-}
-
-/** The run to continue and the config to continue it with: as recorded, but for flags and config file that say otherwise. */
-async function resumed(options: SearchOptions): Promise<{ run: Run; config: Config }> {
-  const name = options.resume === true ? options.out : options.resume;
-  const run = ownRun(name === undefined ? latestRun() : findRun(name));
-  try {
-    const recorded = run.store.get("config") as RecordedConfig | null;
-    if (recorded === null)
-      throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
-    const { space: _, reward, ...plain } = recorded;
-    if (reward.kind === "custom" && options.config === undefined) {
-      // A function cannot be kept in a file; it is taken from the config file again, and compared.
-      const fromFile = await loadConfig(undefined, {});
-      if (typeof fromFile.reward !== "function") {
-        throw new MnasError("RUN_MISMATCH", `Cannot continue run "${run.dir}": its reward is a function of your own`, {
-          hint: "Continue it where its mnas.config.ts is, or name that file with --config.",
-        });
-      }
-      options = { ...options, config: "mnas.config.ts" };
-    }
-    const base: Config =
-      options.config === undefined
-        ? { ...plain, space: spaceOf(recorded), reward: reward as Config["reward"] }
-        : await loadConfig(options.config, {});
-    const config = await withFlags(base, settings(options));
-    const changed = differences(recorded, recordConfig(config));
-    if (changed.length > 0) {
-      throw new MnasError(
-        "RUN_MISMATCH",
-        `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`,
-        {
-          hint: "Leave them as they were, or start a new run. Only trials, workers and finalists may change.",
-        },
-      );
-    }
-    run.store.set("config", recordConfig(config));
-    return { run, config };
-  } catch (error) {
-    run[Symbol.dispose]();
-    throw error;
-  }
-}
-
-async function withFlags(base: Config, flags: UserConfig): Promise<Config> {
-  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  if (Object.keys(given).length === 0) return base;
-  // Checked with the rules of the config, then laid over the recorded settings.
-  const checked = await import("../config/config.ts").then(({ resolveConfig }) => resolveConfig(given, "the options"));
-  const changed = Object.fromEntries(Object.keys(given).map((key) => [key, checked[key as keyof Config]]));
-  return { ...base, ...changed };
-}
-
 /** `mnas search` */
 export async function search(options: SearchOptions): Promise<void> {
   const json = options.json === true;
@@ -113,7 +34,8 @@ export async function search(options: SearchOptions): Promise<void> {
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
     if (!json) say("\nstopping; press Ctrl-C again to stop at once");
-    const how = dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search --resume ${dir}\`.`;
+    const how =
+      dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search --resume ${shellWord(dir)}\`.`;
     stop.abort(new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", { hint: how }));
   };
   process.on("SIGINT", interrupt);
@@ -124,10 +46,12 @@ export async function search(options: SearchOptions): Promise<void> {
       const { run, config } = await resumed(options);
       using _ = run;
       dir = run.dir;
+      checkReward(config.reward, config.target ?? 1);
       await using device = await openDevice(config.device);
       await go(run, config, await loadStudyData(config), device);
     } else {
       const config = await loadConfig(options.config, settings(options));
+      checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
       await using device = await openDevice(config.device);
       stop.signal.throwIfAborted();
@@ -144,7 +68,7 @@ export async function search(options: SearchOptions): Promise<void> {
   }
 
   async function go(run: Run, config: Config, dataset: Dataset, device: LatencyDevice): Promise<void> {
-    const view = json ? null : progressView(config);
+    const view = json ? null : progressView(config, dataset);
     const emit = (event: SearchEvent): void => {
       if (view !== null) view.show(event);
       else if (event.event !== "training" && event.event !== "measuring") print(JSON.stringify(event));
@@ -160,52 +84,3 @@ export async function search(options: SearchOptions): Promise<void> {
     }
   }
 }
-
-/** What a finished search leaves the user with. */
-function summary(
-  { dir, targetMs, front, finals, report }: Extract<SearchEvent, { event: "done" }>,
-  trials: number,
-): void {
-  print();
-  print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
-  print(
-    front.length === 0
-      ? "no network was trained: every one was over the gate; raise --target"
-      : frontTable(front, targetMs),
-  );
-  if (finals.length > 0) {
-    print();
-    print(
-      paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"),
-    );
-    print(finalsTable(finals));
-  }
-  const pick = finals.find(({ isReference, state }) => !isReference && state === "complete");
-  print();
-  print(`run     ${dir}`);
-  print(`report  ${report}`);
-  if (pick?.model != null) print(`model   ${dir}/${pick.model}`);
-  print();
-  const next = [`trials ${dir}`];
-  if (pick !== undefined) {
-    const trial = `${dir}#${pick.name.replace("trial ", "")}`;
-    next.push(`show ${trial}`, `export ${trial} --out model.onnx`);
-  }
-  next.push(`search --resume ${dir} --trials ${2 * trials}`);
-  next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${invocation} ${command}`));
-}
-
-const finalsTable = (finals: readonly FinalRow[]): string =>
-  table(
-    ["network", "latency", "test accuracy", "validation", "params", "madds"],
-    finals.map((row) => [
-      row.name,
-      ms(row.latencyMs),
-      row.testAccuracy === null
-        ? (row.reason ?? "–")
-        : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,
-      percent(row.accuracy),
-      thousands(row.params),
-      thousands(row.madds),
-    ]),
-  );

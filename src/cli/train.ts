@@ -55,6 +55,7 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   const { arch, notation, graph, costs } = candidateOf({ ...named.arch, task: taskOf(dataset) });
   if (!json) {
     say(`data     ${describeDataset(dataset)}`);
+    if (out === undefined) say("weights  are not kept; --out FILE keeps them");
     say(`network  ${named.name}: ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`);
     say(`recipe   ${which}, ${fixed(plan.epochs, 0)} epochs (${plan.steps} steps), seed ${config.seed}`);
   }

@@ -3,7 +3,7 @@ import { frontOf } from "../study/front.ts";
 import { findRun, openRun } from "../study/run.ts";
 import type { Target } from "../study/target.ts";
 import { fixed, ms, percent, print, printJson, table, thousands } from "./output.ts";
-import { blocksOf, frontTable } from "./progress.ts";
+import { blocksOf, frontTable } from "./tables.ts";
 
 /** `mnas pareto RUN` */
 export function pareto(name: string, { json = false }: { json?: boolean }): void {
@@ -14,8 +14,13 @@ export function pareto(name: string, { json = false }: { json?: boolean }): void
   print(front.length === 0 ? "no trial is trained yet" : frontTable(front, target?.targetMs ?? null));
 }
 
+/** How a trial ended, in few words; `mnas show` says more of those that were pruned. */
 const outcome = ({ source, state, reason }: TrialRow): string =>
-  [state, ...(source === null ? [] : [`as trial ${source}`]), ...(reason === null ? [] : [reason])].join(": ");
+  [
+    state === "pruned" ? "over the gate" : state,
+    ...(source === null ? [] : [`as trial ${source}`]),
+    ...(reason === null || state === "pruned" ? [] : [reason]),
+  ].join(": ");
 
 /** `mnas trials RUN` */
 export function trials(name: string, { json = false }: { json?: boolean }): void {

@@ -86,20 +86,33 @@ const ruleOf = <K extends Kind>(config: { readonly kind: K } & Optional<RewardKi
 /**
  * The reward of a trial, to be maximised; the same bits on every machine unless the user's own function decides it.
  *
- * @throws MnasError `CONFIG_INVALID` when the result is not a finite number.
+ * @throws MnasError `CONFIG_INVALID` when the result is not a finite number, or the user's function throws.
  */
 export function rewardOf(metrics: TrialMetrics, reward: Reward, targetMs: number): number {
-  const value = typeof reward === "function" ? reward({ ...metrics, targetMs }) : builtIn(metrics, reward, targetMs);
-  if (Number.isFinite(value)) return value;
-  const { accuracy, latencyMs, params, madds } = metrics;
-  const values = JSON.stringify({ accuracy, latencyMs, params, madds, targetMs });
-  throw new MnasError(
-    "CONFIG_INVALID",
-    `Cannot reward ${values}: the reward is ${String(value)}, must be a finite number`,
-    {
+  const refuse = (why: string, cause?: unknown): never => {
+    const { accuracy, latencyMs, params, madds } = metrics;
+    const values = JSON.stringify({ accuracy, latencyMs, params, madds, targetMs });
+    throw new MnasError("CONFIG_INVALID", `Cannot reward ${values}: ${why}`, {
       hint: "Correct the reward function in the config, or use one of the kinds: hard, soft, absolute.",
-    },
-  );
+      cause,
+    });
+  };
+  let value: number;
+  try {
+    value = typeof reward === "function" ? reward({ ...metrics, targetMs }) : builtIn(metrics, reward, targetMs);
+  } catch (error) {
+    return refuse(`the reward function throws "${String(error)}"`, error);
+  }
+  return Number.isFinite(value) ? value : refuse(`the reward is ${String(value)}, must be a finite number`);
+}
+
+/**
+ * Tries a reward on a fast and on a slow network, so that a mistake in a user's function shows before anything is
+ * trained. Throws as `rewardOf` does.
+ */
+export function checkReward(reward: Reward, targetMs: number): void {
+  for (const latencyMs of [targetMs / 2, targetMs * 2])
+    rewardOf({ accuracy: 0.5, latencyMs, params: 1e5, madds: 1e7 }, reward, targetMs);
 }
 
 function builtIn({ accuracy, latencyMs }: Metrics, config: RewardConfig, targetMs: number): number {

@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { MnasError } from "../errors.ts";
+import { checkStudy, explain, openDatabase, readDatabase, schemaVersion } from "./database.ts";
 import { maxAttempts, type Claim, type LatencyRecord, type Store, type Trial, type TrialKey } from "./store.ts";
-
-const schemaVersion = 1;
 
 const schema = `
 CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -52,45 +51,6 @@ const toTrial = (row: Row): Trial => ({
   seconds: row["seconds"] as number | null,
 });
 
-/** Rethrows what SQLite says as an error the user can act on. */
-function explain(error: unknown, file: string): never {
-  const { errcode } = error as { errcode?: number };
-  const code = errcode === undefined ? -1 : errcode & 0xff;
-  const says = error instanceof Error ? error.message : String(error);
-  if (code === 13 || (error as { code?: string }).code === "ENOSPC") {
-    throw new MnasError("DISK_FULL", `Cannot write "${file}": ${says}`, {
-      hint: "Free some disk space and continue with `mnas search --resume`; nothing recorded is lost.",
-      cause: error,
-    });
-  }
-  if (code === 11 || code === 26) {
-    throw new MnasError("RUN_INVALID", `Cannot read "${file}": ${says}`, {
-      hint: "The file is damaged or is not a study; restore it from a copy or start a new run.",
-      cause: error,
-    });
-  }
-  if (code === 14 || code === 8 || code === 10) {
-    throw new MnasError("RUN_INVALID", `Cannot open "${file}": ${says}`, {
-      hint: "Check that the folder exists and that you may write to it.",
-      cause: error,
-    });
-  }
-  throw error;
-}
-
-function open(file: string): DatabaseSync {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(file);
-    // The time-out comes first, so that switching to WAL waits for other processes too.
-    db.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-    return db;
-  } catch (error) {
-    db?.close();
-    return explain(error, file);
-  }
-}
-
 /** Makes a new study file. Throws `RUN_EXISTS` when there is one. */
 export function createStore(file: string): Store {
   if (file !== ":memory:" && existsSync(file)) {
@@ -98,7 +58,7 @@ export function createStore(file: string): Store {
       hint: "Use --resume, or another --out.",
     });
   }
-  const db = open(file);
+  const db = openDatabase(file);
   try {
     db.exec(`BEGIN; ${schema} COMMIT;`);
   } catch (error) {
@@ -109,33 +69,10 @@ export function createStore(file: string): Store {
 }
 
 /** Opens a study file. Throws `RUN_NOT_FOUND`, or `RUN_INVALID` when the file is damaged or of another version. */
-export function openStore(file: string): Store {
-  if (!existsSync(file)) {
-    throw new MnasError("RUN_NOT_FOUND", `Cannot open study "${file}": no such file`, {
-      hint: "Start one with `mnas search`.",
-    });
-  }
-  const db = open(file);
-  try {
-    const found = db.prepare("PRAGMA user_version").get() as { user_version: number };
-    if (found.user_version !== schemaVersion) {
-      throw new MnasError(
-        "RUN_INVALID",
-        `Cannot open study "${file}": its version is ${found.user_version}, not ${schemaVersion}`,
-        {
-          hint: "It is not a study, or another version of mnas made it.",
-        },
-      );
-    }
-    // Touches every page of the trials, so that damage shows here and not in the middle of a search.
-    db.prepare("SELECT count(*), max(length(notation)), max(length(latency)) FROM trial").get();
-  } catch (error) {
-    db.close();
-    if (error instanceof MnasError) throw error;
-    explain(error, file);
-  }
-  return storeOf(db, file);
-}
+export const openStore = (file: string): Store => storeOf(checkStudy(openDatabase, file), file);
+
+/** Opens a study file that may be one that cannot be written, to read it only. Throws as `openStore` does. */
+export const readStore = (file: string): Store => storeOf(checkStudy(readDatabase, file), file);
 
 function storeOf(db: DatabaseSync, file: string): Store {
   const prepare = (sql: string) => {
@@ -237,15 +174,15 @@ function storeOf(db: DatabaseSync, file: string): Store {
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
     release: (worker, isDead) => void (isDead ? lost : giveBack).run(worker),
     releaseAll: () => void giveAllBack.run(),
-    trials: (phase) => all.all(phase).map(toTrial),
+    trials: (phase) => attempt(() => all.all(phase).map(toTrial)),
     trial({ phase, number }) {
       const row = one.get(phase, number);
-      return row === undefined ? null : toTrial(row);
+      return row === undefined ? null : attempt(() => toTrial(row));
     },
     clearFinals: () => void clear.run(),
     get(key) {
       const row = read.get(key);
-      return row === undefined ? null : (JSON.parse(row["value"] as string) as unknown);
+      return row === undefined ? null : attempt(() => JSON.parse(row["value"] as string) as unknown);
     },
     set: (key, value) => void write.run(key, JSON.stringify(value)),
     [Symbol.dispose]: () => db.close(),

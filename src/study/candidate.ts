@@ -1,6 +1,7 @@
 import { buildGraph } from "../arch/build.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { DeviceModel } from "../device/device.ts";
+import { MnasError } from "../errors.ts";
 import { costsOf, type Costs } from "../graph/costs.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
@@ -18,9 +19,25 @@ export interface Candidate {
   readonly costs: Costs;
 }
 
+/** What a network may cost: the size of an ONNX file, and the memory that WebAssembly has for one image. */
+const limits = { layers: 500, params: 2 ** 29, peakActivationBytes: 2 ** 32 } as const;
+
+/** Builds a network. Throws `ARCH_INVALID` when no file or memory can hold it. */
 export function candidateOf(arch: Arch): Candidate {
+  const need = (what: string, value: number, most: number): void => {
+    if (value <= most) return;
+    const [is, must] = [value, most].map((n) => n.toLocaleString("en"));
+    throw new MnasError("ARCH_INVALID", `Cannot build network: it has ${is} ${what}, must be at most ${must}`, {
+      hint: "Give it fewer classes or layers, smaller images, or a smaller width.",
+    });
+  };
+  const layers = arch.blocks.reduce((sum, block) => sum + block.layers, 0);
+  need("layers", layers, limits.layers);
   const graph = buildGraph(arch);
-  return { arch, notation: formatArch(arch), graph, costs: costsOf(graph) };
+  const costs = costsOf(graph);
+  need("parameters", costs.params, limits.params);
+  need("bytes of activations", costs.peakActivationBytes, limits.peakActivationBytes);
+  return { arch, notation: formatArch(arch), graph, costs };
 }
 
 /** The task that a data set sets. */

@@ -36,7 +36,8 @@ export type SearchEvent =
     }
   | { readonly event: "warning"; readonly message: string }
   | { readonly event: "front"; readonly trials: readonly TrialRow[] }
-  | { readonly event: "final"; readonly trial: TrialRow }
+  /** A long training ended. Its model is exported when all have, and named by `done`. */
+  | { readonly event: "final"; readonly trial: FinalRow }
   | {
       readonly event: "done";
       readonly dir: string;

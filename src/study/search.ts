@@ -13,7 +13,7 @@ import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
-import { runFinals } from "./finals.ts";
+import { finalRow, runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
 import type { Run } from "./run.ts";
@@ -118,9 +118,11 @@ export async function runSearch(
   emit({ event: "done", dir: run.dir, targetMs: study.targetMs, front, finals, report: join(run.dir, file) });
 }
 
-const report = ({ store, emit }: Study, key: Pick<Trial, "phase" | "number">): void => {
+const report = ({ store, dataset, emit }: Study, key: Pick<Trial, "phase" | "number">): void => {
   const trial = store.trial(key);
-  if (trial !== null) emit({ event: trial.phase === "search" ? "trial" : "final", trial: trialRow(trial) });
+  if (trial === null) return;
+  if (trial.phase === "search") emit({ event: "trial", trial: trialRow(trial) });
+  else emit({ event: "final", trial: { ...finalRow(trial, dataset.test.count), model: null } });
 };
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {

@@ -1,53 +1,128 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 
-const codeOf = (error: unknown): string => (error as { code?: string }).code ?? "";
+/** What the operating system's codes mean. */
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EEXIST: "there is a file or a broken link of that name",
+  EISDIR: "it is a folder",
+  ELOOP: "its links go in a circle",
+  ENAMETOOLONG: "its name is too long",
+  ENOENT: "no such file",
+  ENOTDIR: "a part of its path is a file",
+  EPERM: "permission denied",
+  EROFS: "it is on a disk that can only be read",
+};
 
-/** Writes a file that other processes see whole or not at all. Throws `DISK_FULL`. */
-export function writeFileAtomically(file: string, content: string | Uint8Array): void {
-  const temporary = `${file}.${process.pid}.tmp`;
+interface Attempt<T> {
+  /** What is done, for example `read "a.txt"`. */
+  readonly what: string;
+  readonly hint?: string;
+  /** What it means here that something does not exist. */
+  readonly missing?: string;
+  readonly work: () => T;
+}
+
+/** Works with files; what the operating system refuses becomes `DISK_FULL` or `FILE_NOT_FOUND` with a reason. */
+function attempt<T>({ what, hint, missing, work }: Attempt<T>): T {
   try {
-    writeFileSync(temporary, content);
-    renameSync(temporary, file);
+    return work();
   } catch (error) {
-    rmSync(temporary, { force: true });
-    if (codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT") {
-      throw new MnasError("DISK_FULL", `Cannot write "${file}": no space left on the disk`, {
+    const { code } = error as { code?: unknown };
+    if (typeof code !== "string" || error instanceof MnasError) throw error;
+    if (code === "ENOSPC" || code === "EDQUOT") {
+      throw new MnasError("DISK_FULL", `Cannot ${what}: no space left on the disk`, {
         hint: "Free some disk space and try again.",
         cause: error,
       });
     }
-    if (
-      codeOf(error) === "ENOENT" ||
-      codeOf(error) === "EACCES" ||
-      codeOf(error) === "ENOTDIR" ||
-      codeOf(error) === "EROFS"
-    ) {
-      throw new MnasError(
-        "FILE_NOT_FOUND",
-        `Cannot write "${file}": ${codeOf(error) === "EACCES" ? "permission denied" : "no such folder"}`,
-        {
-          hint: "Make the folder first, or choose another place.",
-          cause: error,
-        },
-      );
-    }
-    throw error;
-  }
-}
-
-/** The bytes of a file. Throws `FILE_NOT_FOUND` saying why it cannot be read. */
-export function readFile(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const reasons: Record<string, string> = {
-      ENOENT: "no such file",
-      EISDIR: "it is a folder",
-      EACCES: "permission denied",
-    };
-    throw new MnasError("FILE_NOT_FOUND", `Cannot read "${file}": ${reasons[codeOf(error)] ?? codeOf(error)}`, {
+    const reason = code === "ENOENT" && missing !== undefined ? missing : (reasons[code] ?? code);
+    throw new MnasError("FILE_NOT_FOUND", `Cannot ${what}: ${reason}`, {
+      ...(hint === undefined ? {} : { hint }),
       cause: error,
     });
   }
 }
+
+/** Writes a file that other processes see whole or not at all. Throws `DISK_FULL`, `FILE_NOT_FOUND`. */
+export function writeFileAtomically(file: string, content: string | Uint8Array): void {
+  writeBeside(file, content, (temporary) => renameSync(temporary, file));
+}
+
+/** Checks that a file could be written, without touching it. Throws as writing it would. */
+export function checkWritable(file: string): void {
+  if (existsSync(file) && statSync(file).isDirectory())
+    throw new MnasError("FILE_NOT_FOUND", `Cannot write "${file}": it is a folder`, { hint: "Name a file in it." });
+  writeBeside(file, "", rmSync);
+}
+
+function writeBeside(file: string, content: string | Uint8Array, then: (temporary: string) => void): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  attempt({
+    what: `write "${file}"`,
+    hint: "Make the folder first, or choose another place.",
+    missing: existsSync(dirname(file)) ? "none can be made there" : "no such folder",
+    work: () => {
+      try {
+        writeFileSync(temporary, content);
+        then(temporary);
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      }
+    },
+  });
+}
+
+/**
+ * Makes a folder and those above it; returns the topmost that it made. Throws `DISK_FULL`, `FILE_NOT_FOUND`, and then
+ * leaves none. One by one: where the system makes none, as in /proc, Node's recursive `mkdir` never returns.
+ */
+export function makeFolder(dir: string): string | undefined {
+  const missing: string[] = [];
+  for (let at = resolve(dir); !existsSync(at); at = dirname(at)) missing.unshift(at);
+  const made: string[] = [];
+  const work = (): void => {
+    try {
+      for (const each of missing) {
+        mkdirSync(each);
+        made.unshift(each);
+      }
+    } catch (error) {
+      for (const each of made) rmdirSync(each);
+      throw error;
+    }
+  };
+  attempt({ what: `make folder "${dir}"`, hint: "Choose another place.", missing: "none can be made there", work });
+  return made.at(-1);
+}
+
+/** The names in a folder. Throws `FILE_NOT_FOUND` saying why it cannot be read. */
+export const listNames = (dir: string): string[] =>
+  attempt({ what: `read folder "${dir}"`, missing: "no such folder", work: () => readdirSync(dir) });
+
+/** Whether this user may write to a file or into a folder that exists. */
+export function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes of a file. Throws `FILE_NOT_FOUND` saying why it cannot be read. */
+export const readFile = (file: string): Buffer => attempt({ what: `read "${file}"`, work: () => readFileSync(file) });
