@@ -4,12 +4,12 @@ import { rowsBytes, type Tensor } from "./tensor.ts";
 
 /** Of a block of rows of input and output, so that both stay in the first-level cache or near it. */
 const blockBytes = 48 * 1024;
-/** Of the plane of some channels that a depthwise convolution slides over. */
-const planeLimit = 256 * 1024;
+/** Of the rows that a depthwise convolution slides over: well inside the second-level cache. */
+const bandLimit = 384 * 1024;
 
 function blockRowsOf(rows: number, rowBytes: number): number {
   const most = Math.ceil(rows / 4) * 4;
-  return Math.min(most, Math.max(16, Math.floor(blockBytes / rowBytes / 4) * 4));
+  return Math.min(most, Math.max(64, Math.floor(blockBytes / rowBytes / 4) * 4));
 }
 
 /** Weights transposed, [out, in], in memory that lives until the call after. */
@@ -96,29 +96,47 @@ export const conv: Lower = (t, to) => {
   };
 };
 
+/** How much of an image a depthwise convolution works on at a time: as many rows as fit, of all channels if 4 rows of them do. */
+function bandOf(
+  height: number,
+  rowBytes: (channels: number) => number,
+  channels: number,
+  borderRows: number,
+): { chunk: number; band: number } {
+  const rowsThatFit = (chunk: number): number => Math.floor(bandLimit / rowBytes(chunk)) - borderRows;
+  let chunk = channels;
+  while (chunk > 32 && rowsThatFit(chunk) < Math.min(4, height)) chunk = Math.ceil(chunk / 32) * 16;
+  return { chunk, band: Math.min(height, Math.max(1, rowsThatFit(chunk))) };
+}
+
 export const depthwise: Lower = (t, to) => {
   const x = t.inputs[0]!;
   const weight = `${t.node.name}.weight`;
   const window = windowOf(to, t);
-  const chunk = Math.min(t.width, Math.max(16, Math.floor(planeLimit / (4 * window.plane) / 8) * 8));
+  const { kernel, stride, planeWidth } = window;
   const { scratch } = to.builder;
-  const forward = [x.record, window.record, to.weightAt(weight), t.record, scratch, chunk];
-  emitForward(to, "depthwiseForward", t, forward, 4 * window.plane * chunk);
+  const rowBytes = (chunk: number): number => 4 * planeWidth * chunk;
+  const out = bandOf(t.shape[0], (chunk) => stride * rowBytes(chunk), t.width, Math.ceil((kernel - stride) / stride));
+  const forward = [x.record, window.record, to.weightAt(weight), t.record, to.zeros, scratch, out.chunk, out.band];
+  emitForward(to, "depthwiseForward", t, forward, ((out.band - 1) * stride + kernel + out.band) * rowBytes(out.chunk));
   return () => {
     const flags = x.needsGradient ? give(to, x) : [0, 0];
+    const { chunk, band } = bandOf(x.shape[0], (channels) => 2 * rowBytes(channels), t.width, kernel - 1);
     const args = [
       x.record,
       window.record,
       to.weightAt(weight),
       to.gradientAt(weight),
       t.record,
+      to.zeros,
       scratch,
       chunk,
+      band,
       Number(x.needsGradient),
     ];
-    const [height, width] = t.shape;
-    const border = 2 * (window.kernel - 1);
-    const planes = 2 * window.plane + (height + border) * (width + border);
-    emitBackward(to, "depthwiseBackward", t, [...args, ...flags], 4 * chunk * planes);
+    const border = Math.ceil((kernel - 1) / stride);
+    const gradientBytes = 4 * chunk * (t.shape[1] + 2 * border) * (Math.floor(band / stride) + 2 * border + 2);
+    const bytes = (2 * band + kernel + stride) * rowBytes(chunk) + gradientBytes;
+    emitBackward(to, "depthwiseBackward", t, [...args, ...flags], bytes);
   };
 };

@@ -73,6 +73,9 @@ export function emitSimple(
 export interface Window {
   readonly record: number;
   readonly kernel: number;
+  readonly stride: number;
+  /** Pixels of a row with its borders. */
+  readonly planeWidth: number;
   /** Pixels of one image with its borders. */
   readonly plane: number;
   readonly group: number;
@@ -89,5 +92,12 @@ export function windowOf({ builder }: Lowering, t: Tensor): Window {
   // Enough images to fill a block of rows.
   const group = Math.min(t.batch, Math.ceil(block / t.pixels));
   const words = [kernel, stride, vertical.before, horizontal.before, planeHeight, planeWidth, group];
-  return { record: builder.record(words.length, () => words), kernel, plane: planeHeight * planeWidth, group };
+  return {
+    record: builder.record(words.length, () => words),
+    kernel,
+    stride,
+    planeWidth,
+    plane: planeHeight * planeWidth,
+    group,
+  };
 }
