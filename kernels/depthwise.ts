@@ -82,46 +82,77 @@ function gradientBand(
   }
 }
 
+/** Rows of the gradient of `y` around a band, with borders. */
+// @ts-ignore: decorator
+@inline
+export function borderOf(w: Window): i32 {
+  return (w.kernel - 1 + w.stride - 1) / w.stride;
+}
+
+/** Bytes of scratch that `backwardBand` needs for the view of `x`, and for the gradient of `y`. */
+// @ts-ignore: decorator
+@inline
+export function viewBytes(w: Window, band: i32, bytes: usize): usize {
+  return <usize>((band + w.kernel + w.stride) * w.planeWidth) * bytes;
+}
+
+// @ts-ignore: decorator
+@inline
+export function gradientBytes(w: Window, y: Tensor, band: i32, bytes: usize): usize {
+  return <usize>((band / w.stride + 2 * borderOf(w) + 2) * (y.width + 2 * borderOf(w))) * bytes;
+}
+
+/**
+ * The way back for rows `top` to `end` of an image of `x`, channels `from` and following: adds to the gradient of the
+ * weights and, if `given` is not null, writes the gradient of what `x` shows there. `view` and `gradient` have zero borders.
+ */
+export function backwardBand(
+  x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, zeros: usize, image: i32, top: i32, end: i32, from: usize, bytes: usize,
+  view: usize, gradient: usize, given: usize,
+): void {
+  const stride = y.stride;
+  const kernel = w.kernel, step = w.stride;
+  const border = borderOf(w);
+  const bandRow = <usize>w.planeWidth * bytes, gradientRow = <usize>(y.width + 2 * border) * bytes;
+  // Rows of the gradient: those that rows of the band are part of, and those whose window is counted to this band.
+  const first = floorDivide(top + w.top - kernel + 1, step), last = (end - 1 + w.top) / step;
+  const own = (top + step - 1) / step, ownRows = (end + step - 1) / step - own;
+  let g = gradient;
+  for (let i = first; i <= last; i++) {
+    if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
+    else rawGradientRows(y, image * y.pixels + i * y.width, y.width, from, bytes, g + <usize>border * bytes, bytes);
+    g += gradientRow;
+  }
+  if (ownRows > 0) {
+    viewBand(x, image, own * step - w.top, (ownRows - 1) * step + kernel, from, bytes, view, bandRow, <usize>w.left * bytes);
+    weigh(
+      kernel, ownRows, y.width, view, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow,
+      gradient + <usize>(own - first) * gradientRow + <usize>border * bytes, gradientRow, bytes,
+      dWeight + from, stride, <usize>kernel * stride, bytes,
+    );
+  }
+  if (given) gradientBand(x, w, weight + from, stride, top, end - top, gradient, first, border, gradientRow, zeros, bytes, given);
+}
+
 /** Gradients of weights and of `x`, `band` rows of `x` at a time. Scratch: bands of `x`, of the gradient, and again of `x`. */
 export function depthwiseBackward(
   x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, zeros: usize, scratch: usize, chunk: i32, band: i32, needsInput: i32,
   accumulate: i32, closes: i32,
 ): void {
   const stride = y.stride;
-  const kernel = w.kernel, step = w.stride;
-  const border = (kernel - 1 + step - 1) / step;
-  memory.fill(dWeight, 0, <usize>(kernel * kernel) * stride);
+  memory.fill(dWeight, 0, <usize>(w.kernel * w.kernel) * stride);
   if (closes) clearSums(x);
-
   for (let channel = 0; channel < x.channels; channel += chunk) {
     const bytes = (<usize>min(chunk, x.channels - channel)) << 2;
     const from = (<usize>channel) << 2;
-    const bandRow = <usize>w.planeWidth * bytes, gradientRow = <usize>(y.width + 2 * border) * bytes;
-    const gradient = scratch + <usize>(band + kernel + step) * bandRow;
-    const given = gradient + <usize>(band / step + 2 * border + 2) * gradientRow;
+    const gradient = scratch + viewBytes(w, band, bytes);
+    const given = gradient + gradientBytes(w, y, band, bytes);
     memory.fill(scratch, 0, given - scratch);
     for (let image = 0; image < x.batch; image++) {
       for (let top = 0; top < x.height; top += band) {
         const end = min(x.height, top + band);
-        // Rows of the gradient: those that rows of the band are part of, and those whose window is given to this band.
-        const first = floorDivide(top + w.top - kernel + 1, step), last = (end - 1 + w.top) / step;
-        const own = (top + step - 1) / step, ownRows = (end + step - 1) / step - own;
-        let g = gradient;
-        for (let i = first; i <= last; i++) {
-          if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
-          else rawGradientRows(y, image * y.pixels + i * y.width, y.width, from, bytes, g + <usize>border * bytes, bytes);
-          g += gradientRow;
-        }
-        if (ownRows > 0) {
-          viewBand(x, image, own * step - w.top, (ownRows - 1) * step + kernel, from, bytes, scratch, bandRow, <usize>w.left * bytes);
-          weigh(
-            kernel, ownRows, y.width, scratch, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow,
-            gradient + <usize>(own - first) * gradientRow + <usize>border * bytes, gradientRow, bytes,
-            dWeight + from, stride, <usize>kernel * stride, bytes,
-          );
-        }
+        backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, from, bytes, scratch, gradient, needsInput ? given : 0);
         if (!needsInput) continue;
-        gradientBand(x, w, weight + from, stride, top, end - top, gradient, first, border, gradientRow, zeros, bytes, given);
         const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
         giveRows(given, bytes, rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
         if (closes) closeRows(x, row, rows, from, bytes, given);

@@ -2,6 +2,7 @@ export { matmul, transpose } from "./matmul";
 export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
+export { expandBackward, expandFinish, expandPrepare } from "./expand";
 export {
   addForward, closeGradient, copyBackward, copyForward, dropoutBackward, dropoutForward,
   scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,

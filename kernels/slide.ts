@@ -126,10 +126,38 @@ function slide1(
   }
 }
 
-/** c = init + a whole 3×3 window: no partial sums in memory. */
+/** c = a whole 2×2 window. */
+function slide2x2(
+  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
+  c: usize, cDown: usize, cStep: usize,
+): void {
+  const u00 = v128.load(w), v00 = v128.load(w, 16), u01 = v128.load(w + wTap), v01 = v128.load(w + wTap, 16);
+  w += wRow;
+  const u10 = v128.load(w), v10 = v128.load(w, 16), u11 = v128.load(w + wTap), v11 = v128.load(w + wTap, 16);
+  for (; rows > 0; rows--) {
+    let at = a, to = c;
+    for (let n = columns; n > 0; n--) {
+      let p = at;
+      let x = f32x4.mul(u00, v128.load(p)), y = f32x4.mul(v00, v128.load(p, 16));
+      p += aTap;
+      x = f32x4.add(x, f32x4.mul(u01, v128.load(p))); y = f32x4.add(y, f32x4.mul(v01, v128.load(p, 16)));
+      p = at + aRow;
+      x = f32x4.add(x, f32x4.mul(u10, v128.load(p))); y = f32x4.add(y, f32x4.mul(v10, v128.load(p, 16)));
+      p += aTap;
+      x = f32x4.add(x, f32x4.mul(u11, v128.load(p))); y = f32x4.add(y, f32x4.mul(v11, v128.load(p, 16)));
+      v128.store(to, x); v128.store(to, y, 16);
+      at += aStep;
+      to += cStep;
+    }
+    a += aDown;
+    c += cDown;
+  }
+}
+
+/** c = a whole 3×3 window: no partial sums in memory. */
 function slide3x3(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
-  init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
+  c: usize, cDown: usize, cStep: usize,
 ): void {
   const u00 = v128.load(w), v00 = v128.load(w, 16);
   const u01 = v128.load(w + wTap), v01 = v128.load(w + wTap, 16);
@@ -143,11 +171,10 @@ function slide3x3(
   const u21 = v128.load(w + wTap), v21 = v128.load(w + wTap, 16);
   const u22 = v128.load(w + 2 * wTap), v22 = v128.load(w + 2 * wTap, 16);
   for (; rows > 0; rows--) {
-    let at = a, from = init, to = c;
+    let at = a, to = c;
     for (let n = columns; n > 0; n--) {
       let p = at;
-      let x = v128.load(from), y = v128.load(from, 16);
-      x = f32x4.add(x, f32x4.mul(u00, v128.load(p))); y = f32x4.add(y, f32x4.mul(v00, v128.load(p, 16)));
+      let x = f32x4.mul(u00, v128.load(p)), y = f32x4.mul(v00, v128.load(p, 16));
       p += aTap;
       x = f32x4.add(x, f32x4.mul(u01, v128.load(p))); y = f32x4.add(y, f32x4.mul(v01, v128.load(p, 16)));
       p += aTap;
@@ -166,11 +193,9 @@ function slide3x3(
       x = f32x4.add(x, f32x4.mul(u22, v128.load(p))); y = f32x4.add(y, f32x4.mul(v22, v128.load(p, 16)));
       v128.store(to, x); v128.store(to, y, 16);
       at += aStep;
-      from += initStep;
       to += cStep;
     }
     a += aDown;
-    init += initDown;
     c += cDown;
   }
 }
@@ -180,9 +205,14 @@ export function slide(
   ky: i32, kx: i32, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize,
   w: usize, wTap: usize, wRow: usize, zeros: usize, c: usize, cDown: usize, cStep: usize, bytes: usize,
 ): void {
+  if (ky > kx) return slide(kx, ky, rows, columns, a, aDown, aStep, aRow, aTap, w, wRow, wTap, zeros, c, cDown, cStep, bytes);
   for (let j: usize = 0; j < bytes; j += 32) {
     if (ky == 3 && kx == 3) {
-      slide3x3(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, zeros, 0, 0, c + j, cDown, cStep);
+      slide3x3(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
+      continue;
+    }
+    if (ky == 2 && kx == 2) {
+      slide2x2(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
       continue;
     }
     let from = zeros, fromDown: usize = 0, fromStep: usize = 0;

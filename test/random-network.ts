@@ -3,6 +3,8 @@ import { graphOf, type Graph } from "../src/graph/graph.ts";
 import type { Node } from "../src/graph/node.ts";
 import { apply } from "../src/graph/ops.ts";
 
+const activations = ["relu", "relu6", "hswish"] as const;
+
 /** One step of building a network from the values there are; `pick` numbers choose among those that fit. */
 const step = fc.record({
   op: fc.constantFrom(
@@ -10,6 +12,7 @@ const step = fc.record({
     "pointwise",
     "biased",
     "depthwise",
+    "expand",
     "norm",
     "relu",
     "relu6",
@@ -41,6 +44,13 @@ function extend(nodes: readonly Node[], { op, from, channels, kernel, stride }: 
       return apply("Conv", name, [x], { filters: channels, kernel: 1, stride: 1, bias: op === "biased" });
     case "depthwise":
       return apply("DepthwiseConv", name, [x], { kernel, stride });
+    case "expand": {
+      // What the engine goes back through at once.
+      const wide = apply("Conv", `${name}.wide`, [x], { filters: 6 * x.shape[2], kernel: 1, stride: 1, bias: false });
+      const norm = apply("BatchNorm", `${name}.norm`, [wide], { epsilon: 1e-3, momentum: 0.9 });
+      const shown = apply("Activation", `${name}.act`, [norm], { function: activations[channels % 3]! });
+      return apply("DepthwiseConv", name, [channels > 15 ? norm : shown], { kernel, stride });
+    }
     case "norm":
       return apply("BatchNorm", name, [x], { epsilon: 1e-3, momentum: 0.9 });
     case "relu":

@@ -1,5 +1,6 @@
 import type { Call } from "./builder.ts";
-import { conv, depthwise, pointwise } from "./convolutions.ts";
+import { conv, pointwise } from "./convolutions.ts";
+import { depthwise } from "./depthwise.ts";
 import type { Kernel } from "./kernels.ts";
 import { block, emitBackward, emitForward, emitSimple, give, windowOf, type Lower } from "./lowering.ts";
 import type { Kind } from "./stages.ts";

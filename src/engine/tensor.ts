@@ -29,6 +29,8 @@ export interface Tensor extends Omit<Stage, "inputs"> {
   readonly normRecord: number | null;
   /** Whether the sums for the way back through batch-norm have been taken. */
   isClosed: boolean;
+  /** What its only user has done of its way back; see `kernels/expand.ts`. */
+  expansion: { readonly transposed: Buffer; readonly gram: Buffer } | null;
 }
 
 /** Matrix products write up to 3 rows past the end. */
@@ -108,6 +110,7 @@ export function createTensor(
     pending: 0,
     normRecord,
     isClosed: false,
+    expansion: null,
   };
   for (const input of inputs) {
     input.users.push(tensor);

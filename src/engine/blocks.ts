@@ -1,0 +1,46 @@
+import type { Buffer } from "./arena.ts";
+import type { Lowering, Window } from "./lowering.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Of a block of rows of input and output, so that both stay in the first-level cache or near it. */
+const blockBytes = 48 * 1024;
+/** Of the rows that a depthwise convolution slides over: well inside the second-level cache. */
+const bandLimit = 384 * 1024;
+
+/** How many rows a matrix product works on at a time. */
+export function blockRowsOf(rows: number, rowBytes: number): number {
+  const most = Math.ceil(rows / 4) * 4;
+  return Math.min(most, Math.max(64, Math.floor(blockBytes / rowBytes / 4) * 4));
+}
+
+/** Weights transposed, [out, in], in memory that lives until the call after. */
+export function transposed({ builder, weightAt }: Lowering, t: Tensor, rows: number): Buffer {
+  const buffer = builder.buffer(4 * rows * t.width);
+  builder.emit({ kernel: "transpose", args: [rows, t.width, weightAt(`${t.node.name}.weight`), buffer] }, [buffer]);
+  return buffer;
+}
+
+/** Address of a bias by `at`; 0 for none. */
+export const biasOf = (t: Tensor, at: (name: string) => number): number =>
+  t.node.op === "Dense" || (t.node.op === "Conv" && t.node.attrs.bias) ? at(`${t.node.name}.bias`) : 0;
+
+/** How much of an image a depthwise convolution works on at a time: as many rows as fit, of all channels if 4 rows of them do. */
+export function bandOf(
+  height: number,
+  rowBytes: (channels: number) => number,
+  channels: number,
+  borderRows: number,
+  least = 32,
+): { chunk: number; band: number } {
+  const rowsThatFit = (chunk: number): number => Math.floor(bandLimit / rowBytes(chunk)) - borderRows;
+  let chunk = channels;
+  while (chunk > least && rowsThatFit(chunk) < Math.min(4, height)) chunk = Math.ceil(chunk / 32) * 16;
+  return { chunk, band: Math.min(height, Math.max(2, rowsThatFit(chunk))) };
+}
+
+/** Of a band of a depthwise convolution's input, and of the gradient of its output, with their borders. */
+export function bandBytes({ kernel, stride, planeWidth }: Window, t: Tensor, chunk: number, band: number): number {
+  const border = Math.ceil((kernel - 1) / stride);
+  const gradient = (t.shape[1] + 2 * border) * (Math.floor(band / stride) + 2 * border + 2);
+  return 4 * chunk * ((band + kernel + stride) * planeWidth + gradient);
+}
