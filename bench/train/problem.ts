@@ -18,6 +18,18 @@ export interface Problem extends Network {
   readonly weightDecay: number;
 }
 
+/** The nodes and parameters of a network, as network.py reads them. */
+export const describeGraph = (graph: Graph) => ({
+  nodes: graph.nodes.map(describe),
+  parameters: parametersOf(graph).map(({ name, shape, hasDecay }) => ({ name, shape, hasDecay })),
+});
+
+/** Writes weights in the order of the parameters. */
+export function writeWeights(folder: string, weights: Weights): void {
+  const bytes = [...weights.values()].map(({ buffer }) => Buffer.from(buffer as ArrayBuffer));
+  writeFileSync(join(folder, "weights.f32"), Buffer.concat(bytes));
+}
+
 /** A node with its padding [top, bottom, left, right], which PyTorch has no rule for. */
 function describe(node: Node): object {
   const { name, op, inputs, attrs, shape } = node;
@@ -45,17 +57,12 @@ function createImages(graph: Graph, labels: Int32Array): Float32Array {
 export function writeProblem(network: Network, folder: string): void {
   const graph = buildGraph(parseArch(network.notation));
   const problem: Problem = { ...network, momentum: 0.9, weightDecay: 1e-4 };
-  const parameters = parametersOf(graph).map(({ name, shape, hasDecay }) => ({ name, shape, hasDecay }));
   const weights = initWeights(graph, createRng("weights"));
   const rng = createRng("labels");
   const labels = Int32Array.from({ length: batches * network.batch }, () => rng.int(graph.output.shape[2]));
   mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    join(folder, "problem.json"),
-    JSON.stringify({ ...problem, nodes: graph.nodes.map(describe), parameters }),
-  );
-  const bytes = [...weights.values()].map(({ buffer }) => Buffer.from(buffer as ArrayBuffer));
-  writeFileSync(join(folder, "weights.f32"), Buffer.concat(bytes));
+  writeFileSync(join(folder, "problem.json"), JSON.stringify({ ...problem, ...describeGraph(graph) }));
+  writeWeights(folder, weights);
   writeFileSync(join(folder, "labels.i32"), labels);
   writeFileSync(join(folder, "images.f32"), createImages(graph, labels));
 }
