@@ -17,7 +17,7 @@ function floorDivide(a: i32, b: i32): i32 {
 }
 
 /** Views rows `first` and following of an image into a band; rows outside the image are zero. */
-function viewBand(x: Tensor, image: i32, first: i32, rows: i32, from: usize, bytes: usize, to: usize, bandRow: usize, left: usize): void {
+export function viewBand(x: Tensor, image: i32, first: i32, rows: i32, from: usize, bytes: usize, to: usize, bandRow: usize, left: usize): void {
   for (let i = first; i < first + rows; i++) {
     if (i < 0 || i >= x.height) memory.fill(to, 0, bandRow);
     else viewRows(x, image * x.pixels + i * x.width, x.width, from, bytes, to + left, bytes);
@@ -57,7 +57,7 @@ export function depthwiseForward(x: Tensor, w: Window, weight: usize, y: Tensor,
  * same taps of the kernel: a convolution with stride 1 of the gradient of `y`, of which `gradient` holds row `first` and
  * following with `border` zero columns.
  */
-function gradientBand(
+export function gradientBand(
   x: Tensor, w: Window, weight: usize, wTap: usize, top: i32, rows: i32, gradient: usize, first: i32, border: i32, gradientRow: usize,
   zeros: usize, bytes: usize, band: usize,
 ): void {
@@ -82,7 +82,14 @@ function gradientBand(
   }
 }
 
-/** Rows of the gradient of `y` around a band, with borders. */
+/** The first row of `y` whose window reaches row `top` of its input; may be outside. */
+// @ts-ignore: decorator
+@inline
+export function firstRow(w: Window, top: i32): i32 {
+  return floorDivide(top + w.top - w.kernel + 1, w.stride);
+}
+
+/** Zero columns and rows around the gradient of `y`. */
 // @ts-ignore: decorator
 @inline
 export function borderOf(w: Window): i32 {
@@ -115,7 +122,7 @@ export function backwardBand(
   const border = borderOf(w);
   const bandRow = <usize>w.planeWidth * bytes, gradientRow = <usize>(y.width + 2 * border) * bytes;
   // Rows of the gradient: those that rows of the band are part of, and those whose window is counted to this band.
-  const first = floorDivide(top + w.top - kernel + 1, step), last = (end - 1 + w.top) / step;
+  const first = firstRow(w, top), last = (end - 1 + w.top) / step;
   const own = (top + step - 1) / step, ownRows = (end + step - 1) / step - own;
   let g = gradient;
   for (let i = first; i <= last; i++) {

@@ -1,64 +1,87 @@
 import { Window } from "./conv";
-import { clearSums, closeRows, giveRows, rawGradientRows, sumRows, viewRows } from "./rows";
+import { borderOf, firstRow, gradientBand, gradientBytes, viewBand } from "./depthwise";
+import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, sumRows, viewRows } from "./rows";
+import { slide } from "./slide";
 import { Tensor } from "./tensor";
 
 /*
- * Pooling by "same" windows, one image at a time. Windows are cut at the border: a mean is over the pixels inside.
- * Scratch of all: two images of `x` and one row of `y`.
+ * Pooling by "same" windows. Windows are cut at the border: a mean is over the pixels inside. The largest of a window is
+ * sought one image at a time; scratch: two images of `x` and one row of `y`.
  */
 
-/** c += a, or c += a × factor. */
-// @ts-ignore: decorator
-@inline
-function addPixel(a: usize, c: usize, bytes: usize, factor: f32): void {
-  const f = f32x4.splat(factor);
-  for (let j: usize = 0; j < bytes; j += 32) {
-    v128.store(c + j, f32x4.add(v128.load(c + j), f32x4.mul(v128.load(a + j), f)));
-    v128.store(c + j, f32x4.add(v128.load(c + j, 16), f32x4.mul(v128.load(a + j, 16), f)), 16);
+/** A row of ones: the weights of a mean, before it is divided. */
+function fillOnes(at: usize, bytes: usize): void {
+  for (let j: usize = 0; j < bytes; j += 16) v128.store(at + j, f32x4.splat(1));
+}
+
+/** Divides a row of pixels of `y` by how many pixels of `x` are in the window of each. */
+function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize): void {
+  const bytes = y.stride;
+  const height = min(x.height, row * w.stride - w.top + w.kernel) - max(0, row * w.stride - w.top);
+  for (let ox = 0; ox < y.width; ox++) {
+    const width = min(x.width, ox * w.stride - w.left + w.kernel) - max(0, ox * w.stride - w.left);
+    const share = f32x4.splat(1 / <f32>(height * width));
+    for (let j: usize = 0; j < bytes; j += 32) {
+      v128.store(at + j, f32x4.mul(v128.load(at + j), share));
+      v128.store(at + j, f32x4.mul(v128.load(at + j, 16), share), 16);
+    }
+    at += bytes;
   }
 }
 
-export function averagePoolForward(x: Tensor, w: Window, y: Tensor, scratch: usize): void {
-  const width = x.stride;
+/** A depthwise convolution with ones, divided; in bands, as there. Scratch: a row of channels, a band of `x`, one of `y`. */
+export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize, scratch: usize, band: i32): void {
+  const bytes = x.stride, kernel = w.kernel, step = w.stride;
+  const bandRow = <usize>w.planeWidth * bytes;
+  const view = scratch + bytes;
+  const out = view + <usize>((band - 1) * step + kernel) * bandRow;
+  fillOnes(scratch, bytes);
+  memory.fill(view, 0, out - view);
   for (let image = 0; image < x.batch; image++) {
-    viewRows(x, image * x.pixels, x.pixels, 0, width, scratch, width);
-    let to = y.value + <usize>(image * y.pixels) * width;
-    for (let oy = 0; oy < y.height; oy++) {
-      const top = max(0, oy * w.stride - w.top), bottom = min(x.height, oy * w.stride - w.top + w.kernel);
-      for (let ox = 0; ox < y.width; ox++) {
-        const left = max(0, ox * w.stride - w.left), right = min(x.width, ox * w.stride - w.left + w.kernel);
-        const share: f32 = 1 / <f32>((bottom - top) * (right - left));
-        memory.fill(to, 0, width);
-        for (let i = top; i < bottom; i++) {
-          for (let j = left; j < right; j++) addPixel(scratch + <usize>(i * x.width + j) * width, to, width, share);
-        }
-        to += width;
-      }
+    for (let top = 0; top < y.height; top += band) {
+      const rows = min(band, y.height - top);
+      viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, 0, bytes, view, bandRow, <usize>w.left * bytes);
+      slide(
+        kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow, scratch, 0, 0, zeros,
+        out, <usize>y.width * bytes, bytes, bytes,
+      );
+      for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * bytes);
+      copyRows(out, bytes, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
     }
   }
 }
 
-export function averagePoolBackward(x: Tensor, w: Window, y: Tensor, scratch: usize, accumulate: i32, closes: i32): void {
-  const width = x.stride;
-  const size = <usize>x.pixels * width;
-  const line = scratch + 2 * size;
+/** Scratch: a row of channels, a band of the gradient of `y` with borders, a band of `x`. */
+export function averagePoolBackward(
+  x: Tensor, w: Window, y: Tensor, zeros: usize, band: i32, scratch: usize, accumulate: i32, closes: i32,
+): void {
+  const bytes = x.stride;
+  const border = borderOf(w);
+  const gradientRow = <usize>(y.width + 2 * border) * bytes;
+  const gradient = scratch + bytes;
+  const given = gradient + gradientBytes(w, y, band, bytes);
+  fillOnes(scratch, bytes);
+  memory.fill(gradient, 0, given - gradient);
   if (closes) clearSums(x);
   for (let image = 0; image < x.batch; image++) {
-    memory.fill(scratch, 0, size);
-    for (let oy = 0; oy < y.height; oy++) {
-      rawGradientRows(y, image * y.pixels + oy * y.width, y.width, 0, width, line, width);
-      const top = max(0, oy * w.stride - w.top), bottom = min(x.height, oy * w.stride - w.top + w.kernel);
-      for (let ox = 0; ox < y.width; ox++) {
-        const left = max(0, ox * w.stride - w.left), right = min(x.width, ox * w.stride - w.left + w.kernel);
-        const share: f32 = 1 / <f32>((bottom - top) * (right - left));
-        for (let i = top; i < bottom; i++) {
-          for (let j = left; j < right; j++) addPixel(line + <usize>ox * width, scratch + <usize>(i * x.width + j) * width, width, share);
+    for (let top = 0; top < x.height; top += band) {
+      const rows = min(band, x.height - top);
+      const first = firstRow(w, top), last = (top + rows - 1 + w.top) / w.stride;
+      let g = gradient;
+      for (let i = first; i <= last; i++) {
+        const inside = g + <usize>border * bytes;
+        if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
+        else {
+          rawGradientRows(y, image * y.pixels + i * y.width, y.width, 0, bytes, inside, bytes);
+          divideRow(x, w, y, i, inside);
         }
+        g += gradientRow;
       }
+      gradientBand(x, w, scratch, 0, top, rows, gradient, first, border, gradientRow, zeros, bytes, given);
+      const row = image * x.pixels + top * x.width;
+      giveRows(given, bytes, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
+      if (closes) closeRows(x, row, rows * x.width, 0, bytes, given);
     }
-    const row = image * x.pixels;
-    giveRows(scratch, width, x.pixels, width, x.gradient + <usize>row * width, width, accumulate);
-    if (closes) closeRows(x, row, x.pixels, 0, width, scratch);
   }
 }
 

@@ -1,7 +1,7 @@
+import { bandBytes, bandOf } from "./blocks.ts";
 import type { Call } from "./builder.ts";
 import { conv, pointwise } from "./convolutions.ts";
 import { depthwise } from "./depthwise.ts";
-import type { Kernel } from "./kernels.ts";
 import { block, emitBackward, emitForward, emitSimple, give, windowOf, type Lower } from "./lowering.ts";
 import type { Kind } from "./stages.ts";
 import type { Tensor } from "./tensor.ts";
@@ -67,15 +67,31 @@ const sigmoid: Lower = (t, to) => {
   return () => emitSimple(to, "sigmoidBackward", t, x, [x.record, t.record], blocksBytes(x));
 };
 
-const pool =
-  (forward: Kernel, backward: Kernel): Lower =>
-  (t, to) => {
-    const x = t.inputs[0]!;
-    const window = windowOf(to, t);
-    const scratch = 4 * (2 * x.pixels + t.shape[1]) * x.width;
-    emitForward(to, forward, t, [x.record, window.record, t.record, to.builder.scratch], scratch);
-    return () => emitSimple(to, backward, t, x, [x.record, window.record, t.record], scratch);
+const averagePool: Lower = (t, to) => {
+  const x = t.inputs[0]!;
+  const window = windowOf(to, t);
+  const { kernel, stride, planeWidth } = window;
+  const { scratch } = to.builder;
+  const rowBytes = (chunk: number): number => 4 * planeWidth * chunk;
+  const out = bandOf(t.shape[0], (chunk) => stride * rowBytes(chunk), t.width, kernel - 1, t.width);
+  const forward = [x.record, window.record, t.record, to.zeros, scratch, out.band];
+  const viewBytes = ((out.band - 1) * stride + kernel + out.band) * rowBytes(t.width);
+  emitForward(to, "averagePoolForward", t, forward, 4 * t.width + viewBytes);
+  return () => {
+    const { band } = bandOf(x.shape[0], (chunk) => 2 * rowBytes(chunk), t.width, kernel - 1, t.width);
+    const args = [x.record, window.record, t.record, to.zeros, band];
+    const bytes = 4 * t.width + bandBytes(window, t, t.width, band) + band * rowBytes(t.width);
+    emitSimple(to, "averagePoolBackward", t, x, args, bytes);
   };
+};
+
+const maxPool: Lower = (t, to) => {
+  const x = t.inputs[0]!;
+  const window = windowOf(to, t);
+  const scratch = 4 * (2 * x.pixels + t.shape[1]) * x.width;
+  emitForward(to, "maxPoolForward", t, [x.record, window.record, t.record, to.builder.scratch], scratch);
+  return () => emitSimple(to, "maxPoolBackward", t, x, [x.record, window.record, t.record], scratch);
+};
 
 const mean: Lower = (t, to) => {
   const x = t.inputs[0]!;
@@ -112,8 +128,8 @@ export const lowerings: Readonly<Record<Exclude<Kind, "Image">, Lower>> = {
   Add: add,
   Scale: scale,
   Sigmoid: sigmoid,
-  AveragePool: pool("averagePoolForward", "averagePoolBackward"),
-  MaxPool: pool("maxPoolForward", "maxPoolBackward"),
+  AveragePool: averagePool,
+  MaxPool: maxPool,
   Mean: mean,
   Dropout: dropout,
 };
