@@ -250,12 +250,18 @@ const row = {
   notation: "in28x28x1 stem8_k3_s22 r1_k3_s22_e1_i8_o8 head0 classes10",
   accuracy: 0.5,
   latencyMs: 2,
+  isDisturbed: false,
   reward: 0.25,
   params: 1000,
   madds: 1000,
   reason: null,
   source: null,
 } as const;
+
+test("a latency that is too high because the machine was busy is marked", () => {
+  expect(frontTable([row], 2)).not.toContain("busy");
+  expect(frontTable([{ ...row, isDisturbed: true }], 2)).toContain("2.00 ms (busy)");
+});
 
 test("a front that misses the target says so", () => {
   expect(frontTable([row], 2)).toContain("✓ within target");

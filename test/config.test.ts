@@ -4,7 +4,7 @@ import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { oneOf } from "../src/space/choice.ts";
 import { defineSpace } from "../src/space/space.ts";
 import type { NetworkTemplate } from "../src/space/arch.ts";
-import { proxyRecipe } from "../src/train/recipe.ts";
+import { proxyRecipe, recipes } from "../src/train/presets.ts";
 
 test("an empty config is the default search", () => {
   const config = resolveConfig({}, "the options");
@@ -41,6 +41,14 @@ test("parts of a recipe may be changed", () => {
   });
 });
 
+test("a recipe may begin from another that has a name", () => {
+  const { proxy, final } = resolveConfig({ final: { preset: "mnasnet", epochs: 100 } }, "the options");
+  expect(proxy).toEqual(recipes.proxy);
+  expect(final).toEqual({ ...recipes.mnasnet, epochs: 100 });
+  expect(resolveConfig({ final: { preset: "small" } }, "the options").final).toEqual(recipes.small);
+  expect(() => resolveConfig({ final: { preset: "imagenet" } }, "the options")).toThrow("at final.preset");
+});
+
 test("a recorded config gives its space and recipes back", () => {
   const template: NetworkTemplate = {
     stem: { kernel: 3, stride: 1, filters: 8 },
@@ -56,7 +64,14 @@ test("a recorded config gives its space and recipes back", () => {
   );
   const recorded = JSON.parse(JSON.stringify(recordConfig(config))) as ReturnType<typeof recordConfig>;
   expect(spaceOf(recorded)).toEqual(config.space);
-  expect(recorded.reward).toEqual({ kind: "custom", source: "(m) => m.accuracy" });
+  expect(recorded.reward).toEqual({ kind: "custom", source: "(m) => m.accuracy", values: [0.2, 0.2, 0.9, 0.9] });
+});
+
+test("differences() sees a reward function that refers to something else", () => {
+  const record = (scale: number) =>
+    recordConfig(resolveConfig({ reward: (m: { accuracy: number }) => scale * m.accuracy }, "the options"));
+  expect(differences(record(1), record(1))).toEqual([]);
+  expect(differences(record(1), record(2))).toEqual([expect.stringContaining("gives other values")]);
 });
 
 test("differences() names what changes the meaning, and lets the budget grow", () => {

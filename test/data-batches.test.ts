@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { augmentationFor, epochOrder, fillBatch } from "../src/data/batches.ts";
+import { epochOrder, fillBatch } from "../src/data/batches.ts";
 import type { Images } from "../src/data/dataset.ts";
 import { createRng, type Rng } from "../src/util/rng.ts";
 
@@ -95,7 +95,7 @@ test("fillBatch() moves and mirrors as the definition says, with the mean outsid
       const part = images(2, 5, 7, channels);
       const dataset = { mean: normal.mean.slice(0, channels), deviation: normal.deviation.slice(0, channels) };
       const out = { images: new Float32Array(35 * channels).fill(7), labels: new Int32Array(1) };
-      fillBatch(dataset, part, Uint32Array.of(1), 0, out, { pad: 9, flip, rng: moving(by, 9) });
+      fillBatch(dataset, part, Uint32Array.of(1), 0, out, { kind: "crop", pad: 9, flip, rng: moving(by, 9) });
       expect([...out.images]).toEqual(imageBy(part, dataset, 1, { ...by, isFlipped: by.isFlipped && flip }));
     }),
   );
@@ -116,7 +116,12 @@ test("fillBatch() draws moves up to the pad each way, and mirrors half of the im
   const dataset = { mean: [0], deviation: [1] };
   const count = 3000;
   const out = { images: new Float32Array(81 * count), labels: new Int32Array(count) };
-  fillBatch(dataset, part, new Uint32Array(count), 0, out, { pad: 2, flip: true, rng: createRng(3) });
+  fillBatch(dataset, part, new Uint32Array(count), 0, out, {
+    kind: "crop",
+    pad: 2,
+    flip: true,
+    rng: createRng(3),
+  });
   const seen = new Map<number, number>();
   let mirrored = 0;
   for (let i = 0; i < count; i++) {
@@ -129,9 +134,4 @@ test("fillBatch() draws moves up to the pad each way, and mirrors half of the im
   expect([...seen.keys()].toSorted((a, b) => a - b)).toEqual(places);
   expect(Math.min(...seen.values())).toBeGreaterThan(70);
   expect(mirrored / count).toBeCloseTo(0.5, 1);
-});
-
-test("augmentationFor() moves by an eighth of the height and mirrors what can be mirrored", () => {
-  expect(augmentationFor({ train: images(1, 28, 28, 1), canFlip: true })).toEqual({ pad: 4, flip: true });
-  expect(augmentationFor({ train: images(1, 2, 2, 1), canFlip: false })).toEqual({ pad: 1, flip: false });
 });

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "
 import { join, relative } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { loadDataset, type Images } from "../src/data/dataset.ts";
+import type { Images } from "../src/data/dataset.ts";
 import { decodePack, encodePack } from "../src/data/pack.ts";
-import { picture, pictures, times } from "./data-files.ts";
+import { loadInMemory, picture, pictures, times } from "./data-files.ts";
 import { scratch } from "./mnas.ts";
 
 const seed = 1;
@@ -14,7 +14,7 @@ test("images are decoded once: their cache serves until the content of a file ch
   await pictures(folder.dir, 4);
   const cacheDir = join(folder.dir, ".cache");
   const image = join(folder.dir, "cat", "0.jpg");
-  const first = await loadDataset(folder.dir, { seed, cacheDir });
+  const first = await loadInMemory(folder.dir, { seed, cacheDir });
 
   // Pixels of ours in the cache, to see that it is where they come from.
   const pack = join(cacheDir, readdirSync(cacheDir)[0]!);
@@ -22,16 +22,16 @@ test("images are decoded once: their cache serves until the content of a file ch
   data.train.pixels.fill(7);
   writeFileSync(pack, encodePack(data, stamp));
   utimesSync(image, 1e9, 1e9);
-  const again = await loadDataset(relative(process.cwd(), folder.dir), { seed, cacheDir });
+  const again = await loadInMemory(relative(process.cwd(), folder.dir), { seed, cacheDir });
   expect(new Set(again.train.pixels)).toEqual(new Set([7]));
 
   // No image any more, and nothing that a look from outside can tell.
   writeFileSync(image, Buffer.alloc(statSync(image).size));
   utimesSync(image, 1e9, 1e9);
-  await expect(loadDataset(folder.dir, { seed, cacheDir })).rejects.toThrow(`Cannot decode "${image}"`);
+  await expect(loadInMemory(folder.dir, { seed, cacheDir })).rejects.toThrow(`Cannot decode "${image}"`);
 
   await picture(folder.dir, "cat/0.jpg", { color: { r: 1, g: 2, b: 3 } });
-  const changed = await loadDataset(folder.dir, { seed, cacheDir });
+  const changed = await loadInMemory(folder.dir, { seed, cacheDir });
   expect([again.key, first.key]).not.toContain(changed.key);
   expect(readdirSync(cacheDir)).toHaveLength(1);
 });
@@ -40,12 +40,12 @@ test("a damaged cache is built again", async () => {
   using folder = scratch();
   await pictures(folder.dir, 4);
   const cacheDir = join(folder.dir, ".cache");
-  const first = await loadDataset(folder.dir, { seed, cacheDir });
+  const first = await loadInMemory(folder.dir, { seed, cacheDir });
   const file = join(cacheDir, readdirSync(cacheDir)[0]!);
   const { size } = statSync(file);
   for (const damage of [new Uint8Array(), Buffer.alloc(size), Buffer.from("mnas-pack-1\n")]) {
     writeFileSync(file, damage);
-    expect(await loadDataset(folder.dir, { seed, cacheDir })).toEqual(first);
+    expect(await loadInMemory(folder.dir, { seed, cacheDir })).toEqual(first);
     expect(statSync(file).size).toBe(size);
   }
 });

@@ -1,6 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
+import { loadDataset, type Dataset } from "../src/data/dataset.ts";
+import { partNames, type Images, type PartName } from "../src/data/images.ts";
+import { isInMemory } from "../src/data/source.ts";
 
 /** Writes a file and the folders it lies in. */
 export function put(dir: string, name: string, content: string | Uint8Array): string {
@@ -58,4 +61,13 @@ export async function pictures(dir: string, perClass: number): Promise<void> {
       await picture(dir, `${name}/${i}.${["jpg", "png", "webp"][i % 3]}`, { color, width: 20 + i, height: 12 + i });
     }
   }
+}
+
+type InMemory = Dataset & Readonly<Record<PartName, Images>>;
+
+/** A data set that must be in memory. */
+export async function loadInMemory(...options: Parameters<typeof loadDataset>): Promise<InMemory> {
+  const data = await loadDataset(...options);
+  if (!partNames.every((part) => isInMemory(data[part]))) throw new Error(`"${data.source}" is not in memory`);
+  return data as InMemory;
 }

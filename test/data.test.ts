@@ -5,10 +5,10 @@ import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { describeDataset, loadDataset, type Images } from "../src/data/dataset.ts";
+import { describeDataset, type Images } from "../src/data/dataset.ts";
 import { cutStratified } from "../src/data/splits.ts";
 import { createRng } from "../src/util/rng.ts";
-import { cifarRecord, idx, picture, pictures, put, times } from "./data-files.ts";
+import { cifarRecord, idx, loadInMemory, picture, pictures, put, times } from "./data-files.ts";
 import { scratch } from "./mnas.ts";
 
 const seed = 1;
@@ -21,7 +21,7 @@ const rows = ({ count, pixels }: Images): string[] =>
   times(count, (i) => pixels.subarray((i * pixels.length) / count, ((i + 1) * pixels.length) / count).join());
 
 test("the embedded sample is even over its ten classes in every part", async () => {
-  const data = await loadDataset(undefined, { seed });
+  const data = await loadInMemory(undefined, { seed });
   expect(describeDataset(data)).toBe(
     "fashion-mnist: 7000 training, 1000 validation and 2000 test images of 28×28×1 in 10 classes",
   );
@@ -31,7 +31,7 @@ test("the embedded sample is even over its ten classes in every part", async () 
   expect(data.classes.at(-1)).toBe("Ankle boot");
   expect(data.canFlip).toBe(true);
   // Millions of pixels take expect() many seconds.
-  expect(isDeepStrictEqual(await loadDataset("fashion-mnist", { seed }), data)).toBe(true);
+  expect(isDeepStrictEqual(await loadInMemory("fashion-mnist", { seed }), data)).toBe(true);
 });
 
 test("the embedded sample is small enough to be part of the package and comes with its licence", () => {
@@ -67,7 +67,7 @@ function putIdx(dir: string, { train = 12, test: tests = 4, classes = 2, isZippe
 test.each([false, true])("IDX files are read as they are (gzipped: %s)", async (isZipped) => {
   using folder = scratch();
   putIdx(folder.dir, { isZipped });
-  const data = await loadDataset(folder.dir, { seed });
+  const data = await loadInMemory(folder.dir, { seed });
   expect(data.classes).toEqual(["0", "1"]);
   expect(data.test).toEqual({
     count: 4,
@@ -87,7 +87,7 @@ test("classes.txt names the classes of IDX files", async () => {
   using folder = scratch();
   putIdx(folder.dir);
   put(folder.dir, "classes.txt", "left\nright\n");
-  expect((await loadDataset(folder.dir, { seed })).classes).toEqual(["left", "right"]);
+  expect((await loadInMemory(folder.dir, { seed })).classes).toEqual(["left", "right"]);
 });
 
 test("digits are not mirrored, other things are", async () => {
@@ -96,7 +96,7 @@ test("digits are not mirrored, other things are", async () => {
     putIdx(join(folder.dir, name), { train: 40, test: 10, classes: 10 });
   }
   const canFlip = async (name: string): Promise<boolean> =>
-    (await loadDataset(join(folder.dir, name), { seed })).canFlip;
+    (await loadInMemory(join(folder.dir, name), { seed })).canFlip;
   expect(await canFlip("mnist")).toBe(false);
   expect(await canFlip("MNIST/raw")).toBe(false);
   expect(await canFlip("FashionMNIST/raw")).toBe(true);
@@ -108,7 +108,7 @@ test("CIFAR-10 batches become rows of pixels", async () => {
   const batch = Buffer.concat(times(10, cifarRecord));
   for (const name of ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "test_batch.bin"])
     put(folder.dir, name, batch);
-  const data = await loadDataset(folder.dir, { seed });
+  const data = await loadInMemory(folder.dir, { seed });
   expect(data.classes[3]).toBe("cat");
   expect([data.train.count, data.validation.count, data.test.count]).toEqual([20, 10, 10]);
   const { pixels, labels, height, width, channels } = data.test;
@@ -128,7 +128,7 @@ test("CIFAR batches with names of their own and no test batch are cut in three",
   using folder = scratch();
   put(folder.dir, "batches.meta.txt", "red\ngreen\n\n");
   put(folder.dir, "data_batch_1.bin", Buffer.concat(times(32, (i) => cifarRecord(i % 2))));
-  const data = await loadDataset(folder.dir, { seed });
+  const data = await loadInMemory(folder.dir, { seed });
   expect(data.classes).toEqual(["red", "green"]);
   expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
     [12, 12],
@@ -142,7 +142,7 @@ test("a folder of images is decoded, cropped and resized, each class by its fold
   await pictures(folder.dir, 8);
   put(folder.dir, "README.md", "mine");
   put(folder.dir, "cat/.DS_Store", "");
-  const data = await loadDataset(folder.dir, { seed, size: 10, cacheDir: join(folder.dir, ".cache") });
+  const data = await loadInMemory(folder.dir, { seed, size: 10, cacheDir: join(folder.dir, ".cache") });
   expect(data.classes).toEqual(["cat", "dog"]);
   expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
     [6, 6],
@@ -165,7 +165,7 @@ test("train, val and test folders are the parts they are called", async () => {
     ["test", 1],
   ] as const)
     await pictures(join(folder.dir, part), count);
-  const data = await loadDataset(folder.dir, { seed, cacheDir: join(folder.dir, ".cache") });
+  const data = await loadInMemory(folder.dir, { seed, cacheDir: join(folder.dir, ".cache") });
   expect([data.train, data.validation, data.test].map((part) => classCounts(part, 2))).toEqual([
     [3, 3],
     [2, 2],
@@ -179,7 +179,7 @@ test("without a size images get their own median side, up to 64", async () => {
     for (const file of ["a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png", "b/3.png"]) {
       await picture(join(folder.dir, name), file, { width, height });
     }
-    return (await loadDataset(join(folder.dir, name), { seed, cacheDir: join(folder.dir, "cache") })).train.height;
+    return (await loadInMemory(join(folder.dir, name), { seed, cacheDir: join(folder.dir, "cache") })).train.height;
   };
   expect(await sideOf("small", 30, 24)).toBe(24);
   expect(await sideOf("large", 200, 300)).toBe(64);
@@ -191,10 +191,10 @@ test("images are grey only when all are", async () => {
     await picture(folder.dir, name, { isGrey: true, color: { r: 90, g: 90, b: 90 } });
   }
   const cacheDir = join(folder.dir, ".cache");
-  const { train } = await loadDataset(folder.dir, { seed, cacheDir });
+  const { train } = await loadInMemory(folder.dir, { seed, cacheDir });
   expect([train.channels, ...new Set(train.pixels)]).toEqual([1, 90]);
   await picture(folder.dir, "b/1.jpg", { color: { r: 90, g: 90, b: 90 } });
-  expect((await loadDataset(folder.dir, { seed, cacheDir })).train.channels).toBe(3);
+  expect((await loadInMemory(folder.dir, { seed, cacheDir })).train.channels).toBe(3);
 });
 
 test("images are turned as their camera says, and what is transparent is white", async () => {
@@ -214,7 +214,7 @@ test("images are turned as their camera says, and what is transparent is white",
     put(folder.dir, `half/${i}.jpg`, half);
     put(folder.dir, `clear/${i}.png`, clear);
   }
-  const { train } = await loadDataset(folder.dir, { seed, cacheDir: join(folder.dir, ".cache") });
+  const { train } = await loadInMemory(folder.dir, { seed, cacheDir: join(folder.dir, ".cache") });
   expect([...train.labels]).toEqual([0, 1]);
   expect([...new Set(train.pixels.subarray(0, 768))]).toEqual([255]);
   const [top, bottom] = [train.pixels.subarray(768, 768 + 144), train.pixels.subarray(1536 - 144)];
@@ -241,7 +241,7 @@ test("the parts are disjoint, complete and decided by the seed alone", async () 
     ),
   );
   const load = async (number: number): Promise<string[][]> => {
-    const { train, validation, test: tested } = await loadDataset(folder.dir, { seed: number });
+    const { train, validation, test: tested } = await loadInMemory(folder.dir, { seed: number });
     return [train, validation, tested].map(rows);
   };
   const parts = await load(1);
@@ -255,10 +255,10 @@ test("the parts are disjoint, complete and decided by the seed alone", async () 
 test("a test part of its own is the same for every seed, and has no say in mean and deviation", async () => {
   using folder = scratch();
   putIdx(folder.dir);
-  const first = await loadDataset(folder.dir, { seed: 1 });
-  expect((await loadDataset(folder.dir, { seed: 2 })).test).toEqual(first.test);
+  const first = await loadInMemory(folder.dir, { seed: 1 });
+  expect((await loadInMemory(folder.dir, { seed: 2 })).test).toEqual(first.test);
   put(folder.dir, "t10k-images-idx3-ubyte", idx([4, 2, 3], Array(24).fill(255)));
-  const { mean, deviation, key } = await loadDataset(folder.dir, { seed: 1 });
+  const { mean, deviation, key } = await loadInMemory(folder.dir, { seed: 1 });
   expect({ mean, deviation }).toEqual({ mean: first.mean, deviation: first.deviation });
   expect(key).not.toBe(first.key);
 

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,3 +38,17 @@ export function scratch(): Disposable & { readonly dir: string } {
   const dir = mkdtempSync(join(tmpdir(), "mnas-test-"));
   return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
+
+/** The training processes that a process has started, on Linux. */
+export const workersOf = (parent: number): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const isChild = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === parent;
+        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);

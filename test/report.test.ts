@@ -25,6 +25,7 @@ const trialOf = (number: number, facts: Partial<ReportTrial> = {}): ReportTrial 
   state: "complete",
   accuracy: 0.8 + 0.01 * (number % 7),
   latencyMs: 0.2 + 0.05 * (number % 7),
+  isDisturbed: false,
   reward: 0.79 + 0.01 * (number % 7),
   reason: null,
   source: null,
@@ -186,6 +187,13 @@ const withText = (text: string): ReportData => ({
   finals: full.finals.map((final) => ({ ...final, name: text, notation: text, model: text })),
   config: { [text]: text },
   environment: text,
+});
+
+test("a latency that is too high because the machine was busy is marked, and explained", () => {
+  const busy = reportHtml({ ...full, trials: trials.map((trial) => ({ ...trial, isDisturbed: trial.number === 3 })) });
+  expect(busy).toContain("ms (busy)");
+  expect(busy).toContain("The machine was busy during 1 measurement:");
+  expect(reportHtml(full)).not.toContain("busy");
 });
 
 test("text of a user stays text, whatever it is", () => {

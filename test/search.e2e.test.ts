@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createRng } from "../src/util/rng.ts";
-import { mnas, scratch, start } from "./mnas.ts";
+import { mnas, scratch, start, workersOf } from "./mnas.ts";
 
 /** A space and recipes small enough to search in seconds, through everything that a real search goes through. */
 const config = `
@@ -142,19 +142,68 @@ test("a longer search goes on from a shorter one and ends as if it had been long
   expect(await rowsOf("grown", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
 });
 
-/** Training processes of a search, on Linux. */
-const workersOf = (parent: number): number[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const isChild = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === parent;
-        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+test("a longer search keeps the long trainings that it still needs, and repeats those that were lost", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
+  // Its front has two networks.
+  const search = ["search", "--json", "--seed", "5", "--trials", "8"];
+  await mnas([...search, "--finalists", "1", "--out", "run"], folder.dir);
+  const weights = (final: number): string => join(folder.dir, "run", "finals", `00000${final}`, "weights.safetensors");
+  const before = [0, 1].map((final) => statSync(weights(final)).mtimeMs);
+  expect((await mnas([...search, "--finalists", "2", "--resume", "run"], folder.dir)).code).toBe(0);
+  expect([0, 1].map((final) => statSync(weights(final)).mtimeMs)).toEqual(before);
+  expect(existsSync(weights(2))).toBe(true);
+
+  const whole = readFileSync(weights(0));
+  writeFileSync(weights(0), whole.subarray(0, 100));
+  const again = await mnas([...search, "--resume", "run"], folder.dir);
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("training it again") });
+  expect(readFileSync(weights(0))).toEqual(whole);
+
+  const done = JSON.parse(again.stdout.trimEnd().split("\n").at(-1)!) as { finals: { name: string }[] };
+  const best = done.finals[0]!.name.replace("trial ", "run#");
+  const exported = await mnas(["export", best, "--out", "best.onnx"], folder.dir);
+  expect(exported.stderr).toContain("long training");
+});
+
+test("a search with a reward function goes on by the command that is printed, as it began", async () => {
+  using folder = scratch();
+  const write = (reward: string): void =>
+    writeFileSync(
+      join(folder.dir, "my.ts"),
+      config.replace("export default {", `export default { seed: 1, trials: 99, reward: ${reward},`),
+    );
+  write("(m) => m.accuracy");
+  const options = ["--seed", "6", "--trials", "4", "--finalists", "0", "--space", "mnasnet-tiny"];
+  const whole = await mnas(["search", "--config", "my.ts", ...options, "--out", "run"], folder.dir);
+  expect(whole.code).toBe(0);
+  expect(whole.stdout).toContain("search --resume run --config my.ts --trials 8");
+  const again = await mnas(["search", "--resume", "run", "--config", "my.ts"], folder.dir);
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining("4 trials") });
+
+  write("(m) => 2 * m.accuracy");
+  const other = await mnas(["search", "--resume", "run", "--config", "my.ts"], folder.dir);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("reward: (m) => m.accuracy →") });
+});
+
+test("a reward function that has no value for a trial may be corrected, if it keeps the values it gave", async () => {
+  using folder = scratch();
+  const write = (reward: string): void =>
+    writeFileSync(
+      join(folder.dir, "mnas.config.ts"),
+      config.replace("export default {", `let calls = 0;\nexport default { reward: ${reward},`),
+    );
+  const options = ["--seed", "6", "--trials", "8", "--finalists", "0"];
+  // It is tried on networks of 100,000 parameters; of the others, the third has no value.
+  write("(m) => (m.params !== 1e5 && ++calls > 2 ? NaN : m.accuracy)");
+  const broken = await mnas(["search", ...options, "--out", "run"], folder.dir);
+  expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining("the reward is NaN") });
+  write("(m) => 2 * m.accuracy");
+  const other = await mnas(["search", "--resume", "run"], folder.dir);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("reward of trial 0: ") });
+  write("(m) => m.accuracy");
+  expect(await mnas(["search", "--resume", "run"], folder.dir)).toMatchObject({ code: 0 });
+});
 
 test.runIf(process.platform === "linux")(
   "a worker that is killed is replaced, and its trial is trained again",

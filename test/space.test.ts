@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { expect, expectTypeOf, test } from "vitest";
-import { archOf, checkArch, type Arch } from "../src/space/arch.ts";
+import { buildGraph } from "../src/arch/build.ts";
+import { printGraph } from "../src/graph/graph.ts";
+import {
+  archOf,
+  checkArch,
+  checkSpace,
+  type Arch,
+  type BlockSpec,
+  type NetworkSpace,
+  type NetworkTemplate,
+} from "../src/space/arch.ts";
 import { oneOf } from "../src/space/choice.ts";
 import { formatArch, formatBlock, parseArch, parseBlock } from "../src/space/notation.ts";
 import { filtersAround, layersAround, presetSpace, spaces } from "../src/space/presets.ts";
@@ -82,18 +92,39 @@ test("filtersAround() and layersAround() surround their base", () => {
   ]);
 });
 
-test.each(Object.values(spaces))("$name: genotype, arch and notation round-trip", (space) => {
-  const genotypes = new Map<string, string>();
+/** Two values of everything that a network may have, and few layers, so that many genotypes give one network. */
+const everything = defineSpace<NetworkTemplate>("everything", {
+  stem: { kernel: 3, stride: 2, filters: oneOf("filters", [4, 8]) },
+  blocks: [0, 1].map(() => ({
+    op: oneOf<BlockSpec["op"]>("op", ["conv", "sepconv", "mbconv2"]),
+    kernel: 3,
+    stride: oneOf("stride", [1, 2]),
+    filters: oneOf("filters", [4, 8]),
+    layers: oneOf("layers", [1, 2]),
+    seRatio: 0,
+    skip: oneOf<BlockSpec["skip"]>("skip", ["none", "identity", "pool"]),
+    activation: oneOf("activation", ["relu", "hswish"] as const),
+    activateProjection: oneOf("activateProjection", [false, true]),
+  })),
+  head: { filters: oneOf("filters", [0, 4]), activation: oneOf("activation", ["relu", "hswish"] as const) },
+  dropout: 0,
+});
+
+test.each([...Object.values(spaces), everything])("$name: equal notations are equal networks", (space) => {
   fc.assert(
-    fc.property(fc.integer(), (seed) => {
-      const genotype = sample(space, createRng(seed));
-      const arch = archOf(space, genotype, task);
-      const notation = formatArch(arch);
+    fc.property(fc.integer(), fc.constantFrom(2, 28), fc.integer({ min: 0, max: 2 }), (seed, size, changes) => {
+      const rng = createRng(seed);
+      const genotype = sample(space, rng);
+      let other = genotype;
+      for (let i = 0; i < changes; i++) other = mutate(space, other, rng);
+      const [a, b] = [genotype, other].map((each) => archOf(space, each, { ...task, height: size, width: size }));
+      const [printed, printedOther] = [a!, b!].map((arch) => printGraph(buildGraph(arch)));
+      expect(formatArch(a!) === formatArch(b!)).toBe(printed === printedOther);
+      const notation = formatArch(a!);
       expect(formatArch(parseArch(notation))).toBe(notation);
-      // Equal notations are equal genotypes: it is the key under which results are kept.
-      expect(genotypes.get(notation) ?? genotype.join()).toBe(genotype.join());
-      genotypes.set(notation, genotype.join());
+      expect(printGraph(buildGraph(parseArch(notation)))).toBe(printed);
     }),
+    { numRuns: 300 },
   );
 });
 
@@ -148,6 +179,25 @@ test("checkArch() refuses what cannot be built", () => {
   expect(() => checkArch({ ...arch, blocks: [{ ...first, op: "mbconv1" }] })).toThrow("blocks.0.op is mbconv1");
   expect(() => checkArch({ ...arch, blocks: [{ ...first, layers: 0 }] })).toThrow("blocks.0.layers is 0");
   expect(() => checkArch({ ...arch, dropout: 1 })).toThrow("dropout is 1");
+});
+
+test("checkSpace() tries every choice, and names the one that cannot be built", () => {
+  const blockOf = (op: unknown) => ({ op, kernel: 3, stride: 1, filters: 8, layers: 1, seRatio: 0, skip: "none" });
+  const template = (op: unknown, head: unknown = { filters: 0 }) =>
+    defineSpace("mine", { stem: { kernel: 3, stride: 1, filters: 8 }, blocks: [blockOf(op)], head, dropout: 0 });
+  const check = (space: unknown): unknown => checkSpace(space as NetworkSpace);
+  const good = template(oneOf("op", ["conv", "mbconv3"]));
+  expect(check(good)).toBe(good);
+  expect(() => check(template(oneOf("op", ["mbconv3", "mbconv1"])))).toThrow(
+    'Cannot use space "mine": blocks.0.op is mbconv1, must be conv, sepconv or mbconvN with N > 1',
+  );
+  expect(() => check(template("conv", { filters: 8, activation: oneOf("act", ["relu", "gelu"]) }))).toThrow(
+    "head.activation is gelu",
+  );
+  expect(() => check(defineSpace("mine", { blocks: [] }))).toThrow("stem is undefined");
+  expect(() => check(defineSpace("mine", { blocks: {} }))).toThrow('Cannot use space "mine"');
+  expect(() => check(template(undefined))).toThrow("blocks.0.op is undefined");
+  for (const space of Object.values(spaces)) expect(check(space)).toBe(space);
 });
 
 test("mutate() changes exactly one decision", () => {

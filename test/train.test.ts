@@ -4,11 +4,13 @@ import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
 import { loadDataset, type Images } from "../src/data/dataset.ts";
+import { select } from "../src/data/source.ts";
 import { guessWarning } from "../src/data/guess.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
-import { finalRecipe, learningRateAt, planFor, proxyRecipe, type Recipe } from "../src/train/recipe.ts";
+import { finalRecipe, proxyRecipe } from "../src/train/presets.ts";
+import { learningRateAt, planFor, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
 import { Diverged, predictions, train, type Trained } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -32,8 +34,8 @@ test("a plan makes the fewest steps of the recipe, whatever the data, and stretc
 });
 
 test("photographs are varied unless the recipe says otherwise", () => {
-  expect([1, 3].map((channels) => planFor(finalRecipe, images(100, channels)).augment)).toEqual([false, true]);
-  expect(planFor(changed(finalRecipe, { augment: true }), images(100)).augment).toBe(true);
+  expect([1, 3].map((channels) => planFor(finalRecipe, images(100, channels)).augment)).toEqual(["none", "crop"]);
+  expect(planFor(changed(finalRecipe, { augment: "resized-crop" }), images(100)).augment).toBe("resized-crop");
 });
 
 test("an accuracy that guessing reaches is said to be one", () => {
@@ -87,6 +89,37 @@ test("train() says at which step a network diverged", async () => {
   const training = finish(train({ graph, dataset, recipe, seed: "a" }));
   await expect(training).rejects.toThrow(Diverged);
   await expect(training).rejects.toThrow(/^loss is (NaN|Infinity) at step \d+$/);
+});
+
+test("train() does not take what is no number for learning", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const init = new Map([...initWeights(graph, createRng(1))].slice(0, 1));
+  init.get("stem.weight")![3] = NaN;
+  const training = finish(train({ graph, dataset, recipe: proxyRecipe, seed: "a", init }));
+  await expect(training).rejects.toThrow("loss is NaN at step 1");
+});
+
+test("a class that is never seen in validation leaves an accuracy of the others", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const { labels, count } = dataset.validation;
+  const others = Uint32Array.from({ length: count }, (_, i) => i).filter((i) => labels[i] !== 9);
+  const validation = select(dataset.validation, others);
+  const recipe = changed(proxyRecipe, { epochs: 0.5 });
+  const { accuracy } = await finish(train({ graph, dataset: { ...dataset, validation }, recipe, seed: "a" }));
+  expect(accuracy).toBeGreaterThan(0.2);
+  expect(accuracy).toBeLessThan(1);
+});
+
+test("a batch of one image trains, down to values of 1×1", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const small = buildGraph(
+    parseArch("in28x28x1 stem8_k3_s22 r4_k3_s22_e3_i8_o8_se0.25 r5_k3_s22_e3_i8_o11 head12 classes10"),
+  );
+  const recipe = changed(proxyRecipe, { batch: 1, epochs: 0.003, learningRate: 0.001, warmupEpochs: 0 });
+  const options = { graph: small, dataset, recipe, seed: "a" };
+  const { accuracy, weights } = await finish(train(options));
+  expect(accuracy).toBeGreaterThan(0);
+  expect([...weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
 });
 
 test("train() stops at a step boundary when aborted", async () => {

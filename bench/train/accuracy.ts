@@ -13,9 +13,9 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { resolveConfig } from "../../src/config/config.ts";
-import type { Images } from "../../src/data/dataset.ts";
 import { hasIdx } from "../../src/data/idx.ts";
 import { listFolder } from "../../src/data/listing.ts";
+import { loadImages, type ImageSource } from "../../src/data/source.ts";
 import { initWeights } from "../../src/graph/weights.ts";
 import { parseArch } from "../../src/space/notation.ts";
 import { candidateOf, taskOf } from "../../src/study/candidate.ts";
@@ -37,7 +37,8 @@ const plan = planFor(config.final, dataset);
 const python = findPython();
 const folder = mkdtempSync(join(tmpdir(), "mnas-accuracy-"));
 
-function writePart(name: string, { pixels, labels }: Images): void {
+async function writePart(name: string, source: ImageSource): Promise<void> {
+  const { pixels, labels } = await loadImages(source, Uint32Array.from(source.labels.keys()));
   writeFileSync(join(folder, `${name}.u8`), pixels);
   writeFileSync(join(folder, `${name}.i32`), labels);
 }
@@ -63,8 +64,8 @@ try {
   const { mean, deviation } = dataset;
   const problem = { recipe: plan, mean, deviation, ...describeGraph(graph) };
   writeFileSync(join(folder, "problem.json"), JSON.stringify(problem));
-  writePart("train", dataset.train);
-  writePart("test", dataset.test);
+  await writePart("train", dataset.train);
+  await writePart("test", dataset.test);
   writeFileSync(
     join(folder, "rates.f32"),
     Float32Array.from({ length: plan.steps }, (_, i) => learningRateAt(i, plan)),

@@ -41,7 +41,7 @@ function explain(error: unknown, path: string): MnasError {
 }
 
 /** The user's config file, by name or the one in this folder; an empty config when there is none. */
-async function loadConfigFile(file: string | undefined): Promise<{ config: UserConfig; source: string }> {
+export async function loadConfigFile(file: string | undefined): Promise<{ config: UserConfig; source: string }> {
   const path = file ?? configFile;
   const refuse = (why: string, hint: string): never => {
     throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${path}": ${why}`, { hint });

@@ -6,6 +6,7 @@ import { exportOnnx, probeImages, stretchedImages } from "../study/export.ts";
 import { loadStudyData } from "../study/search.ts";
 import { openRun } from "../study/run.ts";
 import type { RecordedConfig } from "../config/config.ts";
+import { formatArch, parseArch } from "../space/notation.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { createRng } from "../util/rng.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
@@ -37,7 +38,7 @@ async function dataOf({ trial, arch: { task } }: NamedNetwork) {
   if (trial !== null) {
     using run = openRun(trial.dir);
     const dataset = await loadStudyData(run.store.get("config") as RecordedConfig);
-    return { ...dataset, images: probeImages(dataset, 16) };
+    return { ...dataset, images: await probeImages(dataset, 16) };
   }
   const plain = (value: number): number[] => Array<number>(task.channels).fill(value);
   return { classes: [], mean: plain(0), deviation: plain(1), images: await stretchedImages(task, 4) };
@@ -49,23 +50,25 @@ export async function exportNetwork(text: string, options: ExportOptions): Promi
   checkOut(out, force);
   const network = findNetwork(text, { width, task: taskOptions({ size, classes }) });
   const candidate = candidateOf(network.arch);
-  let { weights } = network;
+  let { weights, training } = network;
   if (options.weights !== undefined) {
     const checkpoint = loadCheckpoint(options.weights);
-    if (checkpoint.notation !== candidate.notation) {
+    if (formatArch(parseArch(checkpoint.notation)) !== candidate.notation) {
       throw new MnasError(
         "MODEL_INVALID",
         `Cannot use weights "${options.weights}": they are for ${checkpoint.notation}`,
       );
     }
     weights = checkpoint.weights;
+    training = null;
   }
   const isTrained = weights !== null;
   if (!isTrained && !json) say(`${text} has no trained weights; writing fresh ones from seed ${seed}`);
+  if (training !== null && !json) say(`writing the weights of the ${training}`);
   weights ??= initWeights(candidate.graph, createRng(seed));
   const data = await dataOf(network);
   const model = await exportOnnx(candidate, weights, data, data.images);
   writeFileAtomically(out, model);
-  if (json) return printJson({ file: out, bytes: model.length, notation: candidate.notation, isTrained });
+  if (json) return printJson({ file: out, bytes: model.length, notation: candidate.notation, isTrained, training });
   print(`${out}: ${(model.length / 1e6).toFixed(2)} MB, checked against ONNX Runtime on ${data.images.count} images`);
 }

@@ -1,6 +1,7 @@
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { searcherNames } from "../search/searchers.ts";
+import { recipeNames } from "../train/presets.ts";
 import { version } from "../version.ts";
 import { reportError } from "./output.ts";
 
@@ -114,10 +115,13 @@ command("train <network>", "train one network and say how good it is")
   .addOption(data())
   .addOption(size())
   .addOption(width())
-  .addOption(new Option("--recipe <name>", "short or long training").choices(["proxy", "final"]))
+  .addOption(new Option("--recipe <name>", "how it is trained (final)").choices(recipeNames))
   .addOption(new Option("--epochs <n>", "passes over the training images").argParser(positive))
+  .addOption(new Option("--workers <n>", "threads that share each batch (one per core)").argParser(count))
+  .option("--init <file>", "begin with weights that `mnas train --out` wrote", path)
   .option("--test", "evaluate on the test images as well")
   .option("--out <file>", "write the weights (.safetensors)", path)
+  .option("--resume", "continue a training that was interrupted, from the state beside --out")
   .option("--force", "overwrite the file")
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .addOption(seed())

@@ -5,6 +5,7 @@ import { readFile } from "../util/files.ts";
 import { taskOptions } from "./models.ts";
 import { findNetwork } from "./network.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
+import { latencyCell } from "./tables.ts";
 
 export interface MeasureOptions {
   readonly device?: string;
@@ -32,11 +33,12 @@ export async function measure(networks: readonly string[], options: MeasureOptio
   const rows = [];
   for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
   if (options.json === true) return printJson(rows);
+  if (rows.some(({ isDisturbed }) => isDisturbed)) say("the machine was busy; what is marked is too high");
   print(
     table(
       ["median", "95 % interval", "p90", "runs", "network"],
       rows.map((row) => [
-        ms(row.medianMs),
+        latencyCell({ latencyMs: row.medianMs, isDisturbed: row.isDisturbed }),
         `${ms(row.lowMs)} to ${ms(row.highMs)}`,
         ms(row.p90Ms),
         String(row.runs),

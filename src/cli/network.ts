@@ -23,6 +23,8 @@ export interface NamedNetwork {
   readonly name: string;
   readonly arch: Arch;
   readonly weights: Weights | null;
+  /** The training that the weights come from, for people; null without one. */
+  readonly training: string | null;
   /** The run folder and trial, when it is one. */
   readonly trial: { readonly dir: string; readonly trial: Trial } | null;
 }
@@ -51,15 +53,19 @@ export function findTrial(text: string): { dir: string; trial: Trial } {
 }
 
 /** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */
-function weightsOf(dir: string, trial: Trial): Weights | null {
+function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "training"> {
   using run = openRun(dir);
   const final = run.store
     .trials("final")
     .find(({ notation, state }) => notation === trial.notation && state === "complete");
   const proxy = trial.source === null ? trial : { ...trial, number: trial.source };
-  const files = [...(final === undefined ? [] : [weightsFile(dir, final)]), weightsFile(dir, proxy)];
-  const file = files.find((path) => existsSync(path));
-  return file === undefined ? null : loadCheckpoint(file).weights;
+  const found = [
+    ...(final === undefined ? [] : [{ key: final, training: "long training as a finalist" }]),
+    { key: proxy, training: "short training in the search" },
+  ].find(({ key }) => existsSync(weightsFile(dir, key)));
+  return found === undefined
+    ? { weights: null, training: null }
+    : { weights: loadCheckpoint(weightsFile(dir, found.key)).weights, training: found.training };
 }
 
 function readArchFile(file: string): Arch {
@@ -90,7 +96,7 @@ export function findNetwork(text: string, { width, task = {} }: NetworkOptions =
       hint: "List them with `mnas models`.",
     });
   }
-  const plain = { name: text, weights: null, trial: null };
+  const plain = { name: text, weights: null, training: null, trial: null };
   if (isZoo) {
     const name = width === undefined || width === 1 ? text : `${text} ×${width}`;
     return { ...plain, name, arch: zooArch(text, { task, ...(width === undefined ? {} : { width }) }) };
@@ -101,7 +107,7 @@ export function findNetwork(text: string, { width, task = {} }: NetworkOptions =
     return {
       name: text,
       arch: parseArch(found.trial.notation),
-      weights: weightsOf(found.dir, found.trial),
+      ...weightsOf(found.dir, found.trial),
       trial: found,
     };
   }

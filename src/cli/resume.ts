@@ -1,4 +1,5 @@
 import {
+  budget,
   differences,
   recordConfig,
   resolveConfig,
@@ -9,7 +10,9 @@ import {
 } from "../config/config.ts";
 import { MnasError } from "../errors.ts";
 import { findRun, latestRun, ownRun, type Run } from "../study/run.ts";
-import { configFile, loadConfig } from "./config-file.ts";
+import { changedReward, isRewardOpen } from "../study/rewards.ts";
+import { shellWord } from "../util/shell.ts";
+import { loadConfigFile } from "./config-file.ts";
 
 export interface SearchOptions {
   readonly json?: boolean;
@@ -30,11 +33,15 @@ export interface SearchOptions {
   readonly seed?: number;
 }
 
-/** The settings that flags can change. */
+/** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
   const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
-  return flags;
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
+
+/** The options of the command that continues a run. */
+export const resumeOptions = (dir: string, { config }: SearchOptions): string =>
+  `--resume ${shellWord(dir)}${config === undefined ? "" : ` --config ${shellWord(config)}`}`;
 
 /** The run to continue and the config to continue it with: as recorded, but for flags and config file that say otherwise. */
 export async function resumed(options: SearchOptions): Promise<{ run: Run; config: Config }> {
@@ -45,22 +52,14 @@ export async function resumed(options: SearchOptions): Promise<{ run: Run; confi
     if (recorded === null)
       throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
     const { space: _, reward, ...plain } = recorded;
-    if (reward.kind === "custom" && options.config === undefined) {
-      // A function cannot be kept in a file; it is taken from the config file again, and compared.
-      const fromFile = await loadConfig(undefined, {});
-      if (typeof fromFile.reward !== "function") {
-        throw new MnasError("RUN_MISMATCH", `Cannot continue run "${run.dir}": its reward is a function of your own`, {
-          hint: "Continue it where its mnas.config.ts is, or name that file with --config.",
-        });
-      }
-      options = { ...options, config: configFile };
-    }
-    const base: Config =
-      options.config === undefined
-        ? { ...plain, space: spaceOf(recorded), reward: reward as Config["reward"] }
-        : await loadConfig(options.config, {});
-    const config = withFlags(base, settings(options));
-    const changed = changesOf(recorded, recordConfig(config));
+    const config: Config = {
+      ...plain,
+      space: spaceOf(recorded),
+      reward: reward as Config["reward"],
+      ...(await fromFile(run, recorded, options.config)),
+      ...resolved(settings(options), "the options"),
+    };
+    const changed = changesOf(run, recorded, config);
     if (changed.length > 0) {
       throw new MnasError(
         "RUN_MISMATCH",
@@ -78,17 +77,42 @@ export async function resumed(options: SearchOptions): Promise<{ run: Run; confi
   }
 }
 
-/** What differs and must not, as `key: was → is`; spaces of two names by these alone. */
-const changesOf = (was: RecordedConfig, is: RecordedConfig): string[] =>
-  was.space.name === is.space.name
-    ? differences(was, is)
-    : [`space: ${was.space.name} → ${is.space.name}`, ...differences({ ...was, space: is.space }, is)];
+/** What these settings mean, without what they leave to the defaults. */
+function resolved(given: UserConfig, source: string): Partial<Config> {
+  const config = resolveConfig(given, source);
+  return Object.fromEntries(Object.keys(given).map((key) => [key, config[key as keyof Config]]));
+}
 
-function withFlags(base: Config, flags: UserConfig): Config {
-  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
-  if (Object.keys(given).length === 0) return base;
-  // Checked with the rules of the config, then laid over the recorded settings.
-  const checked = resolveConfig(given, "the options");
-  const changed = Object.fromEntries(Object.keys(given).map((key) => [key, checked[key as keyof Config]]));
-  return { ...base, ...changed };
+/**
+ * What a config file sets, without the budget, which is as recorded, and without what flags overruled when the run
+ * began. The file is the user's choice, or needed because a reward function cannot be kept in a study.
+ */
+async function fromFile(
+  { dir, store }: Run,
+  { reward }: RecordedConfig,
+  file: string | undefined,
+): Promise<Partial<Config>> {
+  if (file === undefined && reward.kind !== "custom") return {};
+  const { config, source } = await loadConfigFile(file);
+  if (reward.kind === "custom" && typeof config.reward !== "function") {
+    throw new MnasError("RUN_MISMATCH", `Cannot continue run "${dir}": its reward is a function of your own`, {
+      hint: "Continue it where its mnas.config.ts is, or name that file with --config.",
+    });
+  }
+  const overruled = (store.get("flags") as string[] | null) ?? [];
+  return Object.fromEntries(
+    Object.entries(resolved(config, source)).filter(([key]) => !budget.has(key) && !overruled.includes(key)),
+  );
+}
+
+/** What differs and must not, as `key: was → is`; spaces of two names by these alone. */
+function changesOf({ store }: Run, recorded: RecordedConfig, config: Config): string[] {
+  const is = recordConfig(config);
+  const isOpen = isRewardOpen(store);
+  const was = isOpen ? { ...recorded, reward: is.reward } : recorded;
+  const changes =
+    was.space.name === is.space.name
+      ? differences(was, is)
+      : [`space: ${was.space.name} → ${is.space.name}`, ...differences({ ...was, space: is.space }, is)];
+  return isOpen ? [...changes, ...changedReward(store, config.reward)] : changes;
 }

@@ -6,15 +6,14 @@ import { openDevice } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
-import { createRun, newRunDir, type Run } from "../study/run.ts";
+import { createRun, type Run } from "../study/run.ts";
 import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
-import { shellWord } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
 import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
-import { resumed, settings, type SearchOptions } from "./resume.ts";
+import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
 import { summary } from "./summary.ts";
 
 const environment = () => ({
@@ -35,7 +34,7 @@ export async function search(options: SearchOptions): Promise<void> {
     if (stop.signal.aborted) process.exit(130);
     if (!json) say("\nstopping; press Ctrl-C again to stop at once");
     const how =
-      dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search --resume ${shellWord(dir)}\`.`;
+      dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search ${resumeOptions(dir, options)}\`.`;
     stop.abort(new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", { hint: how }));
   };
   process.on("SIGINT", interrupt);
@@ -50,13 +49,17 @@ export async function search(options: SearchOptions): Promise<void> {
       await using device = await openDevice(config.device);
       await go(run, config, await loadStudyData(config), device);
     } else {
-      const config = await loadConfig(options.config, settings(options));
+      const flags = settings(options);
+      const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
       await using device = await openDevice(config.device);
       stop.signal.throwIfAborted();
       const record = environment();
-      using run = createRun(newRunDir(options.out, new Date()), (store) => initStudy(store, config, dataset, record));
+      using run = createRun(options.out, (store) => {
+        initStudy(store, config, dataset, record);
+        store.set("flags", Object.keys(flags));
+      });
       dir = run.dir;
       writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
       writeFileAtomically(`${dir}/environment.json`, JSON.stringify(record, null, 2));
@@ -74,7 +77,7 @@ export async function search(options: SearchOptions): Promise<void> {
       else if (event.event !== "training" && event.event !== "measuring") print(JSON.stringify(event));
       if (event.event === "done" && view !== null) {
         view.end();
-        summary(event, config.trials);
+        summary(event, `search ${resumeOptions(dir, options)} --trials ${2 * config.trials}`);
       }
     };
     try {

@@ -54,7 +54,8 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
 
 /** A latency record in one line. */
 export function latencyLine(latency: { readonly medianMs: number; readonly [key: string]: unknown }): string {
-  const { medianMs, p90Ms, lowMs, highMs, runs, device, runtime, runtimeVersion, threads, isProxy } = latency;
+  const { medianMs, p90Ms, lowMs, highMs, runs, device, runtime, runtimeVersion, threads, isProxy, isDisturbed } =
+    latency;
   if (isProxy === true) return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
-  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)}`;
+  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)}${isDisturbed === true ? "; too high: the machine was busy" : ""}`;
 }

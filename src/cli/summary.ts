@@ -5,14 +5,12 @@ import { finalsTable, frontTable, meets } from "./tables.ts";
 
 type Done = Extract<SearchEvent, { event: "done" }>;
 
-/** What a finished search of so many trials leaves the user with. */
-export function summary({ dir, targetMs, front, finals, report }: Done, trials: number): void {
+/** What a finished search leaves the user with; `longer` is the command that goes on with it. */
+export function summary({ dir, targetMs, front, finals, report }: Done, longer: string): void {
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
   print(
-    front.length === 0
-      ? "no network was trained: every one was over the gate; raise --target"
-      : frontTable(front, targetMs),
+    front.length === 0 ? "no network was trained: every one was over the gate or failed" : frontTable(front, targetMs),
   );
   if (finals.length > 0) {
     print();
@@ -39,6 +37,6 @@ export function summary({ dir, targetMs, front, finals, report }: Done, trials: 
     next.push(`show ${trial}`);
     if (isGood) next.push(`export ${trial} --out model.onnx`);
   }
-  next.push(`search --resume ${run} --trials ${2 * trials}`);
+  next.push(longer);
   next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${invocation} ${command}`));
 }

@@ -4,13 +4,17 @@ import { fixed, ms, paint, percent, table, thousands } from "./output.ts";
 /** Whether a network is as fast as it should be. */
 export const meets = ({ latencyMs }: TrialRow, targetMs: number): boolean => (latencyMs ?? Infinity) <= targetMs;
 
+/** A latency, and whether it is too high because the machine was busy. */
+export const latencyCell = ({ latencyMs, isDisturbed }: Pick<TrialRow, "latencyMs" | "isDisturbed">): string =>
+  `${ms(latencyMs)}${isDisturbed ? " (busy)" : ""}`;
+
 /** The front as a table, and a sentence when none of it is fast enough. */
 export function frontTable(trials: readonly TrialRow[], targetMs: number | null): string {
   const rows = table(
     ["trial", "latency", "accuracy", "reward", "params", "madds", "", "network"],
     trials.map((trial) => [
       String(trial.number),
-      ms(trial.latencyMs),
+      latencyCell(trial),
       percent(trial.accuracy),
       fixed(trial.reward),
       thousands(trial.params),
@@ -30,7 +34,7 @@ export const finalsTable = (finals: readonly FinalRow[]): string =>
     ["network", "latency", "test accuracy", "validation", "params", "madds"],
     finals.map((row) => [
       row.name,
-      ms(row.latencyMs),
+      latencyCell(row),
       row.testAccuracy === null
         ? (row.reason ?? "–")
         : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,

@@ -2,8 +2,8 @@ import { trialRow, type TrialRow } from "../study/events.ts";
 import { frontOf } from "../study/front.ts";
 import { findRun, openRun } from "../study/run.ts";
 import type { Target } from "../study/target.ts";
-import { fixed, ms, percent, print, printJson, table, thousands } from "./output.ts";
-import { blocksOf, frontTable } from "./tables.ts";
+import { fixed, percent, print, printJson, table, thousands } from "./output.ts";
+import { blocksOf, frontTable, latencyCell } from "./tables.ts";
 
 /** `mnas pareto RUN` */
 export function pareto(name: string, { json = false }: { json?: boolean }): void {
@@ -32,7 +32,7 @@ export function trials(name: string, { json = false }: { json?: boolean }): void
       ["trial", "latency", "accuracy", "reward", "params", "madds", "state", "network"],
       rows.map((row) => [
         String(row.number),
-        ms(row.latencyMs),
+        latencyCell(row),
         percent(row.accuracy),
         fixed(row.reward),
         thousands(row.params),

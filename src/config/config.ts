@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
-import type { Reward, RewardConfig } from "../reward/reward.ts";
-import type { NetworkSpace } from "../space/arch.ts";
+import type { Reward, RewardConfig, RewardFunction } from "../reward/reward.ts";
+import { checkSpace, type NetworkSpace } from "../space/arch.ts";
 import { presetSpace } from "../space/presets.ts";
 import { defineSpace } from "../space/space.ts";
-import { finalRecipe, proxyRecipe, recipeSchema, type Recipe } from "../train/recipe.ts";
+import { recipeNames, recipes, type RecipeName } from "../train/presets.ts";
+import { recipeSchema, type Recipe } from "../train/recipe.ts";
 import { searcherNames } from "../search/searchers.ts";
 
 const exponent = z.number().max(0);
@@ -16,10 +17,7 @@ const rewardSchema = z.union([
     z.strictObject({ kind: z.literal("soft"), alpha: exponent.optional(), beta: exponent.optional() }),
     z.strictObject({ kind: z.literal("absolute"), beta: exponent.optional() }),
   ]),
-  z.custom<Exclude<Reward, RewardConfig>>(
-    (value) => typeof value === "function",
-    "expected a kind of reward or a function",
-  ),
+  z.custom<RewardFunction>((value) => typeof value === "function", "expected a kind of reward or a function"),
 ]);
 
 const spaceSchema = z.union([
@@ -29,6 +27,9 @@ const spaceSchema = z.union([
     "expected the name of a preset or a space made with defineSpace()",
   ),
 ]);
+
+/** A recipe as changes to one that has a name, `proxy` or `final` by default. */
+const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
 
 /** One description of the config: it validates, fills in defaults, and gives both types below. */
 const configSchema = z.strictObject({
@@ -55,9 +56,9 @@ const configSchema = z.strictObject({
   /** Networks of the front that are trained long and compared; 0 for none. */
   finalists: z.int().min(0).default(2),
   /** Changes to the short training of each trial; `epochs` without `minSteps` means just so many. */
-  proxy: recipeSchema.partial().default({}),
+  proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */
-  final: recipeSchema.partial().default({}),
+  final: changesSchema.default({}),
 });
 
 /** What a user writes in `mnas.config.ts`; everything is optional. */
@@ -89,12 +90,15 @@ export function resolveConfig(input: unknown, source: string): Config {
   const { space, reward, proxy, final, ...rest } = result.data;
   return {
     ...rest,
-    space: typeof space === "string" ? presetSpace(space) : defineSpace(space.name, space.template),
+    space: typeof space === "string" ? presetSpace(space) : checkSpace(defineSpace(space.name, space.template)),
     reward: typeof reward === "string" ? { kind: reward } : reward,
-    proxy: changed(proxyRecipe, proxy),
-    final: changed(finalRecipe, final),
+    proxy: recipeOf("proxy", proxy),
+    final: recipeOf("final", final),
   };
 }
+
+const recipeOf = (name: RecipeName, { preset = name, ...changes }: z.output<typeof changesSchema>): Recipe =>
+  changed(recipes[preset], changes);
 
 type Changes = { readonly [K in keyof Recipe]?: Recipe[K] | undefined };
 
@@ -107,13 +111,37 @@ export function changed(recipe: Recipe, changes: Changes): Recipe {
 /** A config as a study records it: plain JSON, a reward function by its source text. */
 export interface RecordedConfig extends Omit<Config, "space" | "reward"> {
   readonly space: { readonly name: string; readonly template: unknown };
-  readonly reward: RewardConfig | { readonly kind: "custom"; readonly source: string };
+  readonly reward: RewardConfig | CustomReward;
 }
+
+/** A reward function, as far as it can be recorded. */
+interface CustomReward {
+  readonly kind: "custom";
+  readonly source: string;
+  /** What it gives for a few fixed trials, since its source does not show what it refers to; null where it fails. */
+  readonly values: readonly (number | null)[];
+}
+
+const fixedTrials = [0.2, 0.9].flatMap((accuracy) => [0.5, 2].map((latencyMs) => ({ accuracy, latencyMs })));
+
+const recordReward = (reward: RewardFunction): CustomReward => ({
+  kind: "custom",
+  source: reward.toString(),
+  values: fixedTrials.map((trial) => {
+    try {
+      // Another platform's last digits are no difference.
+      const value = Number(reward({ ...trial, params: 1e5, madds: 1e7, targetMs: 1 }).toPrecision(9));
+      return Number.isFinite(value) ? value : null;
+    } catch {
+      return null;
+    }
+  }),
+});
 
 export const recordConfig = (config: Config): RecordedConfig => ({
   ...config,
   space: { name: config.space.name, template: config.space.template },
-  reward: typeof config.reward === "function" ? { kind: "custom", source: config.reward.toString() } : config.reward,
+  reward: typeof config.reward === "function" ? recordReward(config.reward) : config.reward,
 });
 
 /** The space of a recorded config. */
@@ -121,7 +149,7 @@ export const spaceOf = ({ space }: RecordedConfig): NetworkSpace =>
   defineSpace(space.name, space.template as NetworkSpace["template"]);
 
 /** What may differ between a run and its continuation: how much is done and by whom, not what it means. */
-const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists"]);
+export const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists"]);
 
 /** The settings that two configs do not share and that a continued run must keep, as `key: was → is`. */
 export function differences(was: RecordedConfig, is: RecordedConfig): string[] {
@@ -131,6 +159,11 @@ export function differences(was: RecordedConfig, is: RecordedConfig): string[] {
   };
   return Object.keys(was).flatMap((name) => {
     const key = name as keyof RecordedConfig;
+    if (key === "reward" && was.reward.kind === "custom" && is.reward.kind === "custom") {
+      if (was.reward.source !== is.reward.source) return [`reward: ${was.reward.source} → ${is.reward.source}`];
+      const isEqual = JSON.stringify(was.reward.values) === JSON.stringify(is.reward.values);
+      return isEqual ? [] : ["reward: the same function gives other values, so something that it uses has changed"];
+    }
     const isSame = budget.has(key) || JSON.stringify(was[key]) === JSON.stringify(is[key]);
     return isSame ? [] : [`${key}: ${short(was[key])} → ${short(is[key])}`];
   });

@@ -1,6 +1,8 @@
 import type { Rng } from "../util/rng.ts";
+import { centreRegion, randomRegion, type Augmentation, type Region, type Size } from "./augment.ts";
 import type { Dataset } from "./dataset.ts";
 import { sizeOf, type Images } from "./images.ts";
+import { resample } from "./resample.ts";
 
 /** Where a batch is written. */
 export interface BatchOut {
@@ -8,25 +10,13 @@ export interface BatchOut {
   readonly images: Float32Array;
   /** One per row; its length is the size of the batch. */
   readonly labels: Int32Array;
-}
-
-/** How training images are varied. */
-export interface Augmentation {
-  /** Each image is moved by up to this many px each way; the mean colour fills what comes in. */
-  readonly pad: number;
-  /** Mirror every other image, by chance, left to right. */
-  readonly flip: boolean;
+  /** Size of the rows; that of the images by default. */
+  readonly input?: Size;
 }
 
 /** Every index below `count` once, in random order. */
 export const epochOrder = (count: number, rng: Rng): Uint32Array<ArrayBuffer> =>
   rng.shuffle(Uint32Array.from({ length: count }, (_, i) => i));
-
-/** What suits the images of a data set: a move by an eighth of the height, a flip where mirrored images make sense. */
-export const augmentationFor = ({ train, canFlip }: Pick<Dataset, "train" | "canFlip">): Augmentation => ({
-  pad: Math.max(1, Math.round(train.height / 8)),
-  flip: canFlip,
-});
 
 const tables = new WeakMap<object, Float32Array>();
 
@@ -45,7 +35,8 @@ function normalisation(dataset: Pick<Dataset, "mean" | "deviation">): Float32Arr
 }
 
 /**
- * Writes the images at `order[from]` and on, normalised and perhaps varied, with their labels.
+ * Writes the images at `order[from]` and on, normalised and perhaps varied, with their labels. Images of another size
+ * than the rows are resized: their middle, or the part that the augmentation draws.
  *
  * Returns how many: as many as the batch holds or as are left. Rows beyond stay as they are.
  */
@@ -57,34 +48,69 @@ export function fillBatch(
   out: BatchOut,
   augmentation?: Augmentation & { readonly rng: Rng },
 ): number {
-  const { height, width, channels } = images;
+  const { channels } = images;
+  const { input = images } = out;
+  const isSame = input.height === images.height && input.width === images.width;
   const table = normalisation(dataset);
   const size = sizeOf(images);
+  const rowSize = sizeOf({ ...input, channels });
   const count = Math.max(0, Math.min(out.labels.length, order.length - from));
   for (let row = 0; row < count; row++) {
     const index = order[from + row]!;
     out.labels[row] = images.labels[index]!;
-    const target = row * size;
-    if (augmentation === undefined) {
-      copyRow(images.pixels, index * size, out.images, target, size / channels, 1, channels, table);
-      continue;
-    }
-    const { pad, flip, rng } = augmentation;
-    // Always three draws, so that one setting does not change what another draws.
-    const down = rng.int(2 * pad + 1) - pad;
-    const right = rng.int(2 * pad + 1) - pad;
-    const isFlipped = rng.next() < 0.5 && flip;
-    // The mean is 0 once normalised.
-    if (down !== 0 || right !== 0) out.images.fill(0, target, target + size);
-    const shown = width - Math.abs(right);
-    const sourceX = isFlipped ? Math.min(width - 1, width - 1 + right) : Math.max(0, -right);
-    for (let y = Math.max(0, down); y < height + Math.min(0, down); y++) {
-      const source = index * size + ((y - down) * width + sourceX) * channels;
-      const to = target + (y * width + Math.max(0, right)) * channels;
-      copyRow(images.pixels, source, out.images, to, shown, isFlipped ? -1 : 1, channels, table);
-    }
+    const source = index * size;
+    const target = row * rowSize;
+    if (!isSame || augmentation?.kind === "resized-crop") {
+      const { region, isFlipped } = regionFor(images, input, augmentation);
+      resample(images, source, region, isFlipped, out.images, target, input, dataset);
+    } else if (augmentation !== undefined) copyMoved(images, source, out.images, target, augmentation, table);
+    else copyRow(images.pixels, source, out.images, target, size / channels, 1, channels, table);
   }
   return count;
+}
+
+/** Which part of a picture is resized to the network's input. */
+function regionFor(
+  images: Size,
+  input: Size,
+  augmentation: (Augmentation & { readonly rng: Rng }) | undefined,
+): { readonly region: Region; readonly isFlipped: boolean } {
+  const centre = centreRegion(images, input);
+  if (augmentation === undefined) return { region: centre, isFlipped: false };
+  const { kind, flip, rng } = augmentation;
+  const region =
+    kind === "resized-crop"
+      ? randomRegion(images, rng)
+      : {
+          ...centre,
+          top: rng.next() * (images.height - centre.height),
+          left: rng.next() * (images.width - centre.width),
+        };
+  return { region, isFlipped: rng.next() < 0.5 && flip };
+}
+
+/** Normalises a picture, moved and mirrored at random. */
+function copyMoved(
+  { pixels, height, width, channels }: Images,
+  source: number,
+  out: Float32Array,
+  target: number,
+  { pad, flip, rng }: Extract<Augmentation, { kind: "crop" }> & { readonly rng: Rng },
+  table: Float32Array,
+): void {
+  // Always three draws, so that one setting does not change what another draws.
+  const down = rng.int(2 * pad + 1) - pad;
+  const right = rng.int(2 * pad + 1) - pad;
+  const isFlipped = rng.next() < 0.5 && flip;
+  // The mean is 0 once normalised.
+  if (down !== 0 || right !== 0) out.fill(0, target, target + height * width * channels);
+  const shown = width - Math.abs(right);
+  const sourceX = isFlipped ? Math.min(width - 1, width - 1 + right) : Math.max(0, -right);
+  for (let y = Math.max(0, down); y < height + Math.min(0, down); y++) {
+    const from = source + ((y - down) * width + sourceX) * channels;
+    const to = target + (y * width + Math.max(0, right)) * channels;
+    copyRow(pixels, from, out, to, shown, isFlipped ? -1 : 1, channels, table);
+  }
 }
 
 /** Normalises `count` px from `source` on, forward or (`step` -1) backward, to `target` on. */

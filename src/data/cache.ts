@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile, writeFileAtomically } from "../util/files.ts";
 import type { RawData } from "./images.ts";
@@ -26,6 +27,12 @@ function cacheFolder(cacheDir: string | undefined): string {
   return dir;
 }
 
+interface CacheOptions {
+  /** Names what the content was made from. */
+  readonly stamp: string;
+  readonly cacheDir: string | undefined;
+}
+
 /**
  * What `build` gives, kept in a file named after `place`, so that a changed folder takes the place of its old content.
  *
@@ -33,7 +40,7 @@ function cacheFolder(cacheDir: string | undefined): string {
  */
 export async function cached(
   place: string,
-  { stamp, cacheDir }: { readonly stamp: string; readonly cacheDir: string | undefined },
+  { stamp, cacheDir }: CacheOptions,
   build: () => Promise<RawData>,
 ): Promise<RawData> {
   const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.pack`);
@@ -45,4 +52,30 @@ export async function cached(
   const data = await build();
   writeFileAtomically(file, encodePack(data, wanted));
   return data;
+}
+
+/** As `cached`, for what a schema describes. */
+export async function cachedFacts<T>(
+  place: string,
+  { stamp, cacheDir }: CacheOptions,
+  schema: z.ZodType<T>,
+  build: () => Promise<T>,
+): Promise<T> {
+  const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.json`);
+  const kept = z.object({ stamp: z.literal(hash(stamp)), facts: schema });
+  if (existsSync(file)) {
+    const found = kept.safeParse(parsed(readFile(file)));
+    if (found.success) return found.data.facts;
+  }
+  const facts = await build();
+  writeFileAtomically(file, JSON.stringify({ stamp: hash(stamp), facts }));
+  return facts;
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return null;
+  }
 }

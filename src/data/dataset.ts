@@ -3,11 +3,13 @@ import { createRng } from "../util/rng.ts";
 import { hasCifar, readCifarFolder } from "./cifar.ts";
 import { embeddedName, readEmbedded } from "./embedded.ts";
 import { hasIdx, readIdxFolder } from "./idx.ts";
-import { hasImages, readImageFolder } from "./image-folder.ts";
-import { invalid, partNames, selectImages, sizeOf, type Images, type RawData, type ReadOptions } from "./images.ts";
+import { hasImages, readImageFolder, type StoredData } from "./image-folder.ts";
+import { invalid, partNames, type RawData, type ReadOptions } from "./images.ts";
 import { listFolder, type Listing } from "./listing.ts";
 import { contentKey } from "./pack.ts";
+import { select, type ImageSource } from "./source.ts";
 import { checkClasses, cutStratified } from "./splits.ts";
+import { statisticsFor } from "./statistics.ts";
 
 export type { Images } from "./images.ts";
 
@@ -17,17 +19,20 @@ export interface Dataset {
   /** As the user gave it. */
   readonly source: string;
   readonly classes: readonly string[];
-  readonly train: Images;
-  readonly validation: Images;
+  readonly train: ImageSource;
+  readonly validation: ImageSource;
   /** For finalists only. */
-  readonly test: Images;
-  /** Of each channel over the train part, of pixel / 255. */
+  readonly test: ImageSource;
+  /** Of each channel over the train part, or over a sample where this is not in memory, of pixel / 255. */
   readonly mean: readonly number[];
   /** Standard deviation, likewise; never 0. */
   readonly deviation: readonly number[];
   /** Whether a mirrored image is still one of its class. */
   readonly canFlip: boolean;
-  /** The same for the same images and labels, wherever they lie and however they are split. */
+  /**
+   * The same for the same images and labels, wherever they lie and however they are split. Images that are not in memory
+   * go by their names and the sizes of their files.
+   */
   readonly key: string;
 }
 
@@ -40,6 +45,8 @@ export interface LoadOptions {
   readonly validationShare?: number;
   /** Where decoded images are kept; `MNAS_CACHE_DIR`, or else `~/.cache/mnas`. */
   readonly cacheDir?: string;
+  /** Bytes of pixels up to which a folder of images is held in memory, 1 GiB; those of a larger one stay on the disk. */
+  readonly mostInMemory?: number;
 }
 
 /** Share of the images that becomes the test part when the data bring none. */
@@ -47,7 +54,7 @@ const testShare = 1 / 8;
 
 interface Reader {
   readonly accepts: (listing: Listing) => boolean;
-  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData>;
+  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData | StoredData>;
 }
 
 /** The first that accepts a folder reads it. */
@@ -57,7 +64,7 @@ const readers: readonly Reader[] = [
   { accepts: hasImages, read: readImageFolder },
 ];
 
-async function readFolder(dir: string, options: ReadOptions): Promise<RawData> {
+async function readFolder(dir: string, options: ReadOptions): Promise<RawData | StoredData> {
   const listing = listFolder(dir);
   const reader = readers.find(({ accepts }) => accepts(listing));
   if (reader !== undefined) return reader.read(listing, options);
@@ -68,7 +75,7 @@ async function readFolder(dir: string, options: ReadOptions): Promise<RawData> {
   );
 }
 
-function checkShapes(source: string, data: RawData, size: number | undefined): void {
+function checkShapes(source: string, data: RawData<ImageSource>, size: number | undefined): void {
   const { height, width } = data.train;
   for (const part of partNames) {
     const images = data[part];
@@ -86,19 +93,6 @@ function checkShapes(source: string, data: RawData, size: number | undefined): v
   }
 }
 
-/** Mean and deviation of each channel, of pixel / 255. */
-function statistics({ pixels, channels, count, ...shape }: Images): { mean: number[]; deviation: number[] } {
-  const counts = Array.from({ length: channels }, () => new Float64Array(256));
-  for (let i = 0; i < pixels.length; i++) counts[i % channels]![pixels[i]!]! += 1;
-  const total = (count * sizeOf({ ...shape, channels })) / channels;
-  const mean = counts.map((bins) => bins.reduce((sum, n, value) => sum + n * value, 0) / total / 255);
-  const deviation = counts.map((bins, c) => {
-    const variance = bins.reduce((sum, n, value) => sum + n * (value / 255 - mean[c]!) ** 2, 0) / total;
-    return variance === 0 ? 1 : Math.sqrt(variance);
-  });
-  return { mean, deviation };
-}
-
 /** A mirrored digit is none; only names tell digits from other things with ten numbered classes. */
 function showsDigits(source: string, classes: readonly string[]): boolean {
   const path = resolve(source);
@@ -113,13 +107,14 @@ function showsDigits(source: string, classes: readonly string[]): boolean {
  * @throws MnasError `DATA_NOT_FOUND`, `DATA_INVALID` naming the file or class that is wrong.
  */
 export async function loadDataset(source: string | undefined, options: LoadOptions): Promise<Dataset> {
-  const { seed, size, validationShare = 1 / 8, cacheDir } = options;
+  const { seed, size, validationShare = 1 / 8, cacheDir, mostInMemory = 2 ** 30 } = options;
   if (!(validationShare > 0 && validationShare < 1))
     throw new RangeError(`validationShare is ${validationShare}, must be between 0 and 1`);
   const isEmbedded = source === undefined || source === embeddedName;
   const from = source ?? embeddedName;
-  const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir });
+  const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir, mostInMemory });
   const { classes, train, validation, test } = data;
+  const key = "key" in data ? data.key : contentKey(data);
   checkShapes(from, data, size);
   checkClasses(from, classes, {
     train: train.labels,
@@ -128,9 +123,9 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
   });
 
   const rng = createRng(seed).fork("split");
-  const cut = (images: Images, share: number, part: string): { rest: Images; part: Images } => {
+  const cut = (images: ImageSource, share: number, part: string): { rest: ImageSource; part: ImageSource } => {
     const indices = cutStratified(images.labels, classes.length, share, rng.fork(part));
-    return { rest: selectImages(images, indices.kept), part: selectImages(images, indices.cut) };
+    return { rest: select(images, indices.kept), part: select(images, indices.cut) };
   };
   const tested = test === null ? cut(train, testShare, "test") : { rest: train, part: test };
   const validated =
@@ -142,9 +137,9 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
     train: validated.rest,
     validation: validated.part,
     test: tested.part,
-    ...statistics(validated.rest),
+    ...(await statisticsFor(validated.rest, { key, split: `${seed}/${validationShare}`, cacheDir })),
     canFlip: !showsDigits(from, classes),
-    key: contentKey(data),
+    key,
   };
 }
 

@@ -1,12 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { invalid, type ImageFiles, type Images, type PartName, type RawData } from "./images.ts";
+import { pathsOf, type FileIndex } from "./file-index.ts";
+import { invalid, type Images, type PartName, type RawData } from "./images.ts";
 
 /** Largest side, in px, that is chosen without being asked for. */
-const largestDefault = 64;
+export const largestDefault = 64;
 
-/** Node reads files of up to 2 GiB at once. */
-const largestBytes = 2e9;
+/** What images become when they are decoded: squares of `side` px. */
+export interface DecodedShape {
+  readonly side: number;
+  /** 1 or 3. */
+  readonly channels: number;
+}
+
+export const bytesOf = ({ side, channels }: DecodedShape): number => side * side * channels;
 
 interface Failure {
   readonly i: number;
@@ -15,7 +22,11 @@ interface Failure {
 }
 
 /** Results in the order of `files`, with a few at work at a time. All failures are gathered into one error. */
-async function forEachFile<T>(files: readonly string[], work: (file: string, i: number) => Promise<T>): Promise<T[]> {
+async function forEachFile<T>(
+  files: readonly string[],
+  atOnce: number,
+  work: (file: string, i: number) => Promise<T>,
+): Promise<T[]> {
   const results: T[] = [];
   const failures: Failure[] = [];
   const left = files.entries();
@@ -29,7 +40,7 @@ async function forEachFile<T>(files: readonly string[], work: (file: string, i: 
       }
     }
   };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   if (failures.length > 0) throw undecodable(failures.toSorted((a, b) => a.i - b.i));
   return results;
 }
@@ -43,52 +54,65 @@ function undecodable([first, ...others]: readonly Failure[]): Error {
   return invalid(`Cannot decode "${file}": ${reason}${also}`, "Replace or remove what is damaged.", error);
 }
 
+/** Opens images from their bytes, and not by name: sharp would remember what a file held before. */
+async function opener() {
+  const { default: sharp } = await import("sharp");
+  return async (file: string) => sharp(await readFile(file));
+}
+
 /**
- * Decodes images to squares of `size` px: scaled to cover the square, and the middle taken.
- *
- * Without a size it is the median of the images' own shorter sides, at most 64. Grey only when all images are.
+ * The shape that suits these images: without a size it is the median of their own shorter sides, at most 64. Grey only
+ * when all images are.
  *
  * @throws MnasError `DATA_INVALID` naming the images that cannot be decoded.
  */
-export async function decodeImages(
-  source: string,
-  classes: readonly string[],
-  parts: Readonly<Partial<Record<PartName, ImageFiles>>>,
-  size: number | undefined,
-): Promise<RawData> {
-  const { default: sharp } = await import("sharp");
-  // Bytes, and not the name, for sharp: it would remember what a file held before.
-  const open = async (file: string) => sharp(await readFile(file));
-
-  const all = Object.values(parts).flatMap(({ files }) => files);
-  const found = await forEachFile(all, async (file) => {
+export async function surveyFiles(files: readonly string[], size: number | undefined): Promise<DecodedShape> {
+  const open = await opener();
+  const found = await forEachFile(files, 2 * availableParallelism(), async (file) => {
     const { width, height, space } = await (await open(file)).metadata();
     return { shorter: Math.min(width, height), isGrey: space === "b-w" || space === "grey16" };
   });
-  const channels = found.every(({ isGrey }) => isGrey) ? 1 : 3;
   const median = found.map(({ shorter }) => shorter).toSorted((a, b) => a - b)[found.length >> 1]!;
-  const side = size ?? Math.min(largestDefault, median);
-  const bytes = side * side * channels;
-  if (all.length * (bytes + 4) > largestBytes) {
-    throw invalid(
-      `Cannot use data "${source}": ${all.length} images of ${side} px take ${((all.length * bytes) / 1e9).toFixed(1)} GB, must be at most 2`,
-      `Use --size ${Math.floor(Math.sqrt((largestBytes / all.length - 4) / channels))} or less.`,
-    );
-  }
+  return {
+    side: size ?? Math.min(largestDefault, median),
+    channels: found.every(({ isGrey }) => isGrey) ? 1 : 3,
+  };
+}
 
-  const decodePart = async (part: ImageFiles | undefined): Promise<Images | null> => {
+/**
+ * Pixels of images, one after the other, `atOnce` at work at a time: each is scaled to cover the square, and the middle
+ * is taken.
+ *
+ * @throws MnasError `DATA_INVALID` naming the images that cannot be decoded.
+ */
+export async function decodeFiles(
+  files: readonly string[],
+  shape: DecodedShape,
+  atOnce: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const open = await opener();
+  const { side, channels } = shape;
+  const pixels = new Uint8Array(files.length * bytesOf(shape));
+  await forEachFile(files, atOnce, async (file, i) => {
+    const image = (await open(file)).autoOrient().flatten({ background: "white" }).resize(side, side, { fit: "cover" });
+    const plain = channels === 1 ? image.toColourspace("b-w") : image.toColourspace("srgb");
+    pixels.set(await plain.raw({ depth: "uchar" }).toBuffer(), i * bytesOf(shape));
+  });
+  return pixels;
+}
+
+/** Decodes all images of a data set into memory. Throws as `decodeFiles`. */
+export async function decodeImages(
+  classes: readonly string[],
+  parts: Readonly<Partial<Record<PartName, FileIndex>>>,
+  shape: DecodedShape,
+): Promise<RawData> {
+  const { side, channels } = shape;
+  const decodePart = async (part: FileIndex | undefined): Promise<Images | null> => {
     if (part === undefined) return null;
-    const { files, labels } = part;
-    const pixels = new Uint8Array(files.length * bytes);
-    await forEachFile(files, async (file, i) => {
-      const image = (await open(file))
-        .autoOrient()
-        .flatten({ background: "white" })
-        .resize(side, side, { fit: "cover" });
-      const plain = channels === 1 ? image.toColourspace("b-w") : image.toColourspace("srgb");
-      pixels.set(await plain.raw({ depth: "uchar" }).toBuffer(), i * bytes);
-    });
-    return { count: files.length, height: side, width: side, channels, pixels, labels };
+    const { labels } = part;
+    const pixels = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism());
+    return { count: labels.length, height: side, width: side, channels, pixels, labels };
   };
   const train = await decodePart(parts.train);
   if (train === null) throw new Error("internal: no train part");

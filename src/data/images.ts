@@ -18,23 +18,19 @@ export const partNames = ["train", "validation", "test"] as const;
 export type PartName = (typeof partNames)[number];
 
 /** A data set as its reader found it: parts that it does not bring are null, and are cut from the train part later. */
-export interface RawData extends Readonly<Record<PartName, Images | null>> {
+export interface RawData<Part = Images> extends Readonly<Record<PartName, Part | null>> {
   readonly classes: readonly string[];
-  readonly train: Images;
-}
-
-/** Images on disk with the class of each. */
-export interface ImageFiles {
-  readonly files: readonly string[];
-  readonly labels: Int32Array;
+  readonly train: Part;
 }
 
 /** What a reader may need to know. */
 export interface ReadOptions {
   /** Side in px of the images, for readers that can choose. */
   readonly size: number | undefined;
-  /** Where decoded images are kept. */
+  /** Where decoded images, and what is known of those that are not kept, lie. */
   readonly cacheDir: string | undefined;
+  /** Bytes of pixels up to which images are held in memory. */
+  readonly mostInMemory: number;
 }
 
 /** A data set that cannot be used as it is; `hint` says what to do. */

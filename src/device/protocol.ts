@@ -62,7 +62,10 @@ export async function timeRuns(
   const isWarming = (): boolean => warmup < 2 || now() - began < warmupMs;
   for (let fastest = Infinity, isFaster = true; isFaster && isWarming();) {
     const window: number[] = [];
-    for (; window.length < warmupWindow && isWarming(); warmup++) window.push(await time());
+    do {
+      window.push(await time());
+      warmup += 1;
+    } while (window.length < warmupWindow && isWarming());
     isFaster = median(window) < 0.98 * fastest;
     fastest = Math.min(fastest, median(window));
   }

@@ -28,6 +28,19 @@ export interface EngineOptions {
   readonly seed: string | number;
 }
 
+export interface StepResult {
+  readonly loss: number;
+  /** How many of the batch were right. */
+  readonly correct: number;
+}
+
+/** A training between two steps. */
+export interface EngineState {
+  readonly steps: number;
+  /** Arrays of the size of the weights: `weights`, the optimizer's, and `average` if there is one. */
+  readonly sections: ReadonlyMap<string, Weights>;
+}
+
 /** Trains one network in one thread. The same calls give the same bits on every machine. */
 export interface Engine {
   readonly batch: number;
@@ -36,13 +49,23 @@ export interface Engine {
   /** [batch]; read by `step` only. */
   readonly labels: Int32Array;
   /** One training step; loss is the mean over the batch, before the update. */
-  step(learningRate: number): { readonly loss: number; readonly correct: number };
+  step(learningRate: number): StepResult;
+  /** The first half of a step: forward and backward. */
+  differentiate(): StepResult;
+  /** The second half: the optimizer, then the moving average. */
+  update(learningRate: number): void;
+  /** What engines that share a batch average between the halves of a step, in place: gradients, running statistics. */
+  readonly shared: readonly Float32Array[];
   /** Logits [batch, classes] by running statistics, without dropout; of the moving average of weights if there is one. */
   evaluate(): Float32Array;
   /** Weights and running statistics; their moving average if there is one. */
   weights(): Weights;
   /** Also starts the optimizer and the average afresh. */
   setWeights(weights: Weights): void;
+  /** Everything that the next steps depend on, copied. */
+  state(): EngineState;
+  /** Goes on from a state of an engine of the same network and optimizer; the same bits as if never interrupted. */
+  setState(state: EngineState): void;
   /** Gradients of the last step by name; weight decay is not part of them. */
   gradients(): Weights;
 }
@@ -126,19 +149,32 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     if (averageAt !== null) call.swap(program.weights, averageAt, 4 * layout.size);
   };
 
+  const differentiate = (): StepResult => {
+    steps += 1;
+    word(program.seed)[0] = root.fork(steps).int(2 ** 32);
+    run(forward);
+    const value = loss!.run(...loss!.args);
+    run(backward);
+    return { loss: value, correct: word(program.correct)[0]! };
+  };
+  const sections = new Map([
+    ["weights", weights],
+    ...slotArrays.map((values, i) => [["velocity", "square"][i]!, values] as const),
+    ...(averageAt === null ? [] : [["average", average] as const]),
+  ]);
+
   return {
     batch,
     images: floats(program.images, batch * graph.input.shape.reduce((n, size) => n * size, 1)),
     labels: new Int32Array(memory.buffer, program.labels, batch),
     step(learningRate) {
-      steps += 1;
-      word(program.seed)[0] = root.fork(steps).int(2 ** 32);
-      run(forward);
-      const value = loss!.run(...loss!.args);
-      run(backward);
+      const result = differentiate();
       update(learningRate);
-      return { loss: value, correct: word(program.correct)[0]! };
+      return result;
     },
+    differentiate,
+    update,
+    shared: [floats(program.gradients, layout.trained), weights.subarray(layout.trained)],
     evaluate() {
       swapAverage();
       run(inference);
@@ -156,6 +192,14 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
       velocities!.fill(0);
       squares?.fill(1);
       steps = 0;
+    },
+    state: () => ({
+      steps,
+      sections: new Map([...sections].map(([name, values]) => [name, unpackWeights(layout, values)])),
+    }),
+    setState(state) {
+      for (const [name, values] of sections) packWeights(layout, state.sections.get(name) ?? new Map(), values);
+      steps = state.steps;
     },
     gradients: () => {
       const padding = new Float32Array(layout.size);

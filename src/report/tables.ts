@@ -30,7 +30,11 @@ ${rows.map(
 }
 
 const latencyColumns = ({ isProxy, targetMs }: ReportData): Column<ReportTrial>[] => [
-  { header: latencyName(isProxy), isNumber: true, cell: ({ latencyMs }) => ms(latencyMs) },
+  {
+    header: latencyName(isProxy),
+    isNumber: true,
+    cell: ({ latencyMs, isDisturbed }) => `${ms(latencyMs)}${isDisturbed ? " (busy)" : ""}`,
+  },
   {
     header: "of target",
     isNumber: true,

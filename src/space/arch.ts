@@ -87,8 +87,15 @@ export function checkArch(arch: Arch): Arch {
     if (!holds)
       throw new MnasError("ARCH_INVALID", `Cannot build architecture: ${what} is ${String(value)}, must be ${must}`);
   };
+  // A user's space may have anything in their places.
+  for (const part of ["stem", "blocks", "head"] as const)
+    need(typeof arch[part] === "object" && arch[part] !== null, part, arch[part], "an object");
+  need(Array.isArray(arch.blocks), "blocks", arch.blocks, "a list");
   for (const [key, value] of Object.entries(arch.task))
     need(isPositive(value as number), key, value, "a positive integer");
+  const names = activations.join(", ");
+  const activated = (what: string, { activation = "relu" }: { activation?: Activation }): void =>
+    need(activations.includes(activation), `${what}.activation`, activation, `one of ${names}`);
   const conv = (
     what: string,
     c: { kernel: number; stride: number; filters: number; activation?: Activation },
@@ -96,12 +103,13 @@ export function checkArch(arch: Arch): Arch {
     need(isPositive(c.kernel) && c.kernel % 2 === 1 && c.kernel <= 7, `${what}.kernel`, c.kernel, "1, 3, 5 or 7");
     need(c.stride === 1 || c.stride === 2, `${what}.stride`, c.stride, "1 or 2");
     need(isPositive(c.filters), `${what}.filters`, c.filters, "a positive integer");
-    const names = activations.join(", ");
-    need(activations.includes(c.activation ?? "relu"), `${what}.activation`, c.activation, `one of ${names}`);
+    activated(what, c);
   };
   conv("stem", arch.stem);
   need(arch.blocks.length > 0, "blocks", "empty", "at least one block");
   arch.blocks.forEach((block, i) => {
+    need(typeof block === "object" && block !== null, `blocks.${i}`, block, "an object");
+    need(typeof block.op === "string", `blocks.${i}.op`, block.op, "a text");
     conv(`blocks.${i}`, block);
     const expansion = expansionOf(block.op);
     const known = block.op === "conv" || block.op === "sepconv" || (isPositive(expansion) && expansion > 1);
@@ -116,6 +124,7 @@ export function checkArch(arch: Arch): Arch {
     arch.head.filters,
     "0 or a positive integer",
   );
+  activated("head", arch.head);
   need(arch.dropout >= 0 && arch.dropout < 1, "dropout", arch.dropout, "from 0 to below 1");
   return arch;
 }
@@ -124,4 +133,29 @@ export function checkArch(arch: Arch): Arch {
 export function archOf(space: NetworkSpace, genotype: Genotype, task: Task): Arch {
   const network: Decoded<NetworkTemplate> = decode(space, genotype);
   return checkArch({ task, ...(network as Omit<Arch, "task">) });
+}
+
+/** Any task: what a space can have wrong is wrong for all of them. */
+const anyTask: Task = { height: 32, width: 32, channels: 1, classes: 2 };
+
+/**
+ * Checks every choice of a space, so that none of its networks is refused in the middle of a search.
+ *
+ * @throws MnasError `SPACE_INVALID` naming the value that no network can have.
+ */
+export function checkSpace(space: NetworkSpace): NetworkSpace {
+  const first = space.decisions.map(() => 0);
+  try {
+    // No check depends on two decisions at once.
+    archOf(space, first, anyTask);
+    for (const [at, { choices }] of space.decisions.entries())
+      for (let i = 1; i < choices.length; i++) archOf(space, first.with(at, i), anyTask);
+  } catch (error) {
+    if (!(error instanceof MnasError)) throw error;
+    throw new MnasError("SPACE_INVALID", error.message.replace("build architecture", `use space "${space.name}"`), {
+      hint: "Correct the value, or remove the choice.",
+      cause: error,
+    });
+  }
+  return space;
 }

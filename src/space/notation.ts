@@ -24,18 +24,37 @@ export function formatBlock(block: BlockSpec, input: number): string {
   return `r${layers}_k${kernel}_s${stride}${stride}_${kind}_i${input}_o${filters}${se}${added}${suffix(block.activation)}${projection}`;
 }
 
-/** The whole network in one line; equal notations are equal networks. It is the cache key of results. */
+/** A block without what changes nothing where it stands: a missing skip that would not fit, a projection it has not. */
+function plain(block: BlockSpec, [height, width, channels]: readonly [number, number, number]): BlockSpec {
+  const isSameSize = block.stride === 1 || (height === 1 && width === 1);
+  // Layers after the first keep their input's shape.
+  const fits = block.layers > 1 || (isSameSize && block.filters === channels);
+  return {
+    ...block,
+    skip: block.skip === "none" && !fits ? "identity" : block.skip,
+    activateProjection: block.activateProjection === true && block.op !== "conv",
+  };
+}
+
+/**
+ * The whole network in one line. It is the cache key of results: equal notations are equal networks and, but for two
+ * `se` ratios that round to one width, the other way round.
+ */
 export function formatArch({ task, stem, blocks, head, dropout }: Arch): string {
-  let input = stem.filters;
+  let shape: [number, number, number] = [
+    Math.ceil(task.height / stem.stride),
+    Math.ceil(task.width / stem.stride),
+    stem.filters,
+  ];
   const parts = [
     `in${task.height}x${task.width}x${task.channels}`,
     `stem${stem.filters}_k${stem.kernel}_s${stem.stride}${stem.stride}${suffix(stem.activation)}`,
   ];
   for (const block of blocks) {
-    parts.push(formatBlock(block, input));
-    input = block.filters;
+    parts.push(formatBlock(plain(block, shape), shape[2]));
+    shape = [Math.ceil(shape[0] / block.stride), Math.ceil(shape[1] / block.stride), block.filters];
   }
-  parts.push(`head${head.filters}${suffix(head.activation)}`);
+  parts.push(`head${head.filters}${head.filters > 0 ? suffix(head.activation) : ""}`);
   if (dropout > 0) parts.push(`drop${dropout}`);
   parts.push(`classes${task.classes}`);
   return parts.join(" ");

@@ -2,7 +2,15 @@ import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { MnasError } from "../errors.ts";
 import { checkStudy, explain, openDatabase, readDatabase, schemaVersion } from "./database.ts";
-import { maxAttempts, type Claim, type LatencyRecord, type Store, type Trial, type TrialKey } from "./store.ts";
+import {
+  maxAttempts,
+  type Claim,
+  type LatencyRecord,
+  type Proposal,
+  type Store,
+  type Trial,
+  type TrialKey,
+} from "./store.ts";
 
 const schema = `
 CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -140,23 +148,32 @@ function storeOf(db: DatabaseSync, file: string): Store {
   );
   const all = prepare("SELECT * FROM trial WHERE phase = ? ORDER BY number");
   const one = prepare("SELECT * FROM trial WHERE phase = ? AND number = ?");
-  const clear = prepare("DELETE FROM trial WHERE phase = 'final'");
+  const removeFinal = prepare("DELETE FROM trial WHERE phase = 'final' AND number = ?");
+  const retry = prepare(
+    "UPDATE trial SET state = 'waiting', accuracy = NULL, test_accuracy = NULL, seconds = NULL WHERE phase = ? AND number = ?",
+  );
   const read = prepare("SELECT value FROM study WHERE key = ?");
   const write = prepare("INSERT INTO study VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
 
+  const addTrial = ({ phase, number, genotype, notation, reference, source, params, madds }: Proposal): void => {
+    const encoded = genotype === null ? null : JSON.stringify(genotype);
+    insert.run(phase, number, encoded, notation, reference ?? null, source ?? null, params, madds);
+  };
+  /** Does all of some work or none of it. */
+  const transaction = (work: () => void): void => {
+    attempt(() => db.exec("BEGIN IMMEDIATE"));
+    try {
+      work();
+      attempt(() => db.exec("COMMIT"));
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  };
+
   return {
     add(proposals) {
-      attempt(() => db.exec("BEGIN IMMEDIATE"));
-      try {
-        for (const { phase, number, genotype, notation, reference, source, params, madds } of proposals) {
-          const encoded = genotype === null ? null : JSON.stringify(genotype);
-          insert.run(phase, number, encoded, notation, reference ?? null, source ?? null, params, madds);
-        }
-        attempt(() => db.exec("COMMIT"));
-      } catch (error) {
-        if (db.isTransaction) db.exec("ROLLBACK");
-        throw error;
-      }
+      transaction(() => proposals.forEach(addTrial));
     },
     measured: ({ phase, number }, latency) => void measured.run(JSON.stringify(latency), phase, number),
     prune: ({ phase, number }, reason) => void prune.run(reason, phase, number),
@@ -172,14 +189,27 @@ function storeOf(db: DatabaseSync, file: string): Store {
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
       complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
-    release: (worker, isDead) => void (isDead ? lost : giveBack).run(worker),
+    release: (worker, isDead) => (isDead ? lost : giveBack).run(worker),
     releaseAll: () => void giveAllBack.run(),
     trials: (phase) => attempt(() => all.all(phase).map(toTrial)),
     trial({ phase, number }) {
       const row = one.get(phase, number);
       return row === undefined ? null : attempt(() => toTrial(row));
     },
-    clearFinals: () => void clear.run(),
+    retry: ({ phase, number }) => void retry.run(phase, number),
+    replaceFinals(proposals, from) {
+      transaction(() => {
+        const old = all.all("final").map(toTrial);
+        const wanted = new Set(proposals.map(({ notation }) => notation));
+        for (const { notation, number } of old) if (!wanted.has(notation)) removeFinal.run(number);
+        const known = new Set(old.map(({ notation }) => notation));
+        // Numbers are those of folders: a new one does not get that of one just removed.
+        let next = 1 + old.reduce((last, { number }) => Math.max(last, number), -1);
+        for (const proposal of proposals)
+          if (!known.has(proposal.notation)) addTrial({ ...proposal, phase: "final", number: next++ });
+        write.run("finalsOf", JSON.stringify(from));
+      });
+    },
     get(key) {
       const row = read.get(key);
       return row === undefined ? null : attempt(() => JSON.parse(row["value"] as string) as unknown);

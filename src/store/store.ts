@@ -48,6 +48,8 @@ export type TrialKey = Pick<Trial, "phase" | "number">;
 export type Proposal = Pick<Trial, "phase" | "number" | "genotype" | "notation" | "params" | "madds"> &
   Partial<Pick<Trial, "reference" | "source">>;
 
+export type FinalProposal = Omit<Proposal, "phase" | "number">;
+
 export interface Claim {
   readonly worker: string;
   /** Now and how long the claim holds unless renewed, in ms since the epoch. */
@@ -80,14 +82,19 @@ export interface Store extends Disposable {
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
   /** Record that a trial cannot be trained; the same rule as {@link complete}. */
   fail(key: TrialKey, worker: string, reason: string): boolean;
-  /** Give a worker's trials back. With `isDead` it counts as an attempt, and the third one fails the trial. */
-  release(worker: string, isDead: boolean): void;
+  /** Give a worker's trial back. With `isDead` it counts as an attempt, and the third one fails the trial. False without one. */
+  release(worker: string, isDead: boolean): boolean;
   /** Give all running trials back without counting an attempt; only for a process that owns the study alone. */
   releaseAll(): void;
   trials(phase: Phase): Trial[];
   trial(key: TrialKey): Trial | null;
-  /** Removes all trials of the final phase: a longer search has other finalists. */
-  clearFinals(): void;
+  /** Makes a trial whose result was lost wait again. */
+  retry(key: TrialKey): void;
+  /**
+   * The networks to train long, chosen from `from` trials. What was chosen before keeps its number and its result, the
+   * rest of the final phase is removed, and new ones get new numbers.
+   */
+  replaceFinals(proposals: readonly FinalProposal[], from: number): void;
   /** A value of the study itself, such as its configuration; null when unset. */
   get(key: string): unknown;
   set(key: string, value: unknown): void;

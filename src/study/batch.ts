@@ -1,10 +1,10 @@
-import { rewardOf } from "../reward/reward.ts";
 import type { Searcher } from "../search/searchers.ts";
 import { archOf } from "../space/arch.ts";
-import { parseArch } from "../space/notation.ts";
 import type { Proposal, Trial } from "../store/store.ts";
-import { candidateOf, deviceModel, taskOf } from "./candidate.ts";
+import { candidateOf, taskOf } from "./candidate.ts";
 import { trialRow } from "./events.ts";
+import { measureTrials } from "./measure.ts";
+import { rewardTrial } from "./rewards.ts";
 import type { Study } from "./search.ts";
 
 const ended = (trial: Trial): boolean =>
@@ -23,26 +23,23 @@ export function proposeBatch({ store, config, dataset }: Study, searcher: Search
   if (proposals.length > 0) store.add(proposals);
 }
 
-/** Measures the waiting trials of a batch, one after the other, and prunes those over the gate. */
+/** Measures the waiting trials of a batch and prunes those over the gate. */
 export async function measureBatch(study: Study, from: number, to: number): Promise<void> {
-  const { store, config, device, targetMs, signal, emit } = study;
+  const { store, config, targetMs, emit } = study;
   reuseTwins(study, from, to);
   const trials = store.trials("search").slice(0, to);
+  // A network that an earlier trial of this batch has too waits for that one's result.
+  const isFirst = (trial: Trial): boolean =>
+    trials.findIndex(({ notation }) => notation === trial.notation) === trial.number;
+  const waiting = trials.slice(from).filter((trial) => trial.state === "waiting" && isFirst(trial));
+  await measureTrials(study, waiting);
+
   const gateMs = config.gate * targetMs;
-  for (const trial of trials.slice(from)) {
-    if (trial.state !== "waiting") continue;
-    // A network that an earlier trial of this batch has too waits for that one's result.
-    if (trials.findIndex(({ notation }) => notation === trial.notation) < trial.number) continue;
-    signal.throwIfAborted();
-    emit({ event: "measuring", phase: "search", number: trial.number, notation: trial.notation });
-    const latency = trial.latency ?? {
-      ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })),
-    };
-    store.measured(trial, latency);
-    if (latency.medianMs > gateMs) {
-      store.prune(trial, `${latency.medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
-      emit({ event: "trial", trial: trialRow(store.trial(trial)!) });
-    }
+  for (const trial of waiting) {
+    const { medianMs } = store.trial(trial)!.latency!;
+    if (medianMs <= gateMs) continue;
+    store.prune(trial, `${medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
+    emit({ event: "trial", trial: trialRow(store.trial(trial)!) });
   }
 }
 
@@ -59,20 +56,13 @@ export function reuseTwins({ store, emit }: Study, from: number, to: number): vo
 }
 
 /** Rewards the ended trials of a batch and tells the searcher, in order. */
-export function learn({ store, config, dataset, targetMs }: Study, searcher: Searcher, from: number, to: number): void {
-  // What was not trained, or could not be, is as good as guessing.
-  const chance = 1 / dataset.classes.length;
+export function learn(study: Study, searcher: Searcher, from: number, to: number): void {
+  const { store } = study;
   for (const trial of store.trials("search").slice(from, to)) {
     const { genotype, latency, number } = trial;
     if (!ended(trial) || genotype === null || latency === null)
       throw new Error(`internal: trial ${number} did not end`);
-    const metrics = {
-      accuracy: trial.accuracy ?? chance,
-      latencyMs: latency.medianMs,
-      params: trial.params,
-      madds: trial.madds,
-    };
-    const reward = trial.reward ?? rewardOf(metrics, config.reward, targetMs);
+    const reward = trial.reward ?? rewardTrial(study, trial);
     if (trial.reward === null) store.setReward(trial, reward);
     searcher.tell({ number, genotype, reward });
   }

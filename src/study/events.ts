@@ -1,4 +1,4 @@
-import type { Phase, Trial } from "../store/store.ts";
+import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
@@ -54,6 +54,8 @@ export interface TrialRow {
   readonly notation: string;
   readonly accuracy: number | null;
   readonly latencyMs: number | null;
+  /** Whether the machine was busy whenever the latency was measured, so that it is too high. */
+  readonly isDisturbed: boolean;
   readonly reward: number | null;
   readonly params: number;
   readonly madds: number;
@@ -74,12 +76,15 @@ export interface FinalRow extends TrialRow {
   readonly model: string | null;
 }
 
+export const isDisturbed = (latency: LatencyRecord | null): boolean => latency?.["isDisturbed"] === true;
+
 export const trialRow = (trial: Trial): TrialRow => ({
   number: trial.number,
   state: trial.state,
   notation: trial.notation,
   accuracy: trial.accuracy,
   latencyMs: trial.latency?.medianMs ?? null,
+  isDisturbed: isDisturbed(trial.latency),
   reward: trial.reward,
   params: trial.params,
   madds: trial.madds,

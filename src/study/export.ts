@@ -1,5 +1,7 @@
 import { fillBatch } from "../data/batches.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
+import { sizeOf } from "../data/images.ts";
+import { loadImages } from "../data/source.ts";
 import { loadRuntime } from "../device/runtime.ts";
 import { createEngine } from "../engine/engine.ts";
 import { MnasError } from "../errors.ts";
@@ -14,20 +16,20 @@ export interface ProbeImages {
   readonly values: Float32Array;
 }
 
-/** The first images of the validation part, ready for a network. */
-export function probeImages(dataset: Dataset, count: number): ProbeImages {
-  const { height, width, channels } = dataset.validation;
+/** The first images of the validation part, ready for a network. Throws as `loadImages` does. */
+export async function probeImages(dataset: Dataset, count: number): Promise<ProbeImages> {
   const used = Math.min(count, dataset.validation.count);
-  const images = new Float32Array(used * height * width * channels);
   const order = Uint32Array.from({ length: used }, (_, i) => i);
-  fillBatch(dataset, dataset.validation, order, 0, { images, labels: new Int32Array(used) });
+  const part = await loadImages(dataset.validation, order);
+  const images = new Float32Array(used * sizeOf(part));
+  fillBatch(dataset, part, order, 0, { images, labels: new Int32Array(used) });
   return { count: used, values: images };
 }
 
 /** Images of the embedded data set stretched to another size, for networks that come without data of their own. */
 export async function stretchedImages({ height, width, channels }: Task, count: number): Promise<ProbeImages> {
   const dataset = await loadDataset(undefined, { seed: 0 });
-  const from = probeImages(dataset, count);
+  const from = await probeImages(dataset, count);
   const { height: h, width: w } = dataset.validation;
   const values = new Float32Array(from.count * height * width * channels);
   let at = 0;

@@ -1,13 +1,15 @@
 import { join } from "node:path";
+import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import type { Proposal, Trial } from "../store/store.ts";
+import type { FinalProposal, Store, Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { trialDir, weightsFile } from "../worker/work.ts";
 import type { Pool } from "../worker/pool.ts";
-import { candidateOf, deviceModel, taskOf } from "./candidate.ts";
+import { candidateOf, taskOf } from "./candidate.ts";
 import { trialRow, type FinalRow } from "./events.ts";
 import { exportOnnx, probeImages } from "./export.ts";
 import { frontOf } from "./front.ts";
+import { measureTrials } from "./measure.ts";
 import { referenceFinder } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { writeFileAtomically } from "../util/files.ts";
@@ -16,16 +18,16 @@ import { writeFileAtomically } from "../util/files.ts";
 const modelFile = (trial: Trial): string => join(trialDir(trial), "model.onnx");
 
 /** Chooses the finalists and, for each, the reference network that takes as long. */
-async function proposeFinals({ store, config, dataset, device, emit }: Study): Promise<void> {
+async function proposeFinals({ store, config, dataset, device, signal, emit }: Study): Promise<void> {
   const trials = store.trials("search");
   const finalists = frontOf(trials)
     .sort((a, b) => (b.reward ?? 0) - (a.reward ?? 0) || a.number - b.number)
     .slice(0, config.finalists);
-  const findReference = referenceFinder(device, taskOf(dataset));
-  const proposals: Proposal[] = [];
+  const findReference = referenceFinder(store, device, taskOf(dataset), signal);
+  const proposals: FinalProposal[] = [];
   const seen = new Set<string>();
   for (const { number, genotype, notation, params, madds, latencyMs } of finalists) {
-    proposals.push({ phase: "final", number: proposals.length, genotype, notation, source: number, params, madds });
+    proposals.push({ genotype, notation, source: number, params, madds });
     emit({
       event: "measuring",
       phase: "final",
@@ -37,8 +39,6 @@ async function proposeFinals({ store, config, dataset, device, emit }: Study): P
     seen.add(candidate.notation);
     const { costs } = candidate;
     proposals.push({
-      phase: "final",
-      number: proposals.length,
       genotype: null,
       notation: candidate.notation,
       reference: name,
@@ -46,14 +46,26 @@ async function proposeFinals({ store, config, dataset, device, emit }: Study): P
       madds: costs.madds,
     });
   }
-  store.clearFinals();
-  store.add(proposals);
-  store.set("finalsOf", trials.length);
+  store.replaceFinals(proposals, trials.length);
+}
+
+/** Lets finals whose weights cannot be read back, as after a power cut, be trained again. */
+function retryLost({ store, run, emit }: Study): void {
+  for (const trial of store.trials("final")) {
+    if (trial.state !== "complete") continue;
+    try {
+      loadCheckpoint(weightsFile(run.dir, trial));
+    } catch (error) {
+      if (!(error instanceof MnasError)) throw error;
+      emit({ event: "warning", message: `${error.message}; training it again` });
+      store.retry(trial);
+    }
+  }
 }
 
 /** Trains the finalists and their references long, tests and exports them. */
 export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
-  const { store, config, device, run, dataset, signal, emit } = study;
+  const { store, config, run, dataset, signal } = study;
   if (config.finalists === 0) return [];
   const isCurrent =
     store.get("finalsOf") === store.trials("search").length &&
@@ -61,17 +73,14 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
       Math.min(config.finalists, frontOf(store.trials("search")).length);
   if (!isCurrent) await proposeFinals(study);
 
-  for (const trial of store.trials("final")) {
-    if (trial.latency !== null) continue;
-    signal.throwIfAborted();
-    emit({ event: "measuring", phase: "final", number: trial.number, notation: trial.notation });
-    store.measured(trial, {
-      ...(await device.measure(deviceModel(candidateOf(parseArch(trial.notation))), { signal })),
-    });
-  }
+  retryLost(study);
+  await measureTrials(
+    study,
+    store.trials("final").filter(({ latency }) => latency === null),
+  );
   await pool.drain(signal);
 
-  const images = probeImages(dataset, 16);
+  const images = await probeImages(dataset, 16);
   for (const trial of store.trials("final")) {
     if (trial.state !== "complete" || trial.reference !== null) continue;
     signal.throwIfAborted();
@@ -81,7 +90,14 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
       await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
     );
   }
-  return store.trials("final").map((trial) => finalRow(trial, dataset.test.count));
+  return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count));
+}
+
+/** The finals of a run: finalists by the rewards that they had in the search, then the references. */
+export function finalsOf(store: Store): Trial[] {
+  const rewards = new Map(store.trials("search").map(({ number, reward }) => [number, reward]));
+  const rank = ({ source }: Trial): number => (source === null ? undefined : rewards.get(source)) ?? -Infinity;
+  return store.trials("final").sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(b) - rank(a)));
 }
 
 /** A final trial as it is printed; `testCount` is the number of test images behind its accuracy. */

@@ -1,7 +1,7 @@
 import { zooArch } from "../arch/zoo.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Task } from "../space/arch.ts";
-import type { LatencyRecord } from "../store/store.ts";
+import type { LatencyRecord, Store } from "../store/store.ts";
 import { candidateOf, deviceModel, type Candidate } from "./candidate.ts";
 
 /** MobileNetV2 at a width, with the latency it has on the device. */
@@ -16,20 +16,31 @@ const widths = Array.from({ length: 39 }, (_, i) => Number((0.1 + 0.05 * i).toFi
 
 /**
  * Finds the width at which MobileNetV2 takes as long as a network of the search: by bisection, since latency grows with
- * width, then the nearer of the two neighbours. Measurements are kept for the next call.
+ * width, then the nearer of the two neighbours. Measurements are kept in the store, for the next call and the next life
+ * of the search.
  */
-export function referenceFinder(device: LatencyDevice, task: Task): (latencyMs: number) => Promise<Reference> {
-  const known = new Map<number, Reference>();
-  const at = async (width: number): Promise<Reference> => {
-    const found = known.get(width);
+export function referenceFinder(
+  store: Store,
+  device: LatencyDevice,
+  task: Task,
+  signal: AbortSignal,
+): (latencyMs: number) => Promise<Reference> {
+  const names = new Map<string, string>();
+  const measured = async (candidate: Candidate): Promise<LatencyRecord> => {
+    const known = (store.get("references") ?? {}) as Readonly<Record<string, LatencyRecord>>;
+    const found = known[candidate.notation];
     if (found !== undefined) return found;
+    const latency = { ...(await device.measure(deviceModel(candidate), { signal })) };
+    store.set("references", { ...known, [candidate.notation]: latency });
+    return latency;
+  };
+  const at = async (width: number): Promise<Reference> => {
     const candidate = candidateOf(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
-    // Rounding gives some widths the same network.
-    const twin = [...known.values()].find(({ candidate: { notation } }) => notation === candidate.notation);
-    const latency = twin?.latency ?? { ...(await device.measure(deviceModel(candidate))) };
-    const reference = { name: `mobilenet-v2 ×${width}`, candidate, latency };
-    known.set(width, twin ?? reference);
-    return twin ?? reference;
+    const latency = await measured(candidate);
+    // Rounding gives some widths the same network; the first that is seen names it.
+    const name = names.get(candidate.notation) ?? `mobilenet-v2 ×${width}`;
+    names.set(candidate.notation, name);
+    return { name, candidate, latency };
   };
 
   return async (latencyMs) => {

@@ -3,7 +3,7 @@ import type { RecordedConfig } from "../config/config.ts";
 import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { trialRow } from "./events.ts";
-import { finalRow } from "./finals.ts";
+import { finalRow, finalsOf } from "./finals.ts";
 import { frontOf } from "./front.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
@@ -27,7 +27,7 @@ function reportData({ dir, store }: Run): ReportData {
     gateMs: config.gate * target.targetMs,
     trials: trials.map(trialRow),
     front: frontOf(trials).map(({ number }) => number),
-    finals: store.trials("final").map((trial) => finalRow(trial, Number(store.get("testCount")))),
+    finals: finalsOf(store).map((trial) => finalRow(trial, Number(store.get("testCount")))),
     config,
     environment: store.get("environment"),
   };

@@ -1,11 +1,11 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MnasError } from "../errors.ts";
 import { explain } from "../store/database.ts";
 import { createStore, openStore, readStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { isWritable, listNames, makeFolder } from "../util/files.ts";
+import { isWritable, listNames, makeFolder, removeFolders } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 
 /** A run folder: `study.db` is the record, the rest is for people and tools. */
@@ -22,12 +22,14 @@ const database = (dir: string): string => join(dir, "study.db");
 /** SQLite's code for a file that another process has locked. */
 const busy = 5;
 
+const lockFile = "lock.db";
+
 /** Only one process at a time may search in a run; the operating system drops the lock when the process ends. */
 function lockRun(dir: string): Disposable {
   const refuse = (why: string, hint: string, cause?: unknown): never => {
-    throw new MnasError("RUN_INVALID", `Cannot continue run "${dir}": ${why}`, { hint, cause });
+    throw new MnasError("RUN_INVALID", `Cannot search in run "${dir}": ${why}`, { hint, cause });
   };
-  const lock = join(dir, "lock.db");
+  const lock = join(dir, lockFile);
   for (const path of [dir, database(dir), lock])
     if (existsSync(path) && !isWritable(path)) refuse(`"${path}" cannot be written`, "Continue a copy of the folder.");
   const db = new DatabaseSync(lock);
@@ -41,9 +43,22 @@ function lockRun(dir: string): Disposable {
   return { [Symbol.dispose]: () => db.close() };
 }
 
-/** The folder for a new run: `out`, or one under `runs/` named after the time. */
-export const newRunDir = (out: string | undefined, now: Date): string =>
-  out ?? join(runsDir, now.toISOString().slice(0, 19).replace("T", "-").replaceAll(":", ""));
+/** A new folder and those that were made for it, innermost first. */
+interface NewFolder {
+  readonly dir: string;
+  readonly made: readonly string[];
+}
+
+/** Makes a folder under `runs/` named after the time, with a number where that is taken. */
+function makeDefaultFolder(now: Date): NewFolder {
+  const name = join(runsDir, now.toISOString().slice(0, 19).replace("T", "-").replaceAll(":", ""));
+  for (let n = 1; ; n++) {
+    const dir = n === 1 ? name : `${name}-${n}`;
+    const made = makeFolder(dir);
+    // Another process that starts now takes another name: only one of them makes the folder.
+    if (made.includes(resolve(dir))) return { dir, made };
+  }
+}
 
 /** Throws `RUN_EXISTS` unless there is nothing, or an empty folder. */
 function checkFree(dir: string): void {
@@ -57,18 +72,32 @@ function checkFree(dir: string): void {
     );
   if (!existsSync(dir)) return;
   if (!statSync(dir).isDirectory()) refuse("it is a file", "Choose another --out.");
-  if (listNames(dir).length > 0) refuse("it exists and is not empty", "Choose another --out, or empty it yourself.");
+  if (listNames(dir).some((name) => !name.startsWith(lockFile)))
+    refuse("it exists and is not empty", "Choose another --out, or empty it yourself.");
 }
 
-/** Makes a run folder and owns it. Throws `RUN_EXISTS`, and leaves nothing behind when it cannot be made. */
-export function createRun(dir: string, init: (store: Store) => void): Run {
+function makeNamedFolder(dir: string): NewFolder {
   checkFree(dir);
-  const first = makeFolder(dir);
+  return { dir, made: makeFolder(dir) };
+}
+
+/**
+ * Makes a run in a folder that is empty or not there, by default one under `runs/` named after the time, and owns it.
+ * When that fails, it removes what it made and nothing else.
+ *
+ * @throws MnasError `RUN_EXISTS`, or `RUN_INVALID` when another process is making a run there.
+ */
+export function createRun(out: string | undefined, init: (store: Store) => void): Run {
+  const { dir, made } = out === undefined ? makeDefaultFolder(new Date()) : makeNamedFolder(out);
+  const files: string[] = [];
   let lock: Disposable | undefined;
   try {
     lock = lockRun(dir);
+    // Again, as a run may have been made in the meantime.
+    checkFree(dir);
     // Filled under another name first, so that a run that exists is a run that can be resumed.
     const temporary = join(dir, "study.new.db");
+    files.push(join(dir, lockFile), ...[temporary, database(dir)].flatMap((db) => [db, `${db}-wal`, `${db}-shm`]));
     {
       using store = createStore(temporary);
       init(store);
@@ -76,8 +105,9 @@ export function createRun(dir: string, init: (store: Store) => void): Run {
     renameSync(temporary, database(dir));
     return runOf(dir, openStore(database(dir)), lock);
   } catch (error) {
+    for (const file of files) rmSync(file, { force: true });
     lock?.[Symbol.dispose]();
-    rmSync(first ?? dir, { recursive: true, force: true });
+    removeFolders(made);
     throw error;
   }
 }

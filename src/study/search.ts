@@ -1,4 +1,4 @@
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
@@ -46,7 +46,8 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
   store.set("created", new Date().toISOString());
 }
 
-const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.max(1, cpus().length);
+/** As many as the config says or this process may use cores, and never more than the config could say. */
+const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.min(256, availableParallelism());
 
 export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
   loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
@@ -121,6 +122,10 @@ export async function runSearch(
 const report = ({ store, dataset, emit }: Study, key: Pick<Trial, "phase" | "number">): void => {
   const trial = store.trial(key);
   if (trial === null) return;
+  if (trial.state === "failed") {
+    const name = trial.phase === "search" ? `trial ${trial.number}` : finalRow(trial, dataset.test.count).name;
+    emit({ event: "warning", message: `${name} failed: ${trial.reason}` });
+  }
   if (trial.phase === "search") emit({ event: "trial", trial: trialRow(trial) });
   else emit({ event: "final", trial: { ...finalRow(trial, dataset.test.count), model: null } });
 };

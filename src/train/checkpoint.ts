@@ -37,3 +37,36 @@ export function loadCheckpoint(file: string): Checkpoint {
   });
   return { notation, weights: new Map(weights) };
 }
+
+/** Weights to begin a training with. */
+export interface Beginning {
+  readonly weights: Weights;
+  /** Whether the classifier is not among them, since the file's tells other classes apart. */
+  readonly isClassifierFresh: boolean;
+}
+
+/**
+ * The weights of a file for a network that may have other classes and other images than theirs.
+ *
+ * @throws MnasError as `loadCheckpoint`, and `MODEL_INVALID` when another part of the network differs.
+ */
+export function loadBeginning(file: string, graph: Graph): Beginning {
+  const { notation, weights } = loadCheckpoint(file);
+  const shapes = new Map(
+    parametersOf(buildGraph(parseArch(notation))).map(({ name, shape }) => [name, shape.join("×")]),
+  );
+  const parameters = parametersOf(graph);
+  const unlike = parameters.filter(({ name, shape }) => shapes.get(name) !== shape.join("×")).map(({ name }) => name);
+  const other =
+    unlike.find((name) => !name.startsWith(`${graph.output.name}.`)) ??
+    [...shapes.keys()].find((name) => parameters.every((parameter) => parameter.name !== name));
+  if (other !== undefined) {
+    throw new MnasError("MODEL_INVALID", `Cannot begin with weights "${file}": "${other}" differs`, {
+      hint: `They are for ${notation}.`,
+    });
+  }
+  return {
+    weights: new Map([...weights].filter(([name]) => !unlike.includes(name))),
+    isClassifierFresh: unlike.length > 0,
+  };
+}

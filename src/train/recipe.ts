@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { augmentations, type AugmentationName } from "../data/augment.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { cos, pow } from "../util/math.ts";
 
@@ -42,58 +43,35 @@ export const recipeSchema = z.strictObject({
   emaDecay: z.number().min(0).lt(1).nullable(),
   /** Share of batch-norm's running statistics kept at each step; null for the network's own 0.99. */
   batchNormMomentum: z.number().min(0).lt(1).nullable(),
-  /** Random crops and flips; null for colour images only, which are photographs more often than not. */
-  augment: z.boolean().nullable(),
+  /** How training images are varied; null for `crop` where images are coloured: those are photographs more often than not. */
+  augment: z.enum(augmentations).nullable(),
 });
 
 export type Recipe = z.output<typeof recipeSchema>;
 
-/**
- * The proxy task of a search: few epochs on small data. It ranks networks; it does not make good ones. Statistics and
- * averages follow fast, since a few hundred steps are all there is.
- */
-export const proxyRecipe: Recipe = {
-  epochs: 2,
-  minSteps: 200,
-  batch: 64,
-  optimizer: { kind: "sgd", momentum: 0.9, nesterov: true },
-  learningRate: 0.1,
-  warmupEpochs: 0.2,
-  schedule: { kind: "cosine" },
-  labelSmoothing: 0,
-  weightDecay: 1e-4,
-  emaDecay: null,
-  batchNormMomentum: 0.9,
-  augment: false,
-};
-
-/**
- * The long training of finalists and reference networks. The fewest steps of both recipes are what the embedded data
- * take: in the 16 steps that 8 epochs of 135 images make, four networks stayed at chance (33.3 %); 800 had them at
- * 59 %. Crops and flips cost 4 points on the embedded data (88.2 to 83.9 % in 8 epochs) and gained 9 on 500 photographs
- * of CIFAR-10 (23.5 to 32.4 % in 800 steps).
- */
-export const finalRecipe: Recipe = {
-  ...proxyRecipe,
-  epochs: 8,
-  minSteps: 800,
-  learningRate: 0.2,
-  labelSmoothing: 0.1,
-  weightDecay: 5e-4,
-  batchNormMomentum: 0.95,
-  augment: null,
-};
-
-/** A recipe with everything settled that depends on the data. */
+/** A recipe with everything settled that depends on the data and on who trains. */
 export interface Plan extends Recipe {
-  readonly augment: boolean;
+  readonly augment: AugmentationName;
+  /** Threads that share each batch; it is a multiple of their number. */
+  readonly workers: number;
   readonly stepsPerEpoch: number;
   readonly steps: number;
 }
 
-/** Settles a recipe for data: no batch is larger than the data, and where few images need more passes, warm-up and decay last as many times longer. */
-export function planFor(recipe: Recipe, { train }: Pick<Dataset, "train">): Plan {
-  const batch = Math.min(recipe.batch, train.count);
+/** Fewest images of a batch that are worth a thread, and enough for statistics of their own. */
+const fewestImages = 16;
+
+/** How many of the `cores` share a batch unless the user says: each has some images. */
+export const workersFor = ({ batch }: Recipe, { train }: Pick<Dataset, "train">, cores: number): number =>
+  Math.max(1, Math.min(cores, Math.floor(Math.min(batch, train.count) / fewestImages)));
+
+/**
+ * Settles a recipe for data: no batch is larger than the data, each is shared equally by the workers, and where few
+ * images need more passes, warm-up and decay last as many times longer.
+ */
+export function planFor(recipe: Recipe, { train }: Pick<Dataset, "train">, wanted = 1): Plan {
+  const workers = Math.min(wanted, recipe.batch, train.count);
+  const batch = Math.floor(Math.min(recipe.batch, train.count) / workers) * workers;
   const stepsPerEpoch = Math.floor(train.count / batch);
   const longer = Math.max(1, recipe.minSteps / (recipe.epochs * stepsPerEpoch));
   const { schedule } = recipe;
@@ -103,7 +81,8 @@ export function planFor(recipe: Recipe, { train }: Pick<Dataset, "train">): Plan
     epochs: recipe.epochs * longer,
     warmupEpochs: recipe.warmupEpochs * longer,
     schedule: "everyEpochs" in schedule ? { ...schedule, everyEpochs: schedule.everyEpochs * longer } : schedule,
-    augment: recipe.augment ?? train.channels === 3,
+    augment: recipe.augment ?? (train.channels === 3 ? "crop" : "none"),
+    workers,
     stepsPerEpoch,
     steps: Math.max(1, Math.round(recipe.epochs * longer * stepsPerEpoch)),
   };

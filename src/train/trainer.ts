@@ -1,11 +1,12 @@
-import { augmentationFor, epochOrder, fillBatch } from "../data/batches.ts";
-import type { Dataset, Images } from "../data/dataset.ts";
-import { createEngine, type Engine } from "../engine/engine.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { createEngine, type Engine, type EngineState } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import { breathe } from "../util/async.ts";
 import { createRng } from "../util/rng.ts";
+import { createFeed, type Feed, type JudgedPart } from "./feed.ts";
 import { learningRateAt, planFor, type Recipe } from "./recipe.ts";
+import { alone, type Team } from "./team.ts";
 
 export interface TrainOptions {
   readonly graph: Graph;
@@ -15,8 +16,14 @@ export interface TrainOptions {
   readonly seed: string;
   /** Evaluate on the test part as well. */
   readonly withTest?: boolean;
+  /** Weights to begin with, where they are not to be fresh. */
+  readonly init?: Weights;
+  /** Where an earlier training with the same options was; it goes on as if never interrupted. */
+  readonly resume?: EngineState;
+  /** The threads that share each batch; the result depends on how many they are, and on nothing else of them. */
+  readonly team?: Team;
   readonly signal?: AbortSignal;
-  /** Runs each step; a lock can hold it back while something is being timed on this machine. */
+  /** Runs each part of a step; a lock can hold it back while something is being timed on this machine. */
   readonly hold?: <T>(step: () => T) => T;
 }
 
@@ -28,6 +35,8 @@ export interface Progress {
   readonly loss: number;
   /** Share of the last batch that was classified correctly. */
   readonly batchAccuracy: number;
+  /** What `resume` takes; before the next step only. */
+  state(): EngineState;
 }
 
 export interface Trained {
@@ -60,66 +69,65 @@ export function predictions(logits: Float32Array, classes: number, count: number
   });
 }
 
-/** Share of images that the engine's current weights classify correctly. */
+/** Share of images of a part that the engine's current weights classify correctly; the team shares the batches. */
 async function accuracyOf(
   engine: Engine,
-  dataset: Dataset,
-  images: Images,
-  options: Pick<TrainOptions, "signal" | "hold"> = {},
+  feed: Feed,
+  part: JudgedPart,
+  { dataset, team = alone, signal, hold = (step) => step() }: TrainOptions,
 ): Promise<number> {
-  const { signal, hold = (step) => step() } = options;
-  const order = Uint32Array.from({ length: images.count }, (_, i) => i);
   let correct = 0;
-  for (let from = 0; from < images.count; from += engine.batch) {
+  for await (const filled of feed.judge(part, engine)) {
     signal?.throwIfAborted();
-    const count = fillBatch(dataset, images, order, from, engine);
-    const answers = hold(() => predictions(engine.evaluate(), dataset.classes.length, count));
-    for (let i = 0; i < count; i++) if (answers[i] === engine.labels[i]) correct += 1;
+    const answers = hold(() => predictions(engine.evaluate(), dataset.classes.length, filled));
+    for (let i = 0; i < filled; i++) if (answers[i] === engine.labels[i]) correct += 1;
     await breathe();
   }
-  return correct / images.count;
+  const [sum] = await team.combine([], [correct]);
+  return sum! / dataset[part].count;
 }
 
 /**
- * Trains a network from scratch, yielding after each step; the same seed gives the same bits.
+ * Trains a network, yielding after each step; the same seed and size of team give the same bits.
  *
  * @throws Diverged when the loss is not finite. @throws the signal's reason when aborted.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<Progress, Trained> {
-  const { graph, dataset, recipe, seed, signal, withTest = false, hold = (step) => step() } = options;
+  const { graph, dataset, recipe, seed, init, resume, signal, withTest = false, team = alone } = options;
+  const { hold = (step) => step() } = options;
   const rng = createRng(seed);
   const start = performance.now();
-  const plan = planFor(recipe, dataset);
-  const { batch, stepsPerEpoch, steps } = plan;
-  const augmentation = plan.augment ? augmentationFor(dataset) : null;
+  const plan = planFor(recipe, dataset, team.size);
+  const { batch, steps } = plan;
 
   const engine = await createEngine(graph, {
-    batch,
+    batch: batch / team.size,
     optimizer: recipe.optimizer,
     weightDecay: recipe.weightDecay,
     labelSmoothing: recipe.labelSmoothing,
     emaDecay: recipe.emaDecay,
     ...(recipe.batchNormMomentum === null ? {} : { batchNormMomentum: recipe.batchNormMomentum }),
-    seed: `${seed}/dropout`,
+    seed: team.rank === 0 ? `${seed}/dropout` : `${seed}/dropout/${team.rank}`,
   });
-  engine.setWeights(initWeights(graph, rng.fork("init")));
+  if (resume === undefined) engine.setWeights(new Map([...initWeights(graph, rng.fork("init")), ...(init ?? [])]));
+  else engine.setState(resume);
+  const feed = createFeed({ dataset, plan, rng, rank: team.rank });
 
-  let order = new Uint32Array();
-  for (let step = 0; step < steps; step++) {
+  for (let step = resume?.steps ?? 0; step < steps; step++) {
     signal?.throwIfAborted();
-    const epoch = Math.floor(step / stepsPerEpoch);
-    const from = (step % stepsPerEpoch) * batch;
-    if (from === 0) order = epochOrder(dataset.train.count, rng.fork(`order/${epoch}`));
-    const augment = augmentation === null ? undefined : { ...augmentation, rng: rng.fork(`augment/${step}`) };
-    fillBatch(dataset, dataset.train, order, from, engine, augment);
-    const { loss, correct } = hold(() => engine.step(learningRateAt(step, plan)));
+    await feed.train(step, engine);
+    const own = hold(() => engine.differentiate());
+    // The statistics of batch-norm are averaged with the gradients, so that all threads are in one state after a step.
+    const [losses, correct] = await team.combine(engine.shared, [own.loss, own.correct]);
+    const loss = losses! / team.size;
+    hold(() => engine.update(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
-    yield { step: step + 1, steps, loss, batchAccuracy: correct / batch };
+    yield { step: step + 1, steps, loss, batchAccuracy: correct! / batch, state: () => engine.state() };
     await breathe();
   }
 
-  const accuracy = await accuracyOf(engine, dataset, dataset.validation, options);
-  const testAccuracy = withTest ? await accuracyOf(engine, dataset, dataset.test, options) : null;
+  const accuracy = await accuracyOf(engine, feed, "validation", options);
+  const testAccuracy = withTest ? await accuracyOf(engine, feed, "test", options) : null;
   const weights = engine.weights();
   for (const values of weights.values()) {
     // The last update can overflow after the last finite loss.

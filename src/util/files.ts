@@ -1,8 +1,11 @@
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
+  fsyncSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -57,9 +60,24 @@ function attempt<T>({ what, hint, missing, work }: Attempt<T>): T {
   }
 }
 
-/** Writes a file that other processes see whole or not at all. Throws `DISK_FULL`, `FILE_NOT_FOUND`. */
+/** Writes a file that is whole or not there, also after a power cut. Throws `DISK_FULL`, `FILE_NOT_FOUND`. */
 export function writeFileAtomically(file: string, content: string | Uint8Array): void {
   writeBeside(file, content, (temporary) => renameSync(temporary, file));
+  syncFolder(dirname(file));
+}
+
+/** Brings the names in a folder to the disk, where the system can do that; Windows cannot. */
+function syncFolder(dir: string): void {
+  try {
+    const folder = openSync(dir, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch {
+    // The file is there; only a power cut just now could take it away.
+  }
 }
 
 /** Checks that a file could be written, without touching it. Throws as writing it would. */
@@ -77,7 +95,7 @@ function writeBeside(file: string, content: string | Uint8Array, then: (temporar
     missing: existsSync(dirname(file)) ? "none can be made there" : "no such folder",
     work: () => {
       try {
-        writeFileSync(temporary, content);
+        writeFileSync(temporary, content, { flush: true });
         then(temporary);
       } catch (error) {
         rmSync(temporary, { force: true });
@@ -88,26 +106,40 @@ function writeBeside(file: string, content: string | Uint8Array, then: (temporar
 }
 
 /**
- * Makes a folder and those above it; returns the topmost that it made. Throws `DISK_FULL`, `FILE_NOT_FOUND`, and then
- * leaves none. One by one: where the system makes none, as in /proc, Node's recursive `mkdir` never returns.
+ * Makes a folder and those above it; returns those that it made, innermost first. Throws `DISK_FULL`, `FILE_NOT_FOUND`,
+ * and then leaves none. One by one: where the system makes none, as in /proc, Node's recursive `mkdir` never returns.
  */
-export function makeFolder(dir: string): string | undefined {
+export function makeFolder(dir: string): readonly string[] {
   const missing: string[] = [];
   for (let at = resolve(dir); !existsSync(at); at = dirname(at)) missing.unshift(at);
   const made: string[] = [];
   const work = (): void => {
     try {
       for (const each of missing) {
-        mkdirSync(each);
-        made.unshift(each);
+        try {
+          mkdirSync(each);
+          made.unshift(each);
+        } catch (error) {
+          // Another process may have made it meanwhile.
+          if (!existsSync(each) || !statSync(each).isDirectory()) throw error;
+        }
       }
     } catch (error) {
-      for (const each of made) rmdirSync(each);
+      removeFolders(made);
       throw error;
     }
   };
   attempt({ what: `make folder "${dir}"`, hint: "Choose another place.", missing: "none can be made there", work });
-  return made.at(-1);
+  return made;
+}
+
+/** Removes folders, innermost first, up to the first that is not empty. */
+export function removeFolders(dirs: readonly string[]): void {
+  try {
+    for (const each of dirs) rmdirSync(each);
+  } catch {
+    // What another process has put there is its own.
+  }
 }
 
 /** The names in a folder. Throws `FILE_NOT_FOUND` saying why it cannot be read. */

@@ -27,15 +27,15 @@ interface Worker {
   isIdle: boolean;
 }
 
-/** Several deaths in a row before anything was trained mean that workers cannot start here. */
-const maxEarlyDeaths = 3;
+/** Several deaths in a row without a trial in hand mean that workers cannot work here; others are the trial's. */
+const maxIdleDeaths = 3;
 
-/** Starts `count` worker processes. */
+/** A pool of `count` worker processes. They start when they are needed: starting would disturb measurements. */
 export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOptions): Pool {
   const workers = new Set<Worker>();
   const started = Date.now();
   let serial = 0;
-  let earlyDeaths = 0;
+  let idleDeaths = 0;
   let failure: Error | null = null;
   let isClosing = false;
   let isDraining = false;
@@ -58,7 +58,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         worker.isReady = true;
         if (isDraining) tell(worker, { kind: "work" });
       } else if (message.kind === "idle") worker.isIdle = true;
-      else if (message.kind === "ended") earlyDeaths = 0;
+      else if (message.kind === "ended") idleDeaths = 0;
       else if (message.kind === "unable") {
         const code = message.code as ErrorCode;
         failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
@@ -69,10 +69,9 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     child.on("exit", (code, signal) => {
       workers.delete(worker);
       if (!isClosing) {
-        store.release(name, failure === null);
-        earlyDeaths += 1;
-        if (earlyDeaths > maxEarlyDeaths * count)
-          failure ??= new Error(`internal: workers keep dying (${signal ?? code})`);
+        idleDeaths = store.release(name, failure === null) ? 0 : idleDeaths + 1;
+        if (idleDeaths > maxIdleDeaths * count)
+          failure ??= new Error(`internal: workers cannot work (${signal ?? code})`);
         if (failure === null) {
           onDeath(name, signal ?? `exit code ${code}`);
           start();
@@ -81,7 +80,6 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
       changed();
     });
   };
-  for (let i = 0; i < count; i++) start();
 
   const hasWork = (): boolean =>
     (["search", "final"] as const).some((phase) =>
@@ -97,6 +95,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
       signal.addEventListener("abort", wake);
       try {
         while (hasWork()) {
+          while (workers.size < count) start();
           for (const worker of workers) {
             worker.isIdle = false;
             if (worker.isReady) tell(worker, { kind: "work" });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildGraph } from "../arch/build.ts";
 import type { RecordedConfig } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Claim, Store, Trial, TrialKey } from "../store/store.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
@@ -64,6 +65,10 @@ async function evaluate(
   }
 }
 
+/** Whether an error tells of one network: its loss left the numbers, or it needs more memory than there is. */
+const isFailure = (error: unknown): error is Error =>
+  error instanceof Diverged || (error instanceof MnasError && error.code === "CONFIG_INVALID");
+
 /** Takes trials and trains them until none waits. Safe to kill at any moment: the lease gives the trial back. */
 export async function work(options: WorkOptions): Promise<void> {
   const { store, runDir, name, signal, say, leaseMs = 60_000 } = options;
@@ -81,8 +86,8 @@ export async function work(options: WorkOptions): Promise<void> {
       });
       store.complete(trial, name, trained);
     } catch (error) {
-      if (signal.aborted) return store.release(name, false);
-      if (!(error instanceof Diverged)) throw error;
+      if (signal.aborted) return void store.release(name, false);
+      if (!isFailure(error)) throw error;
       store.fail(trial, name, error.message);
     }
     say({ kind: "ended", phase: trial.phase, number: trial.number });

@@ -139,8 +139,25 @@ export function storeConformance(name: string, create: () => Store): void {
       store.add([{ ...proposal(0), phase: "final", genotype: null, reference: "mobilenet-v2" }]);
       store.measured({ phase: "final", number: 0 }, latency);
       expect([store.claim(claim("a"))?.phase, store.claim(claim("b"))?.phase]).toEqual(["search", "final"]);
-      store.clearFinals();
-      expect([store.trials("search").length, store.trials("final").length]).toEqual([1, 0]);
+    });
+
+    test("keeps the finals that are chosen again, and trains a lost one again", () => {
+      using store = create();
+      const { phase: _phase, number: _number, ...any } = proposal(0);
+      const chosen = (...names: string[]) => names.map((notation) => ({ ...any, notation }));
+      const finals = () => store.trials("final").map(({ number, notation, state }) => [number, notation, state]);
+      store.replaceFinals(chosen("a", "b"), 4);
+      store.measured({ phase: "final", number: 1 }, latency);
+      store.claim(claim("w"));
+      store.complete({ phase: "final", number: 1 }, "w", result);
+      store.replaceFinals(chosen("c", "b"), 8);
+      expect(store.get("finalsOf")).toBe(8);
+      expect(finals()).toEqual([
+        [1, "b", "complete"],
+        [2, "c", "waiting"],
+      ]);
+      store.retry({ phase: "final", number: 1 });
+      expect(store.claim(claim("w"))).toMatchObject({ number: 1, accuracy: null, attempts: 0 });
     });
   });
 }

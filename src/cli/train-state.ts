@@ -1,0 +1,66 @@
+import { existsSync, rmSync } from "node:fs";
+import type { EngineState } from "../engine/engine.ts";
+import { MnasError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { loadState, saveState, type TrainIdentity } from "../train/state.ts";
+import type { Progress } from "../train/trainer.ts";
+import { checkWritable } from "../util/files.ts";
+import { checkOut } from "./export.ts";
+
+/** Where a training that is to end in a file of weights keeps its state. */
+const stateFile = (out: string): string => `${out}.state`;
+
+/** Refuses, before any work, what would lose a file or a training. */
+export function checkTraining(out: string, { resume, force }: { resume: boolean; force: boolean }): void {
+  const hasState = existsSync(stateFile(out));
+  if (resume) {
+    checkWritable(out);
+    if (hasState) return;
+    throw new MnasError("FILE_NOT_FOUND", `Cannot resume: there is no "${stateFile(out)}"`, {
+      hint: existsSync(out) ? `The training of "${out}" has ended.` : "Leave out --resume.",
+    });
+  }
+  checkOut(out, force);
+  if (!hasState || force) return;
+  throw new MnasError("RUN_EXISTS", `Cannot train to "${out}": an interrupted training left "${stateFile(out)}"`, {
+    hint: "Use --resume to continue it, or --force to begin anew.",
+  });
+}
+
+/** Keeps the state of a training in a file while it lasts. */
+export interface StateKeeper {
+  /** Where to go on, if that was asked for. */
+  readonly resume: EngineState | undefined;
+  /** To be told each step; writes the state now and then. */
+  after(progress: Progress, isEpochEnd: boolean): void;
+  /** Writes the state after the last step that `after` was told of; the step, or null when there was none. */
+  save(): number | null;
+  /** The training has ended, and its weights are safe. */
+  remove(): void;
+}
+
+/** Often enough to lose little, seldom enough to cost little; steps of large networks take seconds. */
+const restMs = { atEpochEnd: 1000, withinEpoch: 60_000 } as const;
+
+export function createKeeper(out: string, graph: Graph, identity: TrainIdentity, isResumed: boolean): StateKeeper {
+  const file = stateFile(out);
+  const resume = isResumed ? loadState(file, graph, identity) : undefined;
+  if (!isResumed) rmSync(file, { force: true });
+  let last: Progress | null = null;
+  let saved = performance.now();
+  const save = (): number | null => {
+    if (last === null) return null;
+    saveState(file, graph, last.state(), identity);
+    saved = performance.now();
+    return last.step;
+  };
+  return {
+    resume,
+    after(progress, isEpochEnd) {
+      last = progress;
+      if (performance.now() - saved >= (isEpochEnd ? restMs.atEpochEnd : restMs.withinEpoch)) save();
+    },
+    save,
+    remove: () => rmSync(file, { force: true }),
+  };
+}

@@ -1,0 +1,94 @@
+import { decodeAside } from "./decoder.ts";
+import { pathOf, type FileIndex } from "./file-index.ts";
+import { selectImages, type Images } from "./images.ts";
+
+/** Pictures that stay on the disk and are decoded when they are needed, with what they show. Plain data, as `Images`. */
+export interface StoredImages extends Omit<Images, "pixels"> {
+  readonly files: FileIndex;
+  /** Number of each image in the index. */
+  readonly places: Uint32Array;
+}
+
+/** One part of a data set. */
+export type ImageSource = Images | StoredImages;
+
+export const isInMemory = (source: ImageSource): source is Images => "pixels" in source;
+
+/** All images of an index, as squares of `side` px. */
+export function storedImages(
+  files: FileIndex,
+  shape: { readonly side: number; readonly channels: number },
+): StoredImages {
+  const { labels } = files;
+  const count = labels.length;
+  const places = Uint32Array.from(labels, (_, i) => i);
+  return { count, height: shape.side, width: shape.side, channels: shape.channels, labels, files, places };
+}
+
+const labelsOf = ({ labels }: ImageSource, indices: Uint32Array): Int32Array =>
+  Int32Array.from(indices, (i) => labels[i]!);
+
+/** A source of the images at `indices`, in that order. */
+export const select = (source: ImageSource, indices: Uint32Array): ImageSource =>
+  isInMemory(source)
+    ? selectImages(source, indices)
+    : {
+        ...source,
+        count: indices.length,
+        labels: labelsOf(source, indices),
+        places: indices.map((i) => source.places[i]!),
+      };
+
+/** The size of images to crop from, as a multiple of that of the crop: 256 px for 224. */
+const cropRatio = 8 / 7;
+
+/** The same images larger, to crop from, where they can be had; images in memory are as large as they are. */
+export function largerOf(source: ImageSource): ImageSource {
+  if (isInMemory(source)) return source;
+  const side = Math.ceil(source.height * cropRatio);
+  return { ...source, height: side, width: side };
+}
+
+/**
+ * The images at `indices`, in that order, in memory; the same bits each time.
+ *
+ * @throws MnasError `DATA_INVALID` naming the files that cannot be decoded.
+ */
+export async function loadImages(source: ImageSource, indices: Uint32Array): Promise<Images> {
+  if (isInMemory(source)) return selectImages(source, indices);
+  const { files, places, height, width, channels } = source;
+  const paths = Array.from(indices, (i) => pathOf(files, places[i]!));
+  const pixels = await decodeAside(paths, { side: height, channels });
+  return { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
+}
+
+/** Batches that are loaded while one is worked on: the second makes up for a batch of large files. */
+const ahead = 2;
+
+/**
+ * Gives batch `k` on demand, of the images that `indicesOf` names, and meanwhile loads the next ones, `k + stride` and so
+ * on, until `indicesOf` names none. Throws as `loadImages` does.
+ */
+export function prefetch(
+  source: ImageSource,
+  indicesOf: (k: number) => Uint32Array | null,
+  stride = 1,
+): (k: number) => Promise<Images> {
+  let loading = new Map<number, Promise<Images>>();
+  return (k) => {
+    const kept = new Map<number, Promise<Images>>();
+    for (let key = k; key <= k + ahead * stride; key += stride) {
+      const indices = loading.has(key) ? null : indicesOf(key);
+      const images = loading.get(key) ?? (indices === null ? undefined : loadImages(source, indices));
+      if (images === undefined) break;
+      // Whoever takes it sees why it failed; when nobody does, that is no error.
+      images.catch(() => {});
+      kept.set(key, images);
+    }
+    loading = kept;
+    const images = kept.get(k);
+    if (images === undefined) throw new RangeError(`Cannot load batch ${k}: it has no images`);
+    kept.delete(k);
+    return images;
+  };
+}

@@ -1,0 +1,49 @@
+import { MnasError } from "../errors.ts";
+import { rewardOf, type Reward } from "../reward/reward.ts";
+import type { Store, Trial } from "../store/store.ts";
+import type { Study } from "./search.ts";
+import type { Target } from "./target.ts";
+
+/** Set while a reward function of the user's own has no value for a trial. */
+const openKey = "rewardIsOpen";
+
+/** Whether the search stopped at a trial for which the reward function has no value, so that it must be corrected. */
+export const isRewardOpen = (store: Store): boolean => store.get(openKey) === true;
+
+const metricsOf = ({ latency, params, madds }: Trial, accuracy: number) => ({
+  accuracy,
+  latencyMs: latency!.medianMs,
+  params,
+  madds,
+});
+
+/** The reward of an ended trial; what was not trained, or could not be, is as good as guessing. */
+export function rewardTrial({ store, config, dataset, targetMs, run }: Study, trial: Trial): number {
+  const metrics = metricsOf(trial, trial.accuracy ?? 1 / dataset.classes.length);
+  try {
+    const reward = rewardOf(metrics, config.reward, targetMs);
+    if (isRewardOpen(store)) store.set(openKey, false);
+    return reward;
+  } catch (error) {
+    store.set(openKey, true);
+    if (!(error instanceof MnasError)) throw error;
+    throw new MnasError(error.code, error.message, {
+      hint: `Correct the reward function, keep what it gave for other trials, and continue with --resume ${run.dir}.`,
+      cause: error,
+    });
+  }
+}
+
+/** The first trial that a corrected function rewards otherwise than it was rewarded, as `reward of trial N: was → is`. */
+export function changedReward(store: Store, reward: Reward): string[] {
+  const target = store.get("target") as Target | null;
+  if (target === null) return [];
+  for (const trial of store.trials("search")) {
+    if (trial.reward === null || trial.accuracy === null) continue;
+    const is = rewardOf(metricsOf(trial, trial.accuracy), reward, target.targetMs);
+    // The last digits may be another platform's.
+    if (Math.abs(is - trial.reward) > 1e-9 * Math.abs(trial.reward))
+      return [`reward of trial ${trial.number}: ${trial.reward} → ${is}`];
+  }
+  return [];
+}

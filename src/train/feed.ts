@@ -1,0 +1,70 @@
+import { augmentationFor } from "../data/augment.ts";
+import { epochOrder, fillBatch, type BatchOut } from "../data/batches.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { largerOf, prefetch } from "../data/source.ts";
+import type { Rng } from "../util/rng.ts";
+import type { Plan } from "./recipe.ts";
+
+/** Parts of the data on which a network is judged. */
+export type JudgedPart = "validation" | "test";
+
+/** Where one thread of a training gets its images; nothing else of the trainer knows how data are kept. */
+export interface Feed {
+  /** Writes this thread's share of the batch of a step; each step once, in order. */
+  train(step: number, out: BatchOut): Promise<void>;
+  /** Writes this thread's batches of a part, one after the other, and gives how many images each has. */
+  judge(part: JudgedPart, out: BatchOut): AsyncIterable<number>;
+}
+
+export interface FeedOptions {
+  readonly dataset: Dataset;
+  readonly plan: Plan;
+  /** Decides order and variation of the images. */
+  readonly rng: Rng;
+  /** Of the thread, among `plan.workers`. */
+  readonly rank: number;
+}
+
+const upTo = (count: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: count }, (_, i) => i);
+
+/** Images are loaded while others are worked on. Each thread takes its own run of rows out of every batch. */
+export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
+  const { batch, workers, steps, stepsPerEpoch } = plan;
+  const share = batch / workers;
+  const input = dataset.train;
+  const augmentation = augmentationFor(plan.augment, dataset);
+  const rows = upTo(share);
+
+  let epoch = -1;
+  let order = new Uint32Array();
+  const indicesOf = (step: number): Uint32Array | null => {
+    if (step >= steps) return null;
+    const now = Math.floor(step / stepsPerEpoch);
+    if (now !== epoch) order = epochOrder(dataset.train.count, rng.fork(`order/${now}`));
+    epoch = now;
+    const from = (step % stepsPerEpoch) * batch + rank * share;
+    return order.subarray(from, from + share);
+  };
+  const imagesAt = prefetch(plan.augment === "resized-crop" ? largerOf(dataset.train) : dataset.train, indicesOf);
+
+  return {
+    async train(step, out) {
+      const own = rng.fork(rank === 0 ? `augment/${step}` : `augment/${step}/${rank}`);
+      const varied = augmentation === null ? undefined : { ...augmentation, rng: own };
+      fillBatch(dataset, await imagesAt(step), rows, 0, { ...out, input }, varied);
+    },
+    async *judge(part, out) {
+      const all = upTo(dataset[part].count);
+      const size = out.labels.length;
+      const batchAt = prefetch(
+        dataset[part],
+        (k) => (k * size < all.length ? all.subarray(k * size, (k + 1) * size) : null),
+        workers,
+      );
+      for (let k = rank; k * size < all.length; k += workers) {
+        const images = await batchAt(k);
+        yield fillBatch(dataset, images, rows.subarray(0, images.count), 0, { ...out, input });
+      }
+    },
+  };
+}

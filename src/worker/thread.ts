@@ -1,0 +1,28 @@
+/* Entry of a thread that shares the batches of a training; `parallel.ts` starts it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { buildGraph } from "../arch/build.ts";
+import { openQuietLock } from "../device/quiet.ts";
+import { MnasError } from "../errors.ts";
+import { parseArch } from "../space/notation.ts";
+import { joinTeam } from "../train/team.ts";
+import { Diverged, train } from "../train/trainer.ts";
+import type { ThreadFailure, ThreadOrder } from "./parallel.ts";
+
+const { notation, memory, rank, ...order } = workerData as ThreadOrder;
+using lock = openQuietLock();
+try {
+  const training = train({
+    ...order,
+    graph: buildGraph(parseArch(notation)),
+    team: joinTeam(memory, rank),
+    hold: (step) => lock.shared(step),
+  });
+  // What it yields is the same in all threads; the first one tells it.
+  while ((await training.next()).done !== true);
+} catch (error) {
+  if (error instanceof MnasError) {
+    const { code, message, hint = null } = error;
+    parentPort!.postMessage({ code, message, hint } satisfies ThreadFailure);
+    // All threads find the same loss, so all of them know.
+  } else if (!(error instanceof Diverged)) throw error;
+}

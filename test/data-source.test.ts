@@ -1,0 +1,220 @@
+import { execFile } from "node:child_process";
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import * as fc from "fast-check";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { changed } from "../src/config/config.ts";
+import { loadDataset, type Dataset } from "../src/data/dataset.ts";
+import { decodeFiles } from "../src/data/decode.ts";
+import { indexFiles, nameOf, pathOf, pathsOf } from "../src/data/file-index.ts";
+import { partNames, type Images } from "../src/data/images.ts";
+import { isInMemory, largerOf, loadImages, storedImages, type StoredImages } from "../src/data/source.ts";
+import { sampleOf } from "../src/data/statistics.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { finalRecipe } from "../src/train/presets.ts";
+import { train, type Trained } from "../src/train/trainer.ts";
+import { createRng } from "../src/util/rng.ts";
+import { sourceConformance } from "./contract/source.ts";
+import { loadInMemory, pictures, put, times } from "./data-files.ts";
+import { scratch } from "./mnas.ts";
+
+let folder: ReturnType<typeof scratch>;
+let stored: StoredImages;
+let expected: Images;
+
+/** Noise, so that every step of decoding shows in the pixels. */
+async function noisy(dir: string, name: string, seed: number): Promise<void> {
+  const rng = createRng(seed);
+  const [width, height] = [40 + rng.int(20), 30 + rng.int(20)];
+  const pixels = Buffer.from(times(width * height * 3, () => rng.int(256)));
+  const image = sharp(pixels, { raw: { width, height, channels: 3 } });
+  put(dir, name, await (name.endsWith("png") ? image.png() : image.jpeg()).toBuffer());
+}
+
+beforeAll(async () => {
+  folder = scratch();
+  const classes = [
+    { dir: join(folder.dir, "ä"), names: ["0.jpg", "1 é.png", "2.jpg"] },
+    { dir: join(folder.dir, "b"), names: ["0.png", "日本.jpg"] },
+  ];
+  let seed = 0;
+  for (const { dir, names } of classes) for (const name of names) await noisy(dir, name, seed++);
+  const files = indexFiles(classes);
+  stored = storedImages(files, { side: 16, channels: 3 });
+  const pixels = await decodeFiles(pathsOf(files), { side: 16, channels: 3 }, 2);
+  expected = { count: 5, height: 16, width: 16, channels: 3, pixels, labels: Int32Array.of(0, 0, 0, 1, 1) };
+});
+afterAll(() => folder[Symbol.dispose]());
+
+sourceConformance("images in memory", () => Promise.resolve({ source: expected, expected }));
+sourceConformance("images on the disk", () => Promise.resolve({ source: stored, expected }));
+
+test("an index gives back every path, in the order of the classes", () => {
+  // No half of a pair of surrogates: it is not text that a file can be called.
+  const name = fc
+    .string({ minLength: 1, unit: "grapheme" })
+    .filter((text) => !/[/\0]/.test(text) && text !== "." && text !== "..");
+  fc.assert(
+    fc.property(fc.array(fc.array(name, { maxLength: 5 }), { maxLength: 5 }), (classes) => {
+      const index = indexFiles(classes.map((names, i) => ({ dir: `/d${i}`, names })));
+      const files = classes.flatMap((names, label) => names.map((text) => ({ label, text })));
+      expect([...index.labels]).toEqual(files.map(({ label }) => label));
+      files.forEach(({ label, text }, i) => {
+        expect(nameOf(index, i)).toBe(text);
+        expect(pathOf(index, i)).toBe(join(`/d${label}`, text));
+      });
+    }),
+  );
+});
+
+test("images on the disk can be had larger by 8/7, as if they were loaded at that size", async () => {
+  const larger = largerOf(stored);
+  expect([larger.height, larger.width]).toEqual([19, 19]);
+  const { pixels } = await loadImages(larger, Uint32Array.of(3, 0));
+  const { files } = stored;
+  expect(pixels).toEqual(await decodeFiles([pathOf(files, 3), pathOf(files, 0)], { side: 19, channels: 3 }, 1));
+});
+
+test("images that cannot be decoded are named, and the others still come", async () => {
+  using own = scratch();
+  for (const i of [0, 1, 2]) await noisy(own.dir, `${i}.jpg`, i);
+  const source = storedImages(indexFiles([{ dir: own.dir, names: ["0.jpg", "1.jpg", "2.jpg"] }]), {
+    side: 8,
+    channels: 3,
+  });
+  truncateSync(join(own.dir, "1.jpg"), 300);
+  rmSync(join(own.dir, "2.jpg"));
+  const [bad, good] = await Promise.allSettled([
+    loadImages(source, Uint32Array.of(0, 1, 2)),
+    loadImages(source, Uint32Array.of(0)),
+  ]);
+  expect(bad).toMatchObject({
+    reason: {
+      code: "DATA_INVALID",
+      message: expect.stringMatching(/^Cannot decode ".*1\.jpg": .*; nor ".*2\.jpg"$/),
+      hint: "Replace or remove what is damaged.",
+    },
+  });
+  expect(good.status).toBe("fulfilled");
+});
+
+test("a process ends when its work is done, though images were decoded", async () => {
+  const module = (name: string): string => JSON.stringify(new URL(`../src/data/${name}`, import.meta.url).href);
+  const script = `
+    import { indexFiles } from ${module("file-index.ts")};
+    import { loadImages, storedImages } from ${module("source.ts")};
+    const files = indexFiles([{ dir: ${JSON.stringify(join(folder.dir, "b"))}, names: ["0.png"] }]);
+    const { pixels } = await loadImages(storedImages(files, { side: 16, channels: 3 }), Uint32Array.of(0));
+    console.log(pixels.length);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+  expect(stdout).toBe("768\n");
+});
+
+test("a folder that is too large for the memory stays on the disk: the same parts, pixels and statistics", async () => {
+  using own = scratch();
+  const cacheDir = join(own.dir, ".cache");
+  for (const part of ["train", "test"]) await pictures(join(own.dir, part), 8);
+  for (const size of [undefined, 10]) {
+    const options = { seed: 1, cacheDir, ...(size === undefined ? {} : { size }) };
+    const inMemory = await loadInMemory(own.dir, options);
+    const onDisk = await loadDataset(own.dir, { ...options, mostInMemory: 1000 });
+    for (const part of partNames) {
+      const source = onDisk[part];
+      expect(isInMemory(source)).toBe(false);
+      const all = await loadImages(
+        source,
+        Uint32Array.from({ length: source.count }, (_, i) => i),
+      );
+      expect(all).toEqual({ ...inMemory[part], pixels: expect.objectContaining({ length: all.pixels.length }) });
+      expect(Buffer.compare(all.pixels, inMemory[part].pixels)).toBe(0);
+    }
+    expect([onDisk.mean, onDisk.deviation]).toEqual([inMemory.mean, inMemory.deviation]);
+  }
+});
+
+test("a network trained on images from the disk has the same bits as on images from memory", async () => {
+  using own = scratch();
+  for (let i = 0; i < 24; i++) await noisy(own.dir, `${i % 2 === 0 ? "a" : "b"}/${i}.jpg`, i);
+  const cacheDir = join(own.dir, ".cache");
+  const graph = buildGraph(parseArch("in16x16x3 stem8_k3_s22 r1_k3_s11_e3_i8_o8_noskip head0 classes2"));
+  const recipe = changed(finalRecipe, { batch: 4, epochs: 3, minSteps: 0, augment: "crop" });
+  const trainOn = async (dataset: Dataset): Promise<Trained> => {
+    const training = train({ graph, dataset, recipe, seed: "a", withTest: true });
+    for (;;) {
+      const { done, value } = await training.next();
+      if (done === true) return value;
+    }
+  };
+  const inMemory = await trainOn(await loadInMemory(own.dir, { seed: 1, size: 16, cacheDir }));
+  const onDisk = await trainOn(await loadDataset(own.dir, { seed: 1, size: 16, cacheDir, mostInMemory: 0 }));
+  expect({ ...onDisk, seconds: 0 }).toEqual({ ...inMemory, seconds: 0 });
+});
+
+test("a folder that may be too large is held in memory when its images turn out small enough", async () => {
+  using own = scratch();
+  await pictures(own.dir, 4);
+  const data = await loadInMemory(own.dir, { seed: 1, cacheDir: join(own.dir, ".cache"), mostInMemory: 8 * 64 * 64 });
+  expect(data).toEqual(await loadInMemory(own.dir, { seed: 1, cacheDir: join(own.dir, ".cache") }));
+});
+
+test("statistics of images on the disk are kept, and measured again for another split or after damage", async () => {
+  using own = scratch();
+  await pictures(own.dir, 8);
+  const cacheDir = join(own.dir, ".cache");
+  const load = (seed: number) => loadDataset(own.dir, { seed, cacheDir, mostInMemory: 1000 });
+  const first = await load(1);
+  const [name = ""] = readdirSync(cacheDir);
+  const file = join(cacheDir, name);
+  const kept = readFileSync(file, "utf8");
+  for (const damage of ["", "{}", kept.slice(0, -1), kept.replace("deviation", "variance")]) {
+    writeFileSync(file, damage);
+    expect(await load(1)).toEqual(first);
+    expect(readFileSync(file, "utf8")).toBe(kept);
+  }
+  // A mean of ours, to see where it comes from.
+  writeFileSync(file, kept.replace(JSON.stringify(first.mean), "[7,7,7]"));
+  expect((await load(1)).mean).toEqual([7, 7, 7]);
+  expect((await load(2)).mean).not.toEqual([7, 7, 7]);
+  expect(readdirSync(cacheDir)).toEqual([name]);
+});
+
+test("the key of images on the disk changes with a name, a size, a class or a part, and not with the place", async () => {
+  const keyOf = async (change: (dir: string) => void): Promise<string> => {
+    using own = scratch();
+    for (const part of ["train", "test"]) await pictures(join(own.dir, part), 4);
+    change(own.dir);
+    return (await loadDataset(own.dir, { seed: 1, cacheDir: join(own.dir, ".cache"), mostInMemory: 1000 })).key;
+  };
+  const key = await keyOf(() => {});
+  expect(await keyOf(() => {})).toBe(key);
+  const cat = (dir: string, name: string): string => join(dir, "train", "cat", name);
+  const changes: ((dir: string) => void)[] = [
+    (dir) => rmSync(cat(dir, "0.jpg")),
+    (dir) => renameSync(cat(dir, "0.jpg"), cat(dir, "9.jpg")),
+    (dir) => {
+      for (const part of ["train", "test"]) renameSync(join(dir, part, "cat"), join(dir, part, "cow"));
+    },
+    (dir) => renameSync(join(dir, "test"), join(dir, "val")),
+    (dir) => appendFileSync(cat(dir, "0.jpg"), " "),
+  ];
+  const keys = [key];
+  for (const change of changes) keys.push(await keyOf(change));
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+test("sampleOf() draws rising numbers, each once, the same for a seed", () => {
+  fc.assert(
+    fc.property(fc.nat(200), fc.nat(250), fc.string(), (below, count, seed) => {
+      const sample = [...sampleOf(below, count, seed)];
+      expect(sample).toHaveLength(Math.min(below, count));
+      expect(new Set(sample).size).toBe(sample.length);
+      expect(sample).toEqual(sample.toSorted((a, b) => a - b));
+      expect(sample.every((i) => i < below)).toBe(true);
+      expect([...sampleOf(below, count, seed)]).toEqual(sample);
+    }),
+  );
+  expect(sampleOf(1000, 10, "a")).not.toEqual(sampleOf(1000, 10, "b"));
+});

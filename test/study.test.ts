@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { resolveConfig } from "../src/config/config.ts";
+import type { LatencyDevice } from "../src/device/device.ts";
+import { openMadds } from "../src/device/madds.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { createStore } from "../src/store/sqlite.ts";
+import type { Store } from "../src/store/store.ts";
+import { measureBatch } from "../src/study/batch.ts";
+import { candidateOf, taskOf } from "../src/study/candidate.ts";
+import type { SearchEvent } from "../src/study/events.ts";
+import { referenceFinder } from "../src/study/reference.ts";
+import { loadStudyData, type Study } from "../src/study/search.ts";
+
+const config = resolveConfig({ gate: 1.5 }, "the options");
+const dataset = await loadStudyData(config);
+
+/** Multiply-adds on a machine that is busy, and so half as fast, in the n-th measurement of a network. */
+function busyDevice(isBusy: (name: string, n: number) => boolean): { device: LatencyDevice; names: string[] } {
+  const madds = openMadds();
+  const names: string[] = [];
+  const device: LatencyDevice = {
+    ...madds,
+    measure: async (model, options) => {
+      const n = names.filter((name) => name === model.name).length;
+      names.push(model.name);
+      const latency = await madds.measure(model, options);
+      return isBusy(model.name, n) ? { ...latency, medianMs: 2 * latency.medianMs, isDisturbed: true } : latency;
+    },
+  };
+  return { device, names };
+}
+
+const costsMs = (notation: string): number => candidateOf(parseArch(notation)).costs.madds / 4e6;
+
+function studyOf(store: Store, device: LatencyDevice, targetMs: number): { study: Study; events: SearchEvent[] } {
+  const events: SearchEvent[] = [];
+  const signal = new AbortController().signal;
+  const run = { dir: "run", store, [Symbol.dispose]: () => {} };
+  return { events, study: { run, store, config, dataset, device, targetMs, signal, emit: (e) => events.push(e) } };
+}
+
+test("what was measured while the machine was busy is measured again, before the gate", async () => {
+  using store = createStore(":memory:");
+  const networks = [8, 12, 16].map((filters) => `in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o${filters} head0 classes10`);
+  const [passing, hopeless, quiet] = networks;
+  const { device, names } = busyDevice((name, n) => (name === passing && n === 0) || name === hopeless);
+  store.add(
+    networks.map((notation, number) => ({ phase: "search", number, genotype: [], notation, params: 1, madds: 1 })),
+  );
+  // Over the gate when it was busy, under it when it was not.
+  const targetMs = (1.2 / config.gate) * costsMs(passing!);
+  const { study, events } = studyOf(store, device, targetMs);
+  await measureBatch(study, 0, 3);
+  expect(names).toEqual([passing, hopeless, quiet, passing, hopeless]);
+  const [a, b, c] = store.trials("search");
+  expect([a, b, c].map((trial) => trial!.latency!["isDisturbed"])).toEqual([false, true, false]);
+  expect([a, b].map((trial) => trial!.state)).toEqual(["waiting", "pruned"]);
+  expect(events.filter(({ event }) => event === "warning")).toEqual([
+    { event: "warning", message: "the machine was busy while trial 1 was measured; its latency is too high" },
+  ]);
+});
+
+test("widths of the reference that were measured are not measured again, and the search can be stopped meanwhile", async () => {
+  using store = createStore(":memory:");
+  const { device, names } = busyDevice(() => false);
+  const stop = new AbortController();
+  const find = () => referenceFinder(store, device, taskOf(dataset), stop.signal);
+  const { name, latency } = await find()(0.5);
+  const count = names.length;
+  expect(count).toBeGreaterThan(2);
+  const again = await find()(0.5);
+  expect([again.name, again.latency]).toEqual([name, latency]);
+  expect(names).toHaveLength(count);
+  stop.abort(new Error("enough"));
+  await expect(find()(5)).rejects.toThrow("enough");
+});

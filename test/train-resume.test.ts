@@ -1,0 +1,156 @@
+import { once } from "node:events";
+import { existsSync, readFileSync, readdirSync, watch } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { changed } from "../src/config/config.ts";
+import { loadDataset } from "../src/data/dataset.ts";
+import { initWeights } from "../src/graph/weights.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { loadBeginning, saveCheckpoint } from "../src/train/checkpoint.ts";
+import { recipes } from "../src/train/presets.ts";
+import { readTensors } from "../src/train/safetensors.ts";
+import { hashWeights, loadState, saveState, type TrainIdentity } from "../src/train/state.ts";
+import { train, type Trained } from "../src/train/trainer.ts";
+import { createRng } from "../src/util/rng.ts";
+import { trainInParallel } from "../src/worker/parallel.ts";
+import { mnas, scratch, start } from "./mnas.ts";
+
+const notation = "in28x28x1 stem8_k3_s22 r2_k3_s22_e3_i8_o16_se0.25 head24 drop0.2 classes10";
+const graph = buildGraph(parseArch(notation));
+
+async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
+  for (;;) {
+    const { done, value } = await training.next();
+    if (done === true) return value;
+  }
+}
+
+const identity: TrainIdentity = {
+  network: notation,
+  data: "key",
+  seed: "a",
+  workers: 1,
+  init: null,
+  recipe: recipes.mnasnet,
+};
+
+test.each([
+  ["RMSProp with a moving average", changed(recipes.mnasnet, { epochs: 0.2, batch: 64, warmupEpochs: 0 })],
+  ["momentum", changed(recipes.proxy, { epochs: 0.2, batch: 64 })],
+])("a training with %s goes on from its state to the same bits", async (_, recipe) => {
+  using folder = scratch();
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const order = { notation, dataset, recipe, seed: "a" };
+  const file = join(folder.dir, "state");
+  for (const workers of [1, 2]) {
+    const whole = await finish(trainInParallel(order, { workers }));
+    const first = trainInParallel(order, { workers });
+    for (let i = 0; i < 7; i++) {
+      const { done, value } = await first.next();
+      if (done !== true && i === 6) saveState(file, graph, value.state(), identity);
+    }
+    await first.return(whole);
+    const resume = loadState(file, graph, identity);
+    expect(resume.steps).toBe(7);
+    const rest = await finish(trainInParallel({ ...order, resume }, { workers }));
+    expect(rest.weights).toEqual(whole.weights);
+    expect(rest.accuracy).toBe(whole.accuracy);
+  }
+});
+
+test("a state names its arrays and its step as safetensors, and is not taken for another training's", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "state");
+  const sections = new Map(["weights", "velocity"].map((name, i) => [name, initWeights(graph, createRng(i))]));
+  saveState(file, graph, { steps: 12, sections }, identity);
+  expect(loadState(file, graph, identity)).toEqual({ steps: 12, sections });
+  const { arrays, metadata } = readTensors(file);
+  expect(metadata).toMatchObject({ format: "mnas-training", step: "12" });
+  expect(arrays.get("velocity/stem.weight")!.shape).toEqual([3, 3, 1, 8]);
+
+  const other = { ...identity, workers: 4, recipe: { ...identity.recipe, batch: 7 } };
+  expect(() => loadState(file, graph, other)).toThrow("with other settings: workers: 1 → 4; recipe.batch: 128 → 7");
+  saveCheckpoint(file, graph, { notation, weights: sections.get("weights")! });
+  expect(() => loadState(file, graph, identity)).toThrow("it holds no training");
+});
+
+test("weights to begin with fit a network of other classes but for its classifier", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "w.safetensors");
+  const weights = initWeights(graph, createRng(1));
+  saveCheckpoint(file, graph, { notation, weights });
+  expect(loadBeginning(file, graph)).toEqual({ weights, isClassifierFresh: false });
+  const of = (change: [string, string]) => buildGraph(parseArch(notation.replace(...change)));
+  const { weights: some, isClassifierFresh } = loadBeginning(file, of(["classes10", "classes3"]));
+  expect(isClassifierFresh).toBe(true);
+  expect([...weights.keys()].filter((name) => !some.has(name))).toEqual(["logits.weight", "logits.bias"]);
+  expect(loadBeginning(file, of(["28x28", "20x24"])).isClassifierFresh).toBe(false);
+  expect(() => loadBeginning(file, of(["stem8_k3", "stem8_k5"]))).toThrow('"stem.weight" differs');
+  expect(() => loadBeginning(file, of(["r2_", "r1_"]))).toThrow('"blocks.0.1.expand.weight" differs');
+  expect(hashWeights(some)).not.toBe(hashWeights(weights));
+});
+
+test("training begins with the weights that it is given", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  const init = initWeights(graph, createRng("mine"));
+  const options = { graph, dataset, seed: "a", recipe: changed(recipes.proxy, { epochs: 0.02, learningRate: 1e-30 }) };
+  const { weights } = await finish(train({ ...options, init: new Map([...init].slice(0, 1)) }));
+  const fresh = (await finish(train(options))).weights;
+  expect(weights.get("stem.weight")).toEqual(init.get("stem.weight"));
+  expect(weights.get("logits.weight")).toEqual(fresh.get("logits.weight"));
+});
+
+const command = ["train", notation, "--recipe", "mnasnet", "--epochs", "3", "--workers", "2", "--out", "w.safetensors"];
+
+test("a training that is killed and resumed ends in the same weights; other settings are refused", async () => {
+  using whole = scratch();
+  using killed = scratch();
+  expect(await mnas(command, whole.dir)).toMatchObject({ code: 0 });
+
+  const { child, ended } = start(command, killed.dir);
+  const watcher = watch(killed.dir);
+  const state = join(killed.dir, "w.safetensors.state");
+  while (!existsSync(state)) await once(watcher, "change");
+  watcher.close();
+  child.kill("SIGKILL");
+  await ended;
+  expect(existsSync(join(killed.dir, "w.safetensors"))).toBe(false);
+
+  expect(await mnas(command, killed.dir)).toMatchObject({ code: 2, stderr: expect.stringContaining("Use --resume") });
+  const other = await mnas([...command, "--resume", "--workers", "1"], killed.dir);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("workers: 2 → 1") });
+
+  expect(await mnas([...command, "--resume"], killed.dir)).toMatchObject({ code: 0 });
+  const weights = (dir: string): Buffer => readFileSync(join(dir, "w.safetensors"));
+  expect(weights(killed.dir).equals(weights(whole.dir))).toBe(true);
+  expect(readdirSync(killed.dir)).toEqual(["w.safetensors"]);
+  const over = await mnas([...command, "--resume"], killed.dir);
+  expect(over).toMatchObject({ code: 3, stderr: expect.stringContaining('The training of "w.safetensors" has ended') });
+});
+
+test("train --init says when the classifier is fresh, and --resume what it needs", async () => {
+  using folder = scratch();
+  const three = notation.replace("classes10", "classes3");
+  const other = buildGraph(parseArch(three));
+  saveCheckpoint(join(folder.dir, "three"), other, { notation: three, weights: initWeights(other, createRng(1)) });
+  const short = ["train", notation, "--recipe", "proxy", "--epochs", "0.1", "--init", "three"];
+  const { code, stderr } = await mnas(short, folder.dir);
+  expect([code, stderr]).toEqual([0, expect.stringContaining("from three, with a fresh classifier")]);
+  expect(await mnas([...short, "--resume"], folder.dir)).toMatchObject({ code: 2 });
+  expect(await mnas([...short, "--resume", "--out", "w"], folder.dir)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('there is no "w.state"'),
+  });
+});
+
+test.skipIf(process.platform === "win32")("an interrupted training keeps its state and says how to go on", async () => {
+  using folder = scratch();
+  const { child, ended } = start([...command, "--epochs", "50"], folder.dir);
+  // The first line of an epoch: steps have been made.
+  child.stderr!.on("data", (text) => void (String(text).includes("epoch 1 ") && child.kill("SIGINT")));
+  const { code, stderr } = await ended;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(/interrupted after step \d+ of \d+\n.*--resume/);
+  expect(readdirSync(folder.dir)).toEqual(["w.safetensors.state"]);
+});

@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { resolveConfig, type UserConfig } from "../src/config/config.ts";
+import { createRun, type Run } from "../src/study/run.ts";
+import { initStudy, loadStudyData } from "../src/study/search.ts";
+import { startPool } from "../src/worker/pool.ts";
+import { scratch, workersOf } from "./mnas.ts";
+
+const small = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10";
+const other = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o16 head0 classes10";
+/** Each of its layers keeps 1024 × 28 × 28 × 512 values for the way back. */
+const huge = "in28x28x1 stem8_k3_s11 r4_k3_s11_conv_i8_o512_noskip head0 classes10";
+
+/** A run with measured trials of these networks. */
+async function runOf(dir: string, settings: UserConfig, notations: readonly string[]): Promise<Run> {
+  const config = resolveConfig({ proxy: { epochs: 0.1, batch: 32 }, ...settings }, "the options");
+  const dataset = await loadStudyData(config);
+  const run = createRun(join(dir, "run"), (store) => initStudy(store, config, dataset, {}));
+  run.store.add(
+    notations.map((notation, number) => ({ phase: "search", number, genotype: [], notation, params: 1, madds: 1 })),
+  );
+  notations.forEach((_, number) => run.store.measured({ phase: "search", number }, { medianMs: 1 }));
+  return run;
+}
+
+const poolOf = ({ dir, store }: Run, onStep: () => void = () => {}) =>
+  startPool({
+    count: 1,
+    runDir: dir,
+    store,
+    onMessage: ({ kind }) => (kind === "progress" ? onStep() : undefined),
+    onDeath: () => {},
+  });
+
+test("a network that needs more memory than there is fails, and the next one is trained", async () => {
+  using folder = scratch();
+  using run = await runOf(folder.dir, { proxy: { epochs: 0.1, batch: 1024 } }, [huge, small]);
+  await using pool = poolOf(run);
+  await pool.drain(new AbortController().signal);
+  expect(run.store.trials("search")).toMatchObject([
+    { state: "failed", reason: expect.stringContaining("more than there is") },
+    { state: "complete" },
+  ]);
+});
+
+test.runIf(process.platform === "linux")("workers start when they are needed, not before", async () => {
+  using folder = scratch();
+  using run = await runOf(folder.dir, {}, [small]);
+  await using pool = poolOf(run);
+  expect(workersOf(process.pid)).toEqual([]);
+  await pool.drain(new AbortController().signal);
+  expect(workersOf(process.pid)).toHaveLength(1);
+});
+
+test.runIf(process.platform === "linux")("networks that kill their workers fail one by one", async () => {
+  using folder = scratch();
+  using run = await runOf(folder.dir, {}, [small, other]);
+  await using pool = poolOf(run, () => {
+    for (const pid of workersOf(process.pid)) process.kill(pid, "SIGKILL");
+  });
+  await pool.drain(new AbortController().signal);
+  const died = { state: "failed", reason: "its worker died 3 times" };
+  expect(run.store.trials("search")).toMatchObject([died, died]);
+});
