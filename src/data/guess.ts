@@ -1,14 +1,14 @@
 import type { Images } from "./images.ts";
 
 /** What answering with the commonest class every time would score. */
-export interface Guess {
+interface Guess {
   /** Share of correct answers, 0..1. */
   readonly accuracy: number;
   /** Two standard errors above it: an accuracy up to here may be a guess as well. */
   readonly limit: number;
 }
 
-export function guessOf({ labels, count }: Pick<Images, "labels" | "count">): Guess {
+function guessOf({ labels, count }: Pick<Images, "labels" | "count">): Guess {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   const accuracy = Math.max(...counts.values()) / count;
