@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { zooArch, zooNames } from "../arch/zoo.ts";
+import type { Config, RecordedConfig } from "../config/config.ts";
 import { MnasError } from "../errors.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { Arch, Task } from "../space/arch.ts";
@@ -50,6 +51,14 @@ export function findTrial(text: string): { dir: string; trial: Trial } {
     );
   }
   return { dir, trial };
+}
+
+/** What the networks of a run were trained on; null for what is no trial. */
+export function dataOf(text: string): Pick<Config, "data" | "size" | "seed"> | null {
+  if (!/#\d+$/.test(text)) return null;
+  using run = openRun(findTrial(text).dir);
+  const { data, size, seed } = run.store.get("config") as RecordedConfig;
+  return { data, size, seed };
 }
 
 /** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */

@@ -13,7 +13,7 @@ import { hashWeights, type TrainIdentity } from "../train/state.ts";
 import { Diverged, type Trained } from "../train/trainer.ts";
 import { trainInParallel, type TrainOrder } from "../worker/parallel.ts";
 import { loadConfig } from "./config-file.ts";
-import { findNetwork } from "./network.ts";
+import { dataOf, findNetwork } from "./network.ts";
 import { counted, duration, fixed, paint, percent, print, printJson, say, thousands } from "./output.ts";
 import { checkTraining, createKeeper, type StateKeeper } from "./train-state.ts";
 
@@ -52,8 +52,9 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const { data, size, width, recipe: which = "final", epochs, out, resume = false, force = false, json } = options;
   if (out !== undefined) checkTraining(out, { resume, force });
   else if (resume) throw new MnasError("USAGE", "Cannot resume: --resume needs --out", { hint: "Name the weights." });
+  // A trial is trained on its run's data, split as there, so that no image it is tested on was trained on before.
   const config = await loadConfig(options.config, {
-    ...(data === undefined ? {} : { data }),
+    ...(data === undefined ? dataOf(text) : { data }),
     ...(size === undefined ? {} : { size }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });

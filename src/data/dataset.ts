@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from "node:path";
-import { createRng } from "../util/rng.ts";
+import { createRng, type Rng } from "../util/rng.ts";
 import { hasCifar, readCifarFolder } from "./cifar.ts";
 import { embeddedName, readEmbedded } from "./embedded.ts";
 import { hasIdx, readIdxFolder } from "./idx.ts";
@@ -37,7 +37,7 @@ export interface Dataset {
 }
 
 export interface LoadOptions {
-  /** Decides which images are cut from the train part. */
+  /** Decides which images are cut from the train part to validate with; those to test with are always the same. */
   readonly seed: number | string;
   /** Side of the images in px; for folders of images. */
   readonly size?: number;
@@ -122,14 +122,16 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
     test: test?.labels ?? null,
   });
 
-  const rng = createRng(seed).fork("split");
-  const cut = (images: ImageSource, share: number, part: string): { rest: ImageSource; part: ImageSource } => {
-    const indices = cutStratified(images.labels, classes.length, share, rng.fork(part));
+  const cut = (images: ImageSource, share: number, rng: Rng): { rest: ImageSource; part: ImageSource } => {
+    const indices = cutStratified(images.labels, classes.length, share, rng);
     return { rest: select(images, indices.kept), part: select(images, indices.cut) };
   };
-  const tested = test === null ? cut(train, testShare, "test") : { rest: train, part: test };
+  // Whatever the seed, the same images are never trained on: all searches on some data are tested on the same ones.
+  const tested = test === null ? cut(train, testShare, createRng("test")) : { rest: train, part: test };
   const validated =
-    validation === null ? cut(tested.rest, validationShare, "validation") : { rest: tested.rest, part: validation };
+    validation === null
+      ? cut(tested.rest, validationShare, createRng(seed).fork("validation"))
+      : { rest: tested.rest, part: validation };
   return {
     name: isEmbedded ? embeddedName : basename(resolve(from)),
     source: from,
