@@ -235,6 +235,7 @@ export function statisticsRows(y: usize, yRow: usize, rows: i32, width: usize, s
 @inline
 function closeLoop(
   g: usize, gRow: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, sums: usize, second: usize, f: i32,
+  isKept: bool,
 ): void {
   for (let j: usize = 0; j < width; j += 32) {
     const s0 = v128.load(scale + j), s1 = v128.load(scale + j, 16);
@@ -245,6 +246,9 @@ function closeLoop(
       const y0 = v128.load(yAt), y1 = v128.load(yAt, 16);
       const d0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), v128.load(gAt), f);
       const d1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), v128.load(gAt, 16), f);
+      if (isKept) {
+        v128.store(gAt, d0); v128.store(gAt, d1, 16);
+      }
       a0 = f32x4.add(a0, d0); a1 = f32x4.add(a1, d1);
       b0 = f32x4.add(b0, f32x4.mul(d0, y0)); b1 = f32x4.add(b1, f32x4.mul(d1, y1));
       gAt += gRow;
@@ -274,36 +278,10 @@ export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: us
   const y = t.value + at, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from;
   const second: usize = 2 * stride;
   switch (t.activation) {
-    case RELU: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU);
-    case RELU6: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU6);
-    case HSWISH: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, HSWISH);
-    default: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, NONE);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function maskLoop(g: usize, y: usize, stride: usize, rows: i32, scale: usize, shift: usize, sums: usize, f: i32): void {
-  const second: usize = 2 * stride;
-  for (let j: usize = 0; j < stride; j += 32) {
-    const s0 = v128.load(scale + j), s1 = v128.load(scale + j, 16);
-    const t0 = v128.load(shift + j), t1 = v128.load(shift + j, 16);
-    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
-    let gAt = g + j, yAt = y + j;
-    for (let n = rows; n > 0; n--) {
-      const y0 = v128.load(yAt), y1 = v128.load(yAt, 16);
-      const d0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), v128.load(gAt), f);
-      const d1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), v128.load(gAt, 16), f);
-      v128.store(gAt, d0); v128.store(gAt, d1, 16);
-      a0 = f32x4.add(a0, d0); a1 = f32x4.add(a1, d1);
-      b0 = f32x4.add(b0, f32x4.mul(d0, y0)); b1 = f32x4.add(b1, f32x4.mul(d1, y1));
-      gAt += stride;
-      yAt += stride;
-    }
-    v128.store(partial, a0); v128.store(partial, a1, 16);
-    v128.store(partial, b0, 32); v128.store(partial, b1, 48);
-    addPartial(partial, sums + 2 * j);
-    addPartial(partial + 32, sums + second + 2 * j);
+    case RELU: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU, false);
+    case RELU6: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU6, false);
+    case HSWISH: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, HSWISH, false);
+    default: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, NONE, false);
   }
 }
 
@@ -312,10 +290,10 @@ export function maskRows(t: Tensor, row: i32, rows: i32, g: usize): void {
   const stride = t.stride;
   const y = t.value + <usize>row * stride;
   switch (t.activation) {
-    case RELU: return maskLoop(g, y, stride, rows, t.scale, t.shift, t.sums, RELU);
-    case RELU6: return maskLoop(g, y, stride, rows, t.scale, t.shift, t.sums, RELU6);
-    case HSWISH: return maskLoop(g, y, stride, rows, t.scale, t.shift, t.sums, HSWISH);
-    default: return maskLoop(g, y, stride, rows, t.scale, t.shift, t.sums, NONE);
+    case RELU: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU, true);
+    case RELU6: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU6, true);
+    case HSWISH: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, HSWISH, true);
+    default: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, NONE, true);
   }
 }
 

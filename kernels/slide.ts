@@ -1,11 +1,10 @@
 /*
  * Windows that slide over rows of pixels, 8 channels at a time with their weights in registers. A window is done in
- * rows of 5, 3, 2 or 1 taps, 3×3 as a whole.
- */
-
-/**
- * One walk over `rows` × `columns` pixels. `a` is what the window slides over: `aDown` and `aStep` lead to the next row
- * and pixel, `aTap` to the next tap of the window. `c` likewise is what belongs to each pixel alone.
+ * rows of 5, 3, 2 or 1 taps, 3×3 as a whole. The functions for each are spelled out, since AssemblyScript has no
+ * way to unroll a loop over values in registers.
+ *
+ * One walk goes over `rows` × `columns` pixels. `a` is what the window slides over: `aDown` and `aStep` lead to the next
+ * row and pixel, `aTap` to the next tap of the window. `c` likewise is what belongs to each pixel alone.
  */
 
 /** c = init + Σ of 5 taps. */
@@ -126,34 +125,6 @@ function slide1(
   }
 }
 
-/** c = a whole 2×2 window. */
-function slide2x2(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
-  c: usize, cDown: usize, cStep: usize,
-): void {
-  const u00 = v128.load(w), v00 = v128.load(w, 16), u01 = v128.load(w + wTap), v01 = v128.load(w + wTap, 16);
-  w += wRow;
-  const u10 = v128.load(w), v10 = v128.load(w, 16), u11 = v128.load(w + wTap), v11 = v128.load(w + wTap, 16);
-  for (; rows > 0; rows--) {
-    let at = a, to = c;
-    for (let n = columns; n > 0; n--) {
-      let p = at;
-      let x = f32x4.mul(u00, v128.load(p)), y = f32x4.mul(v00, v128.load(p, 16));
-      p += aTap;
-      x = f32x4.add(x, f32x4.mul(u01, v128.load(p))); y = f32x4.add(y, f32x4.mul(v01, v128.load(p, 16)));
-      p = at + aRow;
-      x = f32x4.add(x, f32x4.mul(u10, v128.load(p))); y = f32x4.add(y, f32x4.mul(v10, v128.load(p, 16)));
-      p += aTap;
-      x = f32x4.add(x, f32x4.mul(u11, v128.load(p))); y = f32x4.add(y, f32x4.mul(v11, v128.load(p, 16)));
-      v128.store(to, x); v128.store(to, y, 16);
-      at += aStep;
-      to += cStep;
-    }
-    a += aDown;
-    c += cDown;
-  }
-}
-
 /** c = a whole 3×3 window: no partial sums in memory. */
 function slide3x3(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
@@ -209,10 +180,6 @@ export function slide(
   for (let j: usize = 0; j < bytes; j += 32) {
     if (ky == 3 && kx == 3) {
       slide3x3(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
-      continue;
-    }
-    if (ky == 2 && kx == 2) {
-      slide2x2(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
       continue;
     }
     let from = zeros, fromDown: usize = 0, fromStep: usize = 0;

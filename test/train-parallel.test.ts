@@ -14,22 +14,16 @@ import { createFeed } from "../src/train/feed.ts";
 import { recipes } from "../src/train/presets.ts";
 import { planFor, workersFor, type Recipe } from "../src/train/recipe.ts";
 import { createTeamMemory, joinTeam, type Team } from "../src/train/team.ts";
-import { Diverged, predictions, train, type Trained } from "../src/train/trainer.ts";
+import { Diverged, predictions, train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { shareArrays } from "../src/util/share.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
 import { pictures } from "./data-files.ts";
+import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";
 
 const notation = "in28x28x1 stem8_k3_s22 r2_k3_s22_e3_i8_o16_se0.25 head24 drop0.2 classes10";
 const graph = buildGraph(parseArch(notation));
-
-async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
-  for (;;) {
-    const { done, value } = await training.next();
-    if (done === true) return value;
-  }
-}
 
 /** All that can differ: RMSProp, moving average, random crops, dropout. */
 const recipe: Recipe = changed(recipes.mnasnet, { epochs: 0.2, batch: 45, warmupEpochs: 0, learningRate: 0.01 });

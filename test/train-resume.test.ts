@@ -11,20 +11,14 @@ import { loadBeginning, saveCheckpoint } from "../src/train/checkpoint.ts";
 import { recipes } from "../src/train/presets.ts";
 import { readTensors } from "../src/train/safetensors.ts";
 import { hashWeights, loadState, saveState, type TrainIdentity } from "../src/train/state.ts";
-import { train, type Trained } from "../src/train/trainer.ts";
+import { train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
+import { finish } from "./finish.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 
 const notation = "in28x28x1 stem8_k3_s22 r2_k3_s22_e3_i8_o16_se0.25 head24 drop0.2 classes10";
 const graph = buildGraph(parseArch(notation));
-
-async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
-  for (;;) {
-    const { done, value } = await training.next();
-    if (done === true) return value;
-  }
-}
 
 const identity: TrainIdentity = {
   network: notation,

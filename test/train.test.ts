@@ -12,8 +12,9 @@ import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
 import { finalRecipe, proxyRecipe } from "../src/train/presets.ts";
 import { learningRateAt, planFor, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
-import { Diverged, predictions, train, type Trained } from "../src/train/trainer.ts";
+import { Diverged, predictions, train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
+import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";
 
 const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_se0.25_noskip head0 classes10";
@@ -62,13 +63,6 @@ test("the exponential schedule is the reference code's: stairs that count from s
   expect(learningRateAt(50, plan)).toBeCloseTo(0.256 * 0.97 ** 2, 12);
   expect(learningRateAt(99, plan)).toBeCloseTo(0.256 * 0.97 ** 4, 12);
 });
-
-async function finish(training: AsyncGenerator<unknown, Trained>): Promise<Trained> {
-  for (;;) {
-    const { done, value } = await training.next();
-    if (done === true) return value;
-  }
-}
 
 test("train() learns, and the same seed gives the same bits", async () => {
   const dataset = await loadDataset(undefined, { seed: 1 });

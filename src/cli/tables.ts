@@ -8,23 +8,31 @@ export const meets = ({ latencyMs }: TrialRow, targetMs: number): boolean => (la
 export const latencyCell = ({ latencyMs, isDisturbed }: Pick<TrialRow, "latencyMs" | "isDisturbed">): string =>
   `${ms(latencyMs)}${isDisturbed ? " (busy)" : ""}`;
 
-/** The front as a table, and a sentence when none of it is fast enough. */
-export function frontTable(trials: readonly TrialRow[], targetMs: number | null): string {
-  const rows = table(
-    ["trial", "latency", "accuracy", "reward", "params", "madds", "", "network"],
-    trials.map((trial) => [
-      String(trial.number),
-      latencyCell(trial),
-      percent(trial.accuracy),
-      fixed(trial.reward),
-      thousands(trial.params),
-      thousands(trial.madds),
-      targetMs !== null && meets(trial, targetMs) ? "✓ within target" : "",
-      blocksOf(trial.notation),
+/** A table of trials, with one column of the caller's. */
+export const trialTable = <Row extends TrialRow>(
+  rows: readonly Row[],
+  [title, cell]: readonly [title: string, cell: (row: Row) => string],
+): string =>
+  table(
+    ["trial", "latency", "accuracy", "reward", "params", "madds", title, "network"],
+    rows.map((row) => [
+      String(row.number),
+      latencyCell(row),
+      percent(row.accuracy),
+      fixed(row.reward),
+      thousands(row.params),
+      thousands(row.madds),
+      cell(row),
+      blocksOf(row.notation),
     ]),
   );
+
+/** The front as a table, and a sentence when none of it is fast enough. */
+export function frontTable(trials: readonly TrialRow[], targetMs: number | null): string {
+  const isFast = (trial: TrialRow): boolean => targetMs !== null && meets(trial, targetMs);
+  const rows = trialTable(trials, ["", (trial) => (isFast(trial) ? "✓ within target" : "")]);
   const fastest = trials[0];
-  if (targetMs === null || fastest === undefined || meets(fastest, targetMs)) return rows;
+  if (targetMs === null || fastest === undefined || isFast(fastest)) return rows;
   const says = `no trained network meets the target of ${ms(targetMs)}; the fastest takes ${ms(fastest.latencyMs)}`;
   return `${rows}\n${paint("yellow", says)}`;
 }
@@ -45,7 +53,7 @@ export const finalsTable = (finals: readonly FinalRow[]): string =>
   );
 
 /** The blocks of a notation, which is what differs between members of a space. */
-export const blocksOf = (notation: string): string =>
+const blocksOf = (notation: string): string =>
   notation
     .split(" ")
     .filter((token) => /^r\d/.test(token))

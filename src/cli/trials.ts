@@ -2,8 +2,8 @@ import { trialRow, type TrialRow } from "../study/events.ts";
 import { frontOf } from "../study/front.ts";
 import { findRun, openRun } from "../study/run.ts";
 import type { Target } from "../study/target.ts";
-import { fixed, percent, print, printJson, table, thousands } from "./output.ts";
-import { blocksOf, frontTable, latencyCell } from "./tables.ts";
+import { print, printJson } from "./output.ts";
+import { frontTable, trialTable } from "./tables.ts";
 
 /** `mnas pareto RUN` */
 export function pareto(name: string, { json = false }: { json?: boolean }): void {
@@ -27,19 +27,5 @@ export function trials(name: string, { json = false }: { json?: boolean }): void
   using run = openRun(findRun(name));
   const rows = run.store.trials("search").map(trialRow);
   if (json) return printJson(rows);
-  print(
-    table(
-      ["trial", "latency", "accuracy", "reward", "params", "madds", "state", "network"],
-      rows.map((row) => [
-        String(row.number),
-        latencyCell(row),
-        percent(row.accuracy),
-        fixed(row.reward),
-        thousands(row.params),
-        thousands(row.madds),
-        outcome(row),
-        blocksOf(row.notation),
-      ]),
-    ),
-  );
+  print(trialTable(rows, ["state", outcome]));
 }
