@@ -15,6 +15,7 @@ export function networkModel(width: number, size = 28): DeviceModel {
   return {
     name: `network × ${width}`,
     madds: costsOf(graph).madds,
+    graph,
     onnx: () => toOnnx(graph, initWeights(graph, createRng(0)), metadata),
   };
 }

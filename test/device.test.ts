@@ -22,13 +22,16 @@ test("openDevice() names the devices there are", async () => {
 test("madds takes a millisecond for 4 million multiply-adds, and never builds the model", async () => {
   await using device = await openDevice("madds");
   const onnx = (): never => expect.unreachable("the proxy needs no model");
-  expect(await device.measure({ name: "any", madds: 6e6, onnx })).toMatchObject({ medianMs: 1.5, isProxy: true });
+  expect(await device.measure({ name: "any", madds: 6e6, graph: null, onnx })).toMatchObject({
+    medianMs: 1.5,
+    origin: "proxy",
+  });
 });
 
 test("host names the runtime that the model ran in", async () => {
   await using device = await openDevice("host");
   const latency = await device.measure(networkModel(0.1), brief);
-  expect(latency).toMatchObject({ runtime: "ONNX Runtime CPU", threads: 1 });
+  expect(latency).toMatchObject({ runtime: "ONNX Runtime", provider: "CPU", threads: 1 });
   expect(latency.runtimeVersion).toMatch(/^\d+\.\d+\.\d+/);
   expect(device.description).toBe(`${latency.device}, 1 thread, ONNX Runtime ${latency.runtimeVersion} CPU`);
 });

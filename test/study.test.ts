@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { resolveConfig } from "../src/config/config.ts";
+import { MnasError } from "../src/errors.ts";
 import type { LatencyDevice } from "../src/device/device.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { parseArch } from "../src/space/notation.ts";
@@ -8,6 +9,7 @@ import type { Store } from "../src/store/store.ts";
 import { measureBatch } from "../src/study/batch.ts";
 import { candidateOf, taskOf } from "../src/study/candidate.ts";
 import type { SearchEvent } from "../src/study/events.ts";
+import { rewardTrial } from "../src/study/rewards.ts";
 import { referenceFinder } from "../src/study/reference.ts";
 import { loadStudyData, type Study } from "../src/study/search.ts";
 
@@ -58,6 +60,34 @@ test("what was measured while the machine was busy is measured again, before the
   expect(events.filter(({ event }) => event === "warning")).toEqual([
     { event: "warning", message: "the machine was busy while trial 1 was measured; its latency is too high" },
   ]);
+});
+
+test("a network that the device cannot run, or that nothing can hold, fails and is rewarded as one at the gate", async () => {
+  using store = createStore(":memory:");
+  const notations = [
+    "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o16 head0 classes10",
+    "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o17 head0 classes10",
+    "in28x28x1 stem8_k3_s22 r999_k3_s22_conv_i8_o16 head0 classes10",
+  ];
+  const madds = openMadds();
+  const device: LatencyDevice = {
+    ...madds,
+    measure: async (model, options) => {
+      if (model.name === notations[1]) throw new MnasError("MODEL_INVALID", "Cannot run it: it crashed");
+      return madds.measure(model, options);
+    },
+  };
+  store.add(
+    notations.map((notation, number) => ({ phase: "search", number, genotype: [], notation, params: 1, madds: 1 })),
+  );
+  const { study, events } = studyOf(store, device, 1);
+  await measureBatch(study, 0, 3);
+  const [runs, crashes, large] = store.trials("search");
+  expect(runs).toMatchObject({ state: "waiting" });
+  expect(crashes).toMatchObject({ state: "failed", latency: null, reason: "Cannot run it: it crashed" });
+  expect(large).toMatchObject({ state: "failed", latency: null, reason: expect.stringContaining("999 layers") });
+  expect(events.filter(({ event }) => event === "warning")).toHaveLength(2);
+  expect(rewardTrial(study, crashes!)).toBeCloseTo(0.1 / config.gate);
 });
 
 test("widths of the reference that were measured are not measured again, and the search can be stopped meanwhile", async () => {

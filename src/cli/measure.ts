@@ -5,7 +5,7 @@ import { readFile } from "../util/files.ts";
 import { taskOptions } from "./models.ts";
 import { findNetwork } from "./network.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
-import { latencyCell } from "./tables.ts";
+import { latencyCell, originNote } from "./tables.ts";
 
 export interface MeasureOptions {
   readonly device?: string;
@@ -18,7 +18,7 @@ export interface MeasureOptions {
 function modelOf(text: string, { width, size, classes }: MeasureOptions): DeviceModel {
   if (text.endsWith(".onnx")) {
     const bytes = readFile(text);
-    return { name: text, madds: null, onnx: () => bytes };
+    return { name: text, madds: null, graph: null, onnx: () => bytes };
   }
   const { name, arch, weights } = findNetwork(text, { width, task: taskOptions({ size, classes }) });
   return { ...deviceModel(candidateOf(arch), weights ?? undefined), name };
@@ -28,8 +28,7 @@ function modelOf(text: string, { width, size, classes }: MeasureOptions): Device
 export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
   const models = networks.map((text) => modelOf(text, options));
   await using device = await openDevice(options.device ?? "host");
-  if (options.json !== true)
-    say(`device   ${device.description}${device.isProxy ? " (a proxy: computed, not measured)" : ""}`);
+  if (options.json !== true) say(`device   ${device.description}${originNote(device.origin)}`);
   const rows = [];
   for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
   if (options.json === true) return printJson(rows);

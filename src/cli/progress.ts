@@ -5,6 +5,7 @@ import { barLine } from "./bar.ts";
 import { counted, duration, ms, paint, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
 import { createPace } from "./pace.ts";
+import { originNote } from "./tables.ts";
 
 /** Draws a search on standard error: a bar on a terminal, plain lines otherwise. */
 export interface ProgressView {
@@ -85,7 +86,7 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         line(`data     ${event.description}`);
         break;
       case "device":
-        line(`device   ${event.description}${event.isProxy ? " (a proxy: computed, not measured)" : ""}`);
+        line(`device   ${event.description}${originNote(event.origin)}`);
         break;
       case "target":
         line(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArch } from "../space/notation.ts";
 import { candidateOf } from "../study/candidate.ts";
 import { trialRow } from "../study/events.ts";
-import { finalRow } from "../study/finals.ts";
+import { finalRow } from "../study/final-row.ts";
 import { openRun } from "../study/run.ts";
 import { weightsFile } from "../worker/work.ts";
 import { layersTable } from "./models.ts";
@@ -54,8 +54,20 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
 
 /** A latency record in one line. */
 export function latencyLine(latency: { readonly medianMs: number; readonly [key: string]: unknown }): string {
-  const { medianMs, p90Ms, lowMs, highMs, runs, device, runtime, runtimeVersion, threads, isProxy, isDisturbed } =
-    latency;
-  if (isProxy === true) return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
-  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)}${isDisturbed === true ? "; too high: the machine was busy" : ""}`;
+  const {
+    medianMs,
+    p90Ms,
+    lowMs,
+    highMs,
+    runs,
+    device,
+    runtime,
+    runtimeVersion,
+    threads,
+    provider,
+    origin,
+    isDisturbed,
+  } = latency;
+  if (origin === "proxy") return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
+  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)} ${String(provider)}${isDisturbed === true ? "; too high: the machine was busy" : ""}`;
 }

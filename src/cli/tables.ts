@@ -1,8 +1,19 @@
+import type { Origin } from "../device/device.ts";
 import type { FinalRow, TrialRow } from "../study/events.ts";
 import { fixed, ms, paint, percent, table, thousands } from "./output.ts";
 
 /** Whether a network is as fast as it should be. */
 export const meets = ({ latencyMs }: TrialRow, targetMs: number): boolean => (latencyMs ?? Infinity) <= targetMs;
+
+const originNotes: { readonly [O in Origin]: string } = {
+  native: "",
+  web: " (in a browser)",
+  predicted: " (predicted, not measured)",
+  proxy: " (a proxy: computed, not measured)",
+};
+
+/** What must be said of a device whose numbers are not those of a native runtime. */
+export const originNote = (origin: Origin): string => originNotes[origin];
 
 /** A latency, and whether it is too high because the machine was busy. */
 export const latencyCell = ({ latencyMs, isDisturbed }: Pick<TrialRow, "latencyMs" | "isDisturbed">): string =>

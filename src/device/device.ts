@@ -1,3 +1,4 @@
+import type { Graph } from "../graph/graph.ts";
 import type { TimingOptions } from "./protocol.ts";
 
 /** A network in the forms a device may want. */
@@ -6,9 +7,17 @@ export interface DeviceModel {
   readonly name: string;
   /** Multiply-adds for one image; null for a model file that we did not make. */
   readonly madds: number | null;
+  /** What it computes; null for a model file. */
+  readonly graph: Graph | null;
   /** The network as an ONNX model. */
   readonly onnx: () => Uint8Array;
 }
+
+/**
+ * Where numbers come from: timed by the device's own runtime, timed in a browser on it, predicted from earlier
+ * measurements of it, or computed from multiply-adds. Numbers of different origins are not compared.
+ */
+export type Origin = "native" | "web" | "predicted" | "proxy";
 
 /** How long one image takes, batch 1, and how that is known. All times are without {@link overheadMs}. */
 export interface Latency {
@@ -29,9 +38,12 @@ export interface Latency {
   readonly device: string;
   readonly runtime: string;
   readonly runtimeVersion: string;
-  /** True when the number is computed from costs, not measured. */
-  readonly isProxy: boolean;
-  /** ISO 8601 time of the measurement; null for a proxy, whose records are the same in every run. */
+  /** What of the runtime ran the model, for example "CPU" or "WebGPU". */
+  readonly provider: string;
+  /** Operating system, and the browser where one is in between. */
+  readonly os: string;
+  readonly origin: Origin;
+  /** ISO 8601 time of the measurement; null for what is not measured, whose records are the same in every run. */
   readonly time: string | null;
 }
 
@@ -43,7 +55,7 @@ export interface LatencyDevice extends AsyncDisposable {
   readonly name: string;
   /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
   readonly description: string;
-  readonly isProxy: boolean;
+  readonly origin: Origin;
   /**
    * Measures one network.
    *

@@ -1,5 +1,5 @@
 /* Entry of the process in which the host device runs models, with a message channel to its parent. */
-import { cpus } from "node:os";
+import { cpus, release, type as systemName } from "node:os";
 import { MnasError } from "../errors.ts";
 import { allowedCores } from "./cores.ts";
 import type { Reply, Request } from "./host-messages.ts";
@@ -26,13 +26,14 @@ const failed = (error: unknown): Reply => ({
 async function serve(): Promise<void> {
   const runtime = await loadRuntime();
   const runtimeVersion = runtime.env.versions.node ?? "unknown";
+  const os = `${systemName()} ${release()} ${process.arch}`;
   const cpu = cpus()[0]?.model.trim() ?? "unknown CPU";
   const time = createTimer(runtime, openQuietLock(), allowedCores());
   process.on("message", ({ name, model, options }: Request) => {
     time(name, model, options).then(
       (timing) => {
-        const where = { threads, device: cpu, runtime: "ONNX Runtime CPU", runtimeVersion, isProxy: false };
-        say({ kind: "latency", latency: { ...timing, ...where, time: new Date().toISOString() } });
+        const where = { threads, device: cpu, runtime: "ONNX Runtime", runtimeVersion, provider: "CPU", os } as const;
+        say({ kind: "latency", latency: { ...timing, ...where, origin: "native", time: new Date().toISOString() } });
       },
       (error: unknown) => say(failed(error)),
     );

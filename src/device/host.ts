@@ -155,7 +155,7 @@ export async function openHost(): Promise<LatencyDevice> {
   return {
     name: "host",
     description: `${cpu}, ${threads} thread, ONNX Runtime ${runtimeVersion} CPU`,
-    isProxy: false,
+    origin: "native",
     measure: (model, options = {}) => {
       const turn = queue.then(() => measure(model, options));
       queue = turn.catch(() => {});

@@ -13,7 +13,7 @@ export function openMadds(): LatencyDevice {
   return {
     name: "madds",
     description: `multiply-adds / ${maddsPerMs / 1e6} million per ms`,
-    isProxy: true,
+    origin: "proxy",
     measure: async ({ name, madds }, { signal } = {}) => {
       signal?.throwIfAborted();
       if (isClosed) throw new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": device madds is closed`);
@@ -40,7 +40,9 @@ export function openMadds(): LatencyDevice {
         device: "madds",
         runtime: "none",
         runtimeVersion: "1",
-        isProxy: true,
+        provider: "none",
+        os: "any",
+        origin: "proxy",
         time: null,
       };
     },

@@ -107,6 +107,9 @@ function storeOf(db: DatabaseSync, file: string): Store {
   const prune = prepare(
     "UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'",
   );
+  const reject = prepare(
+    "UPDATE trial SET state = 'failed', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'",
+  );
   const reuse = prepare(
     `UPDATE trial SET state = t.state, latency = t.latency, accuracy = t.accuracy, test_accuracy = t.test_accuracy,
        reason = t.reason, source = t.number
@@ -135,13 +138,13 @@ function storeOf(db: DatabaseSync, file: string): Store {
   );
   const fail = prepare(`UPDATE trial SET state = 'failed', reason = ?, worker = NULL, lease_until = NULL ${mine}`);
   const giveBack = prepare(
-    "UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE worker = ? AND state = 'running'",
+    "UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE worker = ? AND state = 'running' RETURNING *",
   );
   const lost = prepare(
     `UPDATE trial SET worker = NULL, lease_until = NULL, attempts = attempts + 1,
        state = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'failed' ELSE 'waiting' END,
        reason = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'its worker died ' || (attempts + 1) || ' times' END
-     WHERE worker = ? AND state = 'running'`,
+     WHERE worker = ? AND state = 'running' RETURNING *`,
   );
   const giveAllBack = prepare(
     "UPDATE trial SET state = 'waiting', worker = NULL, lease_until = NULL WHERE state = 'running'",
@@ -177,6 +180,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
     },
     measured: ({ phase, number }, latency) => void measured.run(JSON.stringify(latency), phase, number),
     prune: ({ phase, number }, reason) => void prune.run(reason, phase, number),
+    reject: ({ phase, number }, reason) => void reject.run(reason, phase, number),
     reuse: ({ phase, number }, from) => void reuse.run(phase, number, from),
     setReward: ({ phase, number }, reward) => void setReward.run(reward, phase, number),
     claim({ worker, now, leaseMs }: Claim) {
@@ -189,7 +193,10 @@ function storeOf(db: DatabaseSync, file: string): Store {
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
       complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
-    release: (worker, isDead) => (isDead ? lost : giveBack).run(worker),
+    release(worker, isDead) {
+      const row = (isDead ? lost : giveBack).get(worker);
+      return row === undefined ? null : toTrial(row);
+    },
     releaseAll: () => void giveAllBack.run(),
     trials: (phase) => attempt(() => all.all(phase).map(toTrial)),
     trial({ phase, number }) {

@@ -71,6 +71,8 @@ export interface Store extends Disposable {
   measured(key: TrialKey, latency: LatencyRecord): void;
   /** Ends a waiting trial untrained. */
   prune(key: TrialKey, reason: string): void;
+  /** Fails a waiting trial whose network cannot be measured. */
+  reject(key: TrialKey, reason: string): void;
   /** Ends a waiting trial with the result of another of the same phase. */
   reuse(key: TrialKey, from: number): void;
   setReward(key: TrialKey, reward: number): void;
@@ -82,8 +84,8 @@ export interface Store extends Disposable {
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
   /** Record that a trial cannot be trained; the same rule as {@link complete}. */
   fail(key: TrialKey, worker: string, reason: string): boolean;
-  /** Give a worker's trial back. With `isDead` it counts as an attempt, and the third one fails the trial. False without one. */
-  release(worker: string, isDead: boolean): boolean;
+  /** Give a worker's trial back. With `isDead` it counts as an attempt, and the third one fails the trial. Null without one. */
+  release(worker: string, isDead: boolean): Trial | null;
   /** Give all running trials back without counting an attempt; only for a process that owns the study alone. */
   releaseAll(): void;
   trials(phase: Phase): Trial[];

@@ -1,7 +1,7 @@
 import type { Searcher } from "../search/searchers.ts";
 import { archOf } from "../space/arch.ts";
 import type { Proposal, Trial } from "../store/store.ts";
-import { candidateOf, taskOf } from "./candidate.ts";
+import { buildCandidate, taskOf } from "./candidate.ts";
 import { trialRow } from "./events.ts";
 import { measureTrials } from "./measure.ts";
 import { rewardTrial } from "./rewards.ts";
@@ -17,7 +17,7 @@ export function proposeBatch({ store, config, dataset }: Study, searcher: Search
   const proposals: Proposal[] = [];
   for (let number = Math.max(from, known); number < to; number++) {
     const genotype = searcher.ask(number);
-    const { notation, costs } = candidateOf(archOf(config.space, genotype, task));
+    const { notation, costs } = buildCandidate(archOf(config.space, genotype, task));
     proposals.push({ phase: "search", number, genotype, notation, params: costs.params, madds: costs.madds });
   }
   if (proposals.length > 0) store.add(proposals);
@@ -36,9 +36,9 @@ export async function measureBatch(study: Study, from: number, to: number): Prom
 
   const gateMs = config.gate * targetMs;
   for (const trial of waiting) {
-    const { medianMs } = store.trial(trial)!.latency!;
-    if (medianMs <= gateMs) continue;
-    store.prune(trial, `${medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
+    const { latency } = store.trial(trial)!;
+    if (latency === null || latency.medianMs <= gateMs) continue;
+    store.prune(trial, `${latency.medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
     emit({ event: "trial", trial: trialRow(store.trial(trial)!) });
   }
 }
@@ -59,9 +59,8 @@ export function reuseTwins({ store, emit }: Study, from: number, to: number): vo
 export function learn(study: Study, searcher: Searcher, from: number, to: number): void {
   const { store } = study;
   for (const trial of store.trials("search").slice(from, to)) {
-    const { genotype, latency, number } = trial;
-    if (!ended(trial) || genotype === null || latency === null)
-      throw new Error(`internal: trial ${number} did not end`);
+    const { genotype, number } = trial;
+    if (!ended(trial) || genotype === null) throw new Error(`internal: trial ${number} did not end`);
     const reward = trial.reward ?? rewardTrial(study, trial);
     if (trial.reward === null) store.setReward(trial, reward);
     searcher.tell({ number, genotype, reward });

@@ -22,6 +22,12 @@ export interface Candidate {
 /** What a network may cost: the size of an ONNX file, and the memory that WebAssembly has for one image. */
 const limits = { layers: 500, params: 2 ** 29, peakActivationBytes: 2 ** 32 } as const;
 
+/** Builds a network of any size. */
+export function buildCandidate(arch: Arch): Candidate {
+  const graph = buildGraph(arch);
+  return { arch, notation: formatArch(arch), graph, costs: costsOf(graph) };
+}
+
 /** Builds a network. Throws `ARCH_INVALID` when no file or memory can hold it. */
 export function candidateOf(arch: Arch): Candidate {
   const need = (what: string, value: number, most: number): void => {
@@ -33,11 +39,11 @@ export function candidateOf(arch: Arch): Candidate {
   };
   const layers = arch.blocks.reduce((sum, block) => sum + block.layers, 0);
   need("layers", layers, limits.layers);
-  const graph = buildGraph(arch);
-  const costs = costsOf(graph);
+  const candidate = buildCandidate(arch);
+  const { costs } = candidate;
   need("parameters", costs.params, limits.params);
   need("bytes of activations", costs.peakActivationBytes, limits.peakActivationBytes);
-  return { arch, notation: formatArch(arch), graph, costs };
+  return candidate;
 }
 
 /** The task that a data set sets. */
@@ -76,6 +82,7 @@ export function deviceModel({ notation, arch: { task }, graph, costs }: Candidat
   return {
     name: notation,
     madds: costs.madds,
+    graph,
     onnx: () =>
       toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
   };

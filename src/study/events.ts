@@ -1,9 +1,10 @@
+import type { Origin } from "../device/device.ts";
 import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
   | { readonly event: "data"; readonly description: string }
-  | { readonly event: "device"; readonly name: string; readonly description: string; readonly isProxy: boolean }
+  | { readonly event: "device"; readonly name: string; readonly description: string; readonly origin: Origin }
   | { readonly event: "target"; readonly targetMs: number; readonly source: string }
   | {
       readonly event: "start";

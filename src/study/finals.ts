@@ -1,21 +1,19 @@
 import { join } from "node:path";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import type { FinalProposal, Store, Trial } from "../store/store.ts";
+import type { FinalProposal } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
-import { trialDir, weightsFile } from "../worker/work.ts";
+import { weightsFile } from "../worker/work.ts";
 import type { Pool } from "../worker/pool.ts";
 import { candidateOf, taskOf } from "./candidate.ts";
-import { trialRow, type FinalRow } from "./events.ts";
+import type { FinalRow } from "./events.ts";
 import { exportOnnx, probeImages } from "./export.ts";
+import { finalRow, finalsOf, modelFile } from "./final-row.ts";
 import { frontOf } from "./front.ts";
 import { measureTrials } from "./measure.ts";
 import { referenceFinder } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { writeFileAtomically } from "../util/files.ts";
-
-/** The exported model of a finalist, relative to the run folder. */
-const modelFile = (trial: Trial): string => join(trialDir(trial), "model.onnx");
 
 /** Chooses the finalists and, for each, the reference network that takes as long. */
 async function proposeFinals({ store, config, dataset, device, signal, emit }: Study): Promise<void> {
@@ -91,24 +89,4 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     );
   }
   return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count));
-}
-
-/** The finals of a run: finalists by the rewards that they had in the search, then the references. */
-export function finalsOf(store: Store): Trial[] {
-  const rewards = new Map(store.trials("search").map(({ number, reward }) => [number, reward]));
-  const rank = ({ source }: Trial): number => (source === null ? undefined : rewards.get(source)) ?? -Infinity;
-  return store.trials("final").sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(b) - rank(a)));
-}
-
-/** A final trial as it is printed; `testCount` is the number of test images behind its accuracy. */
-export function finalRow(trial: Trial, testCount: number): FinalRow {
-  const { reference, source, testAccuracy: p } = trial;
-  return {
-    ...trialRow(trial),
-    name: reference ?? `trial ${source}`,
-    isReference: reference !== null,
-    testAccuracy: p,
-    testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount),
-    model: trial.state === "complete" && reference === null ? modelFile(trial) : null,
-  };
 }

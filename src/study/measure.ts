@@ -1,10 +1,28 @@
+import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { LatencyRecord, Trial } from "../store/store.ts";
 import { candidateOf, deviceModel } from "./candidate.ts";
+import { emitEnded } from "./ended.ts";
 import { isDisturbed } from "./events.ts";
 import type { Study } from "./search.ts";
 
-async function measure({ store, device, signal, emit }: Study, trial: Trial): Promise<void> {
+/** Whether an error tells of one network, which the device cannot run or nothing could hold. */
+export const isUnfit = (error: unknown): error is MnasError =>
+  error instanceof MnasError && (error.code === "MODEL_INVALID" || error.code === "ARCH_INVALID");
+
+/** Measures a trial, or fails it when the device cannot run its network. */
+async function measure(study: Study, trial: Trial): Promise<void> {
+  const { store } = study;
+  try {
+    await record(study, trial);
+  } catch (error) {
+    if (!isUnfit(error)) throw error;
+    store.reject(trial, error.message);
+    emitEnded(study, trial);
+  }
+}
+
+async function record({ store, device, signal, emit }: Study, trial: Trial): Promise<void> {
   signal.throwIfAborted();
   const { phase, number, notation, latency: before } = trial;
   emit({ event: "measuring", phase, number, notation });

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
+import type { Origin } from "../device/device.ts";
 import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { trialRow } from "./events.ts";
-import { finalRow, finalsOf } from "./finals.ts";
+import { finalRow, finalsOf } from "./final-row.ts";
 import { frontOf } from "./front.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
@@ -12,14 +13,14 @@ import type { Target } from "./target.ts";
 function reportData({ dir, store }: Run): ReportData {
   const config = store.get("config") as RecordedConfig;
   const target = store.get("target") as Target;
-  const device = store.get("device") as { description: string; isProxy: boolean };
+  const device = store.get("device") as { description: string; origin: Origin };
   const trials = store.trials("search");
   return {
     title: dir,
     created: String(store.get("created")),
     dataset: String(store.get("dataset")),
     device: device.description,
-    isProxy: device.isProxy,
+    isProxy: device.origin === "proxy",
     space: config.space.name,
     searcher: config.searcher,
     targetMs: target.targetMs,

@@ -10,16 +10,15 @@ const openKey = "rewardIsOpen";
 /** Whether the search stopped at a trial for which the reward function has no value, so that it must be corrected. */
 export const isRewardOpen = (store: Store): boolean => store.get(openKey) === true;
 
-const metricsOf = ({ latency, params, madds }: Trial, accuracy: number) => ({
-  accuracy,
-  latencyMs: latency!.medianMs,
-  params,
-  madds,
-});
-
-/** The reward of an ended trial; what was not trained, or could not be, is as good as guessing. */
+/**
+ * The reward of an ended trial. What was not trained, or could not be, is as good as guessing; what could not be
+ * measured is as slow as the gate.
+ */
 export function rewardTrial({ store, config, dataset, targetMs, run }: Study, trial: Trial): number {
-  const metrics = metricsOf(trial, trial.accuracy ?? 1 / dataset.classes.length);
+  const { params, madds } = trial;
+  const accuracy = trial.accuracy ?? 1 / dataset.classes.length;
+  const latencyMs = trial.latency?.medianMs ?? config.gate * targetMs;
+  const metrics = { accuracy, latencyMs, params, madds };
   try {
     const reward = rewardOf(metrics, config.reward, targetMs);
     if (isRewardOpen(store)) store.set(openKey, false);
@@ -39,8 +38,9 @@ export function changedReward(store: Store, reward: Reward): string[] {
   const target = store.get("target") as Target | null;
   if (target === null) return [];
   for (const trial of store.trials("search")) {
-    if (trial.reward === null || trial.accuracy === null) continue;
-    const is = rewardOf(metricsOf(trial, trial.accuracy), reward, target.targetMs);
+    const { accuracy, latency, params, madds } = trial;
+    if (trial.reward === null || accuracy === null || latency === null) continue;
+    const is = rewardOf({ accuracy, latencyMs: latency.medianMs, params, madds }, reward, target.targetMs);
     // The last digits may be another platform's.
     if (Math.abs(is - trial.reward) > 1e-9 * Math.abs(trial.reward))
       return [`reward of trial ${trial.number}: ${trial.reward} → ${is}`];

@@ -12,8 +12,9 @@ import type { WorkOrder } from "../worker/messages.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
+import { emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
-import { finalRow, runFinals } from "./finals.ts";
+import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
 import type { Run } from "./run.ts";
@@ -71,9 +72,9 @@ export async function runSearch(
   const { store } = run;
   store.releaseAll();
 
-  store.set("device", { description: device.description, isProxy: device.isProxy });
+  store.set("device", { description: device.description, origin: device.origin });
   emit({ event: "data", description: describeDataset(dataset) });
-  emit({ event: "device", name: device.name, description: device.description, isProxy: device.isProxy });
+  emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
   if (typeof config.reward !== "function" && ignoresTarget(config.reward)) {
     emit({
       event: "warning",
@@ -103,10 +104,12 @@ export async function runSearch(
     store,
     onMessage: (message) => {
       if (message.kind === "progress") emit({ ...message, event: "training" });
-      if (message.kind === "ended") report(study, message);
+      if (message.kind === "ended") emitEnded(study, message);
     },
-    onDeath: (worker, how) =>
-      emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` }),
+    onDeath: (worker, how, trial) => {
+      emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });
+      if (trial?.state === "failed") emitEnded(study, trial);
+    },
   });
   await searchBatches(study, pool);
   const front = frontOf(store.trials("search")).map(trialRow);
@@ -118,17 +121,6 @@ export async function runSearch(
   const file = writeReport(run);
   emit({ event: "done", dir: run.dir, targetMs: study.targetMs, front, finals, report: join(run.dir, file) });
 }
-
-const report = ({ store, dataset, emit }: Study, key: Pick<Trial, "phase" | "number">): void => {
-  const trial = store.trial(key);
-  if (trial === null) return;
-  if (trial.state === "failed") {
-    const name = trial.phase === "search" ? `trial ${trial.number}` : finalRow(trial, dataset.test.count).name;
-    emit({ event: "warning", message: `${name} failed: ${trial.reason}` });
-  }
-  if (trial.phase === "search") emit({ event: "trial", trial: trialRow(trial) });
-  else emit({ event: "final", trial: { ...finalRow(trial, dataset.test.count), model: null } });
-};
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {
   const { store, config, signal, emit } = study;

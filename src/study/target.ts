@@ -1,11 +1,13 @@
 import type { Config } from "../config/config.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { median } from "../device/statistics.ts";
+import type { MnasError } from "../errors.ts";
 import { archOf, type Task } from "../space/arch.ts";
 import { sample } from "../space/space.ts";
 import type { Store } from "../store/store.ts";
 import { createRng } from "../util/rng.ts";
 import { candidateOf, deviceModel } from "./candidate.ts";
+import { isUnfit } from "./measure.ts";
 
 export interface Target {
   readonly targetMs: number;
@@ -33,13 +35,20 @@ export async function findTarget(
   if (config.target === null) {
     const rng = createRng(config.seed).fork("target");
     const times: number[] = [];
-    for (let i = 0; i < samples; i++) {
+    let failure: MnasError | null = null;
+    for (let i = 0; times.length < samples && i < 2 * samples; i++) {
       const arch = archOf(config.space, sample(config.space, rng.fork(i)), task);
-      times.push((await device.measure(deviceModel(candidateOf(arch)), { signal })).medianMs);
+      try {
+        times.push((await device.measure(deviceModel(candidateOf(arch)), { signal })).medianMs);
+      } catch (error) {
+        if (!isUnfit(error)) throw error;
+        failure = error;
+      }
     }
+    if (times.length === 0) throw failure!;
     target = {
       targetMs: median(times) / 2,
-      source: `half the median of ${samples} random networks of ${config.space.name}`,
+      source: `half the median of ${times.length} random networks of ${config.space.name}`,
     };
   } else {
     target = { targetMs: config.target, source: "given" };

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MnasError, type ErrorCode } from "../errors.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Trial } from "../store/store.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface PoolOptions {
@@ -10,8 +10,8 @@ export interface PoolOptions {
   readonly runDir: string;
   readonly store: Store;
   readonly onMessage: (message: FromWorker, worker: string) => void;
-  /** A worker ended without being asked to; another takes its place. */
-  readonly onDeath: (worker: string, how: string) => void;
+  /** A worker ended without being asked to, with a trial or without; another takes its place. */
+  readonly onDeath: (worker: string, how: string, trial: Trial | null) => void;
 }
 
 /** Worker processes that train the measured trials of a study. */
@@ -69,11 +69,12 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     child.on("exit", (code, signal) => {
       workers.delete(worker);
       if (!isClosing) {
-        idleDeaths = store.release(name, failure === null) ? 0 : idleDeaths + 1;
+        const trial = store.release(name, failure === null);
+        idleDeaths = trial === null ? idleDeaths + 1 : 0;
         if (idleDeaths > maxIdleDeaths * count)
           failure ??= new Error(`internal: workers cannot work (${signal ?? code})`);
         if (failure === null) {
-          onDeath(name, signal ?? `exit code ${code}`);
+          onDeath(name, signal ?? `exit code ${code}`, trial);
           start();
         }
       }

@@ -4,7 +4,9 @@ import { MnasError } from "../../src/errors.ts";
 import { brief, networkModel } from "../device-models.ts";
 
 const small = networkModel(0.1);
-const broken: DeviceModel = { name: "broken.onnx", madds: null, onnx: () => Uint8Array.of(1, 2, 3) };
+const broken: DeviceModel = { name: "broken.onnx", madds: null, graph: null, onnx: () => Uint8Array.of(1, 2, 3) };
+
+const isComputed = ({ origin }: LatencyDevice): boolean => origin === "proxy" || origin === "predicted";
 
 /** What every device promises. `isExact` devices give the same numbers each time. */
 export function deviceConformance(name: string, isExact: boolean, open: () => Promise<LatencyDevice>): void {
@@ -19,9 +21,10 @@ export function deviceConformance(name: string, isExact: boolean, open: () => Pr
       expect(device.name).toBe(name);
       expect(device.description).not.toBe("");
       const latency = await device.measure(small, brief);
-      expect(latency.isProxy).toBe(device.isProxy);
-      for (const text of [latency.device, latency.runtime, latency.runtimeVersion]) expect(text).not.toBe("");
-      if (device.isProxy) expect(latency.time).toBe(null);
+      expect(latency.origin).toBe(device.origin);
+      for (const text of [latency.device, latency.runtime, latency.runtimeVersion, latency.provider, latency.os])
+        expect(text).not.toBe("");
+      if (isComputed(device)) expect(latency.time).toBe(null);
       else expect(new Date(latency.time!).toISOString()).toBe(latency.time);
     });
 
@@ -38,7 +41,7 @@ export function deviceConformance(name: string, isExact: boolean, open: () => Pr
       const { runs, warmup, threads } = await device.measure(small, brief);
       for (const count of [runs, warmup, threads]) {
         expect(Number.isInteger(count)).toBe(true);
-        expect(count > 0).toBe(!device.isProxy);
+        expect(count > 0).toBe(!isComputed(device));
       }
     });
 

@@ -96,10 +96,18 @@ export function storeConformance(name: string, create: () => Store): void {
       using store = filled(1);
       for (const worker of ["a", "b", "c"]) {
         expect(store.claim(claim(worker))?.number).toBe(0);
-        store.release(worker, true);
+        expect(store.release(worker, true)).toMatchObject({ number: 0, state: worker === "c" ? "failed" : "waiting" });
       }
+      expect(store.release("c", true)).toBe(null);
       expect(store.claim(claim("d"))).toBe(null);
       expect(store.trial(key(0))).toMatchObject({ state: "failed", reason: "its worker died 3 times", attempts: 3 });
+    });
+
+    test("fails a trial that cannot be measured, which nobody can claim then", () => {
+      using store = filled(1);
+      store.reject(key(0), "it does not run");
+      expect(store.claim(claim("a"))).toBe(null);
+      expect(store.trial(key(0))).toMatchObject({ state: "failed", reason: "it does not run", attempts: 0 });
     });
 
     test("fails a trial whose workers stopped answering three times", () => {
