@@ -7,7 +7,18 @@ export interface Observation {
   readonly genotype: Genotype;
   /** Finite; greater is better. */
   readonly reward: number;
+  /** What the reward was made of, for searchers that model it: null when the network was not trained or measured. */
+  readonly accuracy?: number | null;
+  readonly latencyMs?: number | null;
 }
+
+/** What is sought: one network of the highest reward, or the whole front of accuracy against latency. */
+export type Objective =
+  | {
+      readonly kind: "reward";
+      readonly rewardOf: (genotype: Genotype, metrics: { accuracy: number; latencyMs: number }) => number;
+    }
+  | { readonly kind: "front" };
 
 /**
  * Proposes what to try next.
@@ -22,11 +33,21 @@ export interface Searcher {
   tell(observation: Observation): void;
 }
 
+export interface Description {
+  readonly key: string;
+  /** Positive numbers that say how large the network is, such as parameters and multiply-adds. */
+  readonly costs: readonly number[];
+}
+
 /** What every searcher needs to know. */
 export interface SearcherOptions {
   readonly seed: number;
   /** Trials that are asked for together. */
   readonly batch: number;
+  /** Without one, the reward alone is known, and sought. */
+  readonly objective?: Objective | undefined;
+  /** What is known of a network before it is tried; genotypes of one key are one network. */
+  readonly describe?: ((genotype: Genotype) => Description) | undefined;
 }
 
 /** Number of the first trial in the batch of trial `number`: what is told from there on does not count for it. */
