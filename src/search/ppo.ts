@@ -3,6 +3,8 @@ import { exp } from "../util/math.ts";
 import { createRng } from "../util/rng.ts";
 import { createAdam } from "./adam.ts";
 import { createController, type Controller } from "./controller.ts";
+import { neighbours } from "./candidates.ts";
+import { createRanker } from "./ranker.ts";
 import { batchStart, type Observation, type Searcher, type SearcherOptions } from "./searcher.ts";
 
 export interface PpoOptions extends SearcherOptions {
@@ -18,6 +20,9 @@ export interface PpoOptions extends SearcherOptions {
   /** Share of the old value that the running mean of rewards keeps at each trial. */
   readonly baselineDecay?: number;
 }
+
+/** Networks that the policy offers for each one that is tried. */
+const offers = 8;
 
 export interface Surrogate {
   readonly value: number;
@@ -58,6 +63,18 @@ export function surrogate(
   return { value, gradient: controller.gradient(dLogProbs, -entropyWeight / count), logProbs: joint };
 }
 
+/** How much better than `baseline`, or than their mean where there is none yet, rewards are, in deviations. */
+export function advantagesOf(
+  rewards: readonly number[],
+  baseline: number | null,
+): { readonly advantages: readonly number[]; readonly center: number } {
+  const center = baseline ?? rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
+  const deviation = Math.sqrt(rewards.reduce((sum, reward) => sum + (reward - center) ** 2, 0) / rewards.length);
+  // Equal rewards deviate by their rounding, which Adam would follow at full speed.
+  const scale = deviation > 1e-12 * Math.abs(center) ? 1 / deviation : 0;
+  return { center, advantages: rewards.map((reward) => (scale === 0 ? 0 : scale * (reward - center))) };
+}
+
 /**
  * The searcher of the MnasNet paper: an LSTM proposes, proximal policy optimization makes what was rewarded more likely.
  */
@@ -65,28 +82,24 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
   const { seed, batch, hidden = 100, embedding = 32, learningRate = 0.003, epochs = 5 } = options;
   const { clip = 0.2, entropyWeight = 0.01, baselineDecay = 0.95 } = options;
   const root = createRng(seed).fork("search");
+  const ranker = createRanker(space, options, root.fork("features"));
   const open = space.decisions.flatMap(({ choices }, i) => (choices.length > 1 ? [i] : []));
   const choices = open.map((i) => space.decisions[i]!.choices.length);
   const controller = createController(choices, { hidden, embedding }, root.fork("controller"));
   const adam = createAdam(controller.weights.length, learningRate);
   let pending: Observation[] = [];
   let baseline: number | null = null;
-  /** Sequences of the batch that starts with trial `start`, drawn together since that is cheaper. */
-  let drawn: { readonly start: number; readonly sequences: readonly (readonly number[])[] } | null = null;
+  let drawn: { readonly start: number; readonly genotypes: readonly Genotype[] } | null = null;
 
   /** Learns from the trials told so far, when they belong to batches before that of trial `number`. */
   const catchUp = (number: number): void => {
     if (pending.length === 0 || pending.at(-1)!.number >= batchStart(number, batch)) return;
     const rewards = pending.map(({ reward }) => reward);
     const sequences = pending.map(({ genotype }) => open.map((i) => genotype[i]!));
+    for (const observation of pending) ranker.learn(observation);
     pending = [];
     drawn = null;
-    const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
-    const center = baseline ?? mean;
-    const deviation = Math.sqrt(rewards.reduce((sum, reward) => sum + (reward - center) ** 2, 0) / rewards.length);
-    // Equal rewards deviate by their rounding, which Adam would follow at full speed.
-    const scale = deviation > 1e-12 * Math.abs(center) ? 1 / deviation : 0;
-    const advantages = rewards.map((reward) => scale * (reward - center));
+    const { advantages, center } = advantagesOf(rewards, baseline);
     baseline = rewards.reduce((old, reward) => baselineDecay * old + (1 - baselineDecay) * reward, center);
     let oldLogProbs: readonly number[] | null = null;
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -96,15 +109,26 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     }
   };
 
+  /**
+   * The policy offers more than is tried, and of what is new the model chooses. A policy that has settled repeats itself:
+   * then what is near its networks is offered too.
+   */
+  const draw = (start: number): Genotype[] => {
+    const rng = root.fork(start);
+    const sequences = controller.sample(Array.from({ length: offers * batch }, (_, i) => rng.fork(i)));
+    const offered = sequences.map((sequence) => space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0));
+    let fresh = ranker.fresh(offered);
+    if (fresh.length < 2 * batch) fresh = ranker.fresh([...fresh, ...neighbours(space, offered, rng)]);
+    const chosen = ranker.isReady ? ranker.choose(fresh, batch, rng) : fresh.slice(0, batch);
+    return [...chosen, ...ranker.random(batch - chosen.length, rng, chosen)];
+  };
+
   return {
     ask(number): Genotype {
       catchUp(number);
       const start = batchStart(number, batch);
-      if (drawn?.start !== start) {
-        drawn = { start, sequences: controller.sample(Array.from({ length: batch }, (_, i) => root.fork(start + i))) };
-      }
-      const sequence = drawn.sequences[number - start]!;
-      return space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0);
+      if (drawn?.start !== start) drawn = { start, genotypes: draw(start) };
+      return drawn.genotypes[number - start]!;
     },
     tell(observation) {
       catchUp(observation.number);
