@@ -9,6 +9,7 @@ const layers = [
   ["arch"],
   ["engine", "lower", "data", "report"],
   ["train", "device", "search", "store"],
+  ["replay"],
   ["config"],
   ["worker"],
   ["study"],

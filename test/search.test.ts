@@ -54,9 +54,10 @@ test("ppo learns what decisions are worth together, where none is worth anything
   const pairs = [0, 2, 4, 6, 8, 10];
   const agreement = (genotype: readonly number[]): number =>
     meanOf(pairs.map((i) => (genotype[i] === genotype[i + 1] ? 1 : 0)));
-  const searcher = ppoSearcher(space, { seed: 4, batch: 8, learningRate: 0.01, entropyWeight: 0.3 });
-  const late = run(searcher, 8, 60, agreement).slice(-160);
-  expect(meanOf(late.map(({ reward }) => reward))).toBeGreaterThan(0.9);
+  const searcher = ppoSearcher(space, { seed: 4, batch: 8 });
+  const late = run(searcher, 8, 50, agreement).slice(-80);
+  // Guessing gives a third.
+  expect(meanOf(late.map(({ reward }) => reward))).toBeGreaterThan(0.8);
   for (const i of pairs) {
     const share = meanOf(late.map(({ genotype }) => genotype[i]!));
     // It keeps several ways of agreeing.

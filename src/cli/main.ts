@@ -17,6 +17,15 @@ const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n)
 const integer = number("an integer", Number.isInteger);
 const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
 
+/** `0.8,105e6` or `80%,105e6`. */
+function corner(text: string): { accuracy: number; cost: number } {
+  const [accuracy = "", cost = "", ...rest] = text.split(",");
+  const share = accuracy.endsWith("%") ? Number(accuracy.slice(0, -1)) / 100 : Number(accuracy);
+  const isRight = share >= 0 && share <= 1 && Number(cost) > 0 && rest.length === 0;
+  if (!isRight) throw new InvalidArgumentError("It must be an accuracy and a cost, like 80%,105e6.");
+  return { accuracy: share, cost: Number(cost) };
+}
+
 /** A file or folder; an empty name is mostly a variable of a script that is not set. */
 const path = (text: string): string => {
   if (text === "") throw new InvalidArgumentError("It must not be empty.");
@@ -126,6 +135,29 @@ command("train <network>", "train one network and say how good it is")
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .addOption(seed())
   .action(async (network, options) => (await import("./train.ts")).trainNetwork(network, options));
+
+command("replay", "search in a table of known results, thousands of trials a second")
+  .requiredOption("--table <file>", "JSON or CSV of network → accuracy and cost", path)
+  .addOption(
+    new Option("--objective <what>", "what is sought").choices(["accuracy", "reward", "front"]).default("reward"),
+  )
+  .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames).default(searcherNames[0]))
+  .addOption(
+    new Option("--reward <kind>", "how accuracy and cost are weighed")
+      .choices(["hard", "soft", "absolute"])
+      .default("hard"),
+  )
+  .addOption(new Option("--target <cost>", "target, in the table's unit (the median)").argParser(positive))
+  .addOption(new Option("--samples <n>", "networks to propose").argParser(count).default(200))
+  .addOption(new Option("--seeds <k>", "searches, each with another seed").argParser(count).default(20))
+  .addOption(new Option("--batch <n>", "networks per round of learning").argParser(count).default(8))
+  .addOption(new Option("--workers <n>", "simulated trainings at a time").argParser(count).default(1))
+  .addOption(
+    new Option("--reference <accuracy,cost>", "corner of the hypervolume (the worst of the table)").argParser(corner),
+  )
+  .addOption(seed().default(0))
+  .option("--out <name>", "also write NAME.json and NAME.svg", path)
+  .action(async (options) => (await import("./replay.ts")).replay(options));
 
 command("models [name]", "list the reference networks, or show one in full")
   .addOption(width())

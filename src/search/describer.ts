@@ -19,7 +19,10 @@ export function describer(
   rng: Rng,
 ): Describer {
   if (describe === undefined)
-    return { keyOf: (genotype) => genotype.join(), pointOf: (genotype) => ({ genotype, features: [] }) };
+    return {
+      keyOf: (genotype) => genotype.join(),
+      pointOf: (genotype) => ({ choices: Uint16Array.from(genotype), features: new Float64Array(0) }),
+    };
   const known = new Map<string, { readonly key: string; readonly logs: readonly number[] }>();
   const about = (genotype: Genotype) => {
     const id = genotype.join();
@@ -40,8 +43,8 @@ export function describer(
   return {
     keyOf: (genotype) => about(genotype).key,
     pointOf: (genotype) => ({
-      genotype,
-      features: about(genotype).logs.map((value, k) => (value - scales[k]!.mean) / scales[k]!.deviation),
+      choices: Uint16Array.from(genotype),
+      features: Float64Array.from(about(genotype).logs, (value, k) => (value - scales[k]!.mean) / scales[k]!.deviation),
     }),
   };
 }

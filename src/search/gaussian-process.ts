@@ -1,11 +1,10 @@
 import { exp, log } from "../util/math.ts";
-import type { Genotype } from "../space/space.ts";
 
 /** A network as the model sees it: its choices, and cheap numbers such as the logarithms of its costs. */
 export interface Point {
-  readonly genotype: Genotype;
+  readonly choices: Uint16Array;
   /** Of about unit size. */
-  readonly features: readonly number[];
+  readonly features: Float64Array;
 }
 
 /** `exp(-decay × differing decisions) + linear × features · features`, and `noise` on what is seen. */
@@ -39,6 +38,12 @@ export interface GaussianProcess {
   logLikelihood(): number;
 }
 
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
 /**
  * A Gaussian process over genotypes: networks that differ in few decisions are alike
  * (algorithm 2.1 of Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006).
@@ -50,24 +55,37 @@ export function createGaussianProcess(first: Kernel): GaussianProcess {
   /** Row i of the factor has i + 1 numbers. */
   let factor: Float64Array[] = [];
   let solved: { readonly mean: number; readonly weights: Float64Array; readonly scale: number } | null = null;
-  let decays: number[] = [];
+  /** The part of the kernel that counts differing decisions, by their number. */
+  let decays = new Float64Array(0);
 
   const covariance = (a: Point, b: Point): number => {
+    const { length } = a.choices;
+    if (decays.length !== length + 1)
+      decays = Float64Array.from({ length: length + 1 }, (_, d) => exp(-kernel.decay * d));
     let differing = 0;
-    for (let i = 0; i < a.genotype.length; i++) if (a.genotype[i] !== b.genotype[i]) differing++;
+    for (let i = 0; i < length; i++) if (a.choices[i] !== b.choices[i]) differing++;
     let product = 0;
     for (let i = 0; i < a.features.length; i++) product += a.features[i]! * b.features[i]!;
-    return (decays[differing] ??= exp(-kernel.decay * differing)) + kernel.linear * product;
+    return decays[differing]! + kernel.linear * product;
   };
 
-  /** Solves `factor × x = column` in place. */
-  const forward = (column: Float64Array, from = 0): void => {
-    for (let i = from; i < factor.length; i++) {
-      const row = factor[i]!;
-      let sum = column[i]!;
-      for (let j = 0; j < i; j++) sum -= row[j]! * column[j]!;
-      column[i] = sum / row[i]!;
-    }
+  /** Solves `factor × x = column` in place, for all columns row by row: the factor is read once. */
+  const forward = (...columns: readonly Float64Array[]): void => {
+    factor.forEach((row, i) => {
+      for (const column of columns) {
+        // Four sums, since each addition waits for the one before it.
+        let [a, b, c, d] = [0, 0, 0, 0];
+        let j = 0;
+        for (; j + 3 < i; j += 4) {
+          a += row[j]! * column[j]!;
+          b += row[j + 1]! * column[j + 1]!;
+          c += row[j + 2]! * column[j + 2]!;
+          d += row[j + 3]! * column[j + 3]!;
+        }
+        for (; j < i; j++) a += row[j]! * column[j]!;
+        column[i] = (column[i]! - (a + b + (c + d))) / row[i]!;
+      }
+    });
   };
 
   const grow = (point: Point): void => {
@@ -97,13 +115,12 @@ export function createGaussianProcess(first: Kernel): GaussianProcess {
     return solved;
   };
 
-  const meanOf = (column: Float64Array): number => {
-    const { mean, weights } = solve();
-    let sum = mean;
-    for (let i = 0; i < weights.length; i++) sum += column[i]! * weights[i]!;
-    return sum;
+  const columnOf = (point: Point): Float64Array => {
+    const column = new Float64Array(points.length);
+    for (let i = 0; i < column.length; i++) column[i] = covariance(points[i]!, point);
+    return column;
   };
-  const columnOf = (point: Point): Float64Array => Float64Array.from(points, (seen) => covariance(seen, point));
+  const meanOf = (column: Float64Array): number => solve().mean + dot(column, solve().weights);
 
   return {
     get count() {
@@ -117,7 +134,7 @@ export function createGaussianProcess(first: Kernel): GaussianProcess {
     },
     refit(next) {
       kernel = next;
-      decays = [];
+      decays = new Float64Array(0);
       factor = [];
       solved = null;
       for (const point of points) grow(point);
@@ -127,12 +144,7 @@ export function createGaussianProcess(first: Kernel): GaussianProcess {
       const { scale } = solve();
       const columns = asked.map(columnOf);
       const means = Float64Array.from(columns, meanOf);
-      for (const column of columns) forward(column);
-      const dot = (a: Float64Array, b: Float64Array): number => {
-        let sum = 0;
-        for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-        return sum;
-      };
+      forward(...columns);
       /** What each assumed point told of every point, in units of its own deviation. */
       const told: Float64Array[] = [];
       const between = (i: number, j: number): number =>

@@ -22,7 +22,7 @@ export interface PpoOptions extends SearcherOptions {
 }
 
 /** Networks that the policy offers for each one that is tried. */
-const offers = 8;
+const offers = 4;
 
 export interface Surrogate {
   readonly value: number;

@@ -1,0 +1,98 @@
+import { replay as replayOnce, type Goal, type ReplayOptions } from "../replay/replay.ts";
+import { summarizeScores, type Estimate, type Summary } from "../replay/summary.ts";
+import { readTable, type ResultTable } from "../replay/table.ts";
+import { curveSvg } from "../report/curve-plot.ts";
+import type { RewardConfig } from "../reward/reward.ts";
+import type { SearcherName } from "../search/searchers.ts";
+import { writeFileAtomically } from "../util/files.ts";
+import { print, printJson, say, table as tableText } from "./output.ts";
+
+export interface ReplayCliOptions {
+  readonly table: string;
+  readonly objective: Goal;
+  readonly searcher: SearcherName;
+  readonly reward: RewardConfig["kind"];
+  readonly target?: number;
+  readonly samples: number;
+  readonly seeds: number;
+  readonly seed: number;
+  readonly batch: number;
+  readonly workers: number;
+  readonly reference?: ReplayOptions["reference"];
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** What the options leave open, from the table. */
+function defaultsOf({ entries }: ResultTable): Pick<ReplayOptions, "target" | "reference"> {
+  const all = [...entries.values()];
+  return {
+    target: middle(all.map(({ cost }) => cost)),
+    reference: {
+      accuracy: Math.min(...all.flatMap(({ accuracies }) => accuracies)),
+      cost: Math.max(...all.map(({ cost }) => cost)),
+    },
+  };
+}
+
+const share = ({ mean, stderr }: Estimate): string => `${(100 * mean).toFixed(2)} ± ${(100 * stderr).toFixed(2)} %`;
+
+const rowOf = (summary: Summary): string[] => [
+  String(summary.samples),
+  share(summary.accuracy),
+  summary.reward.mean.toFixed(4),
+  share(summary.distance),
+  `${(100 * summary.within.mean).toFixed(0)} %`,
+  share(summary.hypervolume),
+  `${(100 * summary.distinct.mean).toFixed(0)} %`,
+  summary.time.mean.toFixed(0),
+];
+
+/** `mnas replay --table FILE` */
+export async function replay(options: ReplayCliOptions): Promise<void> {
+  const { objective: goal, searcher, samples, seeds, seed, batch, workers, out } = options;
+  const known = readTable(options.table);
+  const { target, reference } = {
+    ...defaultsOf(known),
+    ...clean({ target: options.target, reference: options.reference }),
+  };
+  const settings = { searcher, goal, reward: { kind: options.reward }, target, samples, batch, workers, reference };
+  if (options.json !== true)
+    say(
+      `${known.entries.size} networks of ${known.space.decisions.length} decisions; ${known.costName} target ${target}`,
+    );
+  const began = performance.now();
+  const runs = Array.from({ length: seeds }, (_, i) => replayOnce(known, { ...settings, seed: seed + i }));
+  const seconds = (performance.now() - began) / 1000;
+  const bySamples = summarizeScores(runs);
+  const result = { table: options.table, ...settings, seeds, seed, ...bySamples.at(-1)!, bySamples, seconds };
+  if (out !== undefined) {
+    writeFileAtomically(`${out}.json`, JSON.stringify(result, null, 2));
+    const measure = goal === "front" ? "hypervolume" : "accuracy";
+    const title = `${searcher} on ${known.entries.size} known networks, ${seeds} seeds`;
+    const axis = goal === "front" ? "Share of the true front's hypervolume" : "Accuracy of the pick, mean over seeds";
+    writeFileAtomically(
+      `${out}.svg`,
+      curveSvg(
+        title,
+        axis,
+        bySamples.map((one) => ({ samples: one.samples, ...one[measure] })),
+      ),
+    );
+  }
+  if (options.json === true) return printJson(result);
+  print(
+    tableText(
+      ["samples", "accuracy", "reward", "cost - target", "within", "hypervolume", "distinct", "time"],
+      bySamples.map(rowOf),
+    ),
+  );
+  say(
+    `${Math.round((seeds * samples) / seconds)} trials a second${out === undefined ? "" : `; ${out}.json and ${out}.svg`}`,
+  );
+}
+
+const clean = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;

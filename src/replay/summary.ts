@@ -1,0 +1,26 @@
+import type { Score } from "./replay.ts";
+
+/** Over seeds; the standard error is that of the mean. */
+export interface Estimate {
+  readonly mean: number;
+  readonly stderr: number;
+}
+
+export const measures = ["accuracy", "reward", "distance", "within", "hypervolume", "distinct", "time"] as const;
+export type Measure = (typeof measures)[number];
+
+export type Summary = { readonly samples: number } & { readonly [M in Measure]: Estimate };
+
+function estimate(values: readonly number[]): Estimate {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, stderr: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length) };
+}
+
+/** Means over searches that differ in their seeds, for each number of samples. */
+export function summarizeScores(runs: readonly (readonly Score[])[]): Summary[] {
+  return runs[0]!.map(({ samples }, i) => {
+    const of = (measure: Measure): Estimate => estimate(runs.map((scores) => scores[i]![measure]));
+    return { samples, ...(Object.fromEntries(measures.map((m) => [m, of(m)])) as Record<Measure, Estimate>) };
+  });
+}
