@@ -45,7 +45,7 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
   const running = new Map<string, number>();
   let begin = performance.now();
   let ended = 0;
-  let finals = 2 * config.finalists;
+  let finals = 2 * config.finalists * config.finalSeeds;
   let finalsEnded = 0;
   let best: TrialRow | null = null;
   let doing = "starting";
@@ -119,10 +119,13 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         if (isTrained(event.trial)) pace.worked(1);
         break;
       case "final":
-        running.delete(`final/${event.trial.number}`);
+        running.delete(`final/${event.training.number}`);
         finalsEnded += 1;
         pace.worked(finalWeight);
-        if (!isLive) line(`final    ${event.trial.name}: ${bestLine(event.trial)} on validation`);
+        if (!isLive)
+          line(
+            `final    ${event.name}, seed ${event.training.seed}: ${percent(event.training.accuracy)} on validation`,
+          );
         break;
       case "batch":
         best = event.best;
@@ -135,9 +138,15 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
         break;
       case "front":
-        finals = Math.min(finals, 2 * event.trials.length);
+        finals = Math.min(finals, 2 * event.trials.length * config.finalSeeds);
         if (event.trials.length > 0 && config.finalists > 0)
           line("finals   training the best of the front and their references longer");
+        break;
+      case "finals":
+        if (event.trainings > finals)
+          line(`finals   ${counted(event.trainings - event.done, "more training")}, of baselines of another width`);
+        finals = event.trainings;
+        finalsEnded = event.done;
         break;
       case "done":
         break;

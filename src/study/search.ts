@@ -12,6 +12,7 @@ import type { WorkOrder } from "../worker/messages.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
+import { comparisonsOf } from "./comparisons.ts";
 import { emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
@@ -119,7 +120,16 @@ export async function runSearch(
   emit({ event: "front", trials: front });
   const finals = await runFinals(study, pool);
   const file = writeReport(run);
-  emit({ event: "done", dir: run.dir, targetMs: study.targetMs, front, finals, report: join(run.dir, file) });
+  emit({
+    event: "done",
+    dir: run.dir,
+    targetMs: study.targetMs,
+    origin: device.origin,
+    front,
+    finals,
+    comparisons: comparisonsOf(finals),
+    report: join(run.dir, file),
+  });
 }
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {
