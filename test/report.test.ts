@@ -100,6 +100,7 @@ const full: ReportData = {
     finalOf(40, "mobilenet-v2 × 0.25", { isReference: true }),
   ],
   comparisons: [comparison],
+  proxy: null,
   config: { trials: 18, seed: 3 },
   environment: { node: "v24" },
 };
@@ -196,6 +197,16 @@ test("finalists and references stand in the plot too, with the shape that the le
   expect(svg).toContain("reference network, trained long");
   expect(frontSvg(cases["no finalists"]!)).not.toContain("trained long");
   expect(frontSvg(cases["finals that failed"]!)).not.toContain("trained long");
+});
+
+test("a report says how well the proxy ranks, or that nobody knows", () => {
+  expect(reportHtml(full)).toContain("was never validated; mnas validate-proxy does that");
+  const proxy = { kendall: 0.72, low: 0.5, high: 0.9, networks: 12, seedNoise: 0.008, epochs: 2, recommended: 4 };
+  const html = reportHtml({ ...full, proxy });
+  expect(unescaped(html)).toContain(
+    "full training 0.72 (95 % interval 0.50 to 0.90), deviation between seeds 0.8 points.",
+  );
+  expect(html).toContain("4 epochs are recommended instead of 2.");
 });
 
 test("what is said of a comparison is what trainings allow, and a bound is called one", () => {

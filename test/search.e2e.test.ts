@@ -52,6 +52,7 @@ test("search finds, trains, compares and exports networks, and everything it say
     "device",
     "target",
     "start",
+    "proxy",
     "batch",
     "batch",
     "front",

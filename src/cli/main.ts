@@ -129,6 +129,19 @@ command("train <network>", "train one network and say how good it is")
   .addOption(seed())
   .action(async (network, options) => (await import("./train.ts")).trainNetwork(network, options));
 
+command("validate-proxy", "say how well the short training of a search ranks networks")
+  .option("--space <name>", "search space, as for a search")
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--networks <n>", "networks to train (12)").argParser(count))
+  .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
+  .addOption(seed())
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .option("--out <file>", "write the result as JSON there too", path)
+  .option("--resume", "continue a validation that was interrupted, or one with fewer networks")
+  .option("--force", "begin anew")
+  .action(async (options) => (await import("./validate-proxy.ts")).validateProxyCommand(options));
+
 command("models [name]", "list the reference networks, or show one in full")
   .addOption(width())
   .addOption(size())

@@ -77,6 +77,16 @@ export interface ReportData {
   readonly device: string;
   /** Latency is computed from multiply-adds; it is labelled a proxy wherever it shows. */
   readonly isProxy: boolean;
+  /** How well the short training of the trials ranks networks; null where nobody validated it. */
+  readonly proxy: {
+    readonly kendall: number;
+    readonly low: number;
+    readonly high: number;
+    readonly networks: number;
+    readonly seedNoise: number;
+    readonly epochs: number;
+    readonly recommended: number;
+  } | null;
   readonly space: string;
   readonly searcher: string;
   readonly targetMs: number;

@@ -39,6 +39,14 @@ export function bestText(data: ReportData): string | null {
   return `Highest reward: trial ${number}, ${percent(accuracy)} validation accuracy at a ${latency} of ${ms(latencyMs)}, ${against} the target of ${ms(data.targetMs)}.`;
 }
 
+/** How well the short training ranks networks. */
+function proxyText({ proxy }: ReportData): string {
+  if (proxy === null) return "How well it ranks them on these data was never validated; mnas validate-proxy does that.";
+  const { kendall, low, high, networks, seedNoise, epochs, recommended } = proxy;
+  const better = recommended === epochs ? "" : ` ${recommended} epochs are recommended instead of ${epochs}.`;
+  return `Validated on ${plural(networks, "network")} of this space and these data: Kendall's tau with full training ${kendall.toFixed(2)} (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}), deviation between seeds ${(100 * seedNoise).toFixed(1)} points.${better}`;
+}
+
 /** What a reader must know before trusting the numbers. */
 export function caveatsOf(data: ReportData): string[] {
   const { proposed, trained } = tallyOf(data);
@@ -48,7 +56,7 @@ export function caveatsOf(data: ReportData): string[] {
     data.isProxy
       ? "Latency is a proxy computed from multiply-adds. It was not measured: how long these networks take on a device can rank them differently."
       : `Latency is the median of repeated runs on the device named above; another device can rank the networks differently.`,
-    "Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end.",
+    `Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end. ${proxyText(data)}`,
     "The front is picked by the same validation accuracies it shows, so these are a little too good. Test images had no part in choosing.",
   ];
   const busy = [...data.trials, ...data.finals].filter(({ isDisturbed }) => isDisturbed).length;

@@ -1,5 +1,6 @@
 import type { Origin } from "../device/device.ts";
 import type { Comparison } from "../report/report.ts";
+import type { ProxyNote } from "./proxy/record.ts";
 import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
@@ -19,6 +20,8 @@ export type SearchEvent =
       readonly seed: number;
       readonly done: number;
     }
+  /** How well the proxy ranks, if it was validated on this space and these data. */
+  | { readonly event: "proxy"; readonly validated: ProxyNote | null }
   | { readonly event: "measuring"; readonly phase: Phase; readonly number: number; readonly notation: string }
   | {
       readonly event: "training";

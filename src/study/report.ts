@@ -7,6 +7,7 @@ import { comparisonsOf } from "./comparisons.ts";
 import { trialRow } from "./events.ts";
 import { finalRows } from "./final-row.ts";
 import { frontOf } from "./front.ts";
+import type { ProxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
 
@@ -23,6 +24,7 @@ function reportData({ dir, store }: Run): ReportData {
     dataset: String(store.get("dataset")),
     device: device.description,
     isProxy: device.origin === "proxy",
+    proxy: store.get("proxy") as ProxyNote | null,
     space: config.space.name,
     searcher: config.searcher,
     targetMs: target.targetMs,

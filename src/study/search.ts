@@ -18,6 +18,7 @@ import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
+import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import { findTarget } from "./target.ts";
 
@@ -49,7 +50,8 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
 }
 
 /** As many as the config says or this process may use cores, and never more than the config could say. */
-const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.min(256, availableParallelism());
+export const workersOf = (config: Pick<Config, "workers">): number =>
+  config.workers ?? Math.min(256, availableParallelism());
 
 export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
   loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
@@ -98,6 +100,10 @@ export async function runSearch(
     seed: config.seed,
     done,
   });
+
+  const proxy = proxyNote(config, dataset);
+  store.set("proxy", proxy);
+  emit({ event: "proxy", validated: proxy });
 
   await using pool = startPool({
     count: workersOf(config),
