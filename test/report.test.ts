@@ -170,6 +170,8 @@ test("a report has a row for every trial and every final network, in their order
     ["mobilenet-v2 × 0.25", "85.00 ± 0.80 %"],
     ["finalist 2", "85.00 ± 0.80 %"],
   ]);
+  // Three trainings each.
+  expect(html.split("<title>one training: ")).toHaveLength(1 + 9);
   for (const name of ["finalist%201.onnx", "mobilenet-v2%20%C3%97%200.25.onnx"])
     expect(html).toContain(`href="./models/${name}"`);
 });

@@ -166,7 +166,7 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
           line("finals   training the best of the front and their references longer");
         break;
       case "finals":
-        if (event.trainings > finals)
+        if (event.trainings > Math.max(finals, event.done))
           line(`finals   ${counted(event.trainings - event.done, "more training")}, of baselines of another width`);
         finals = event.trainings;
         finalsEnded = event.done;

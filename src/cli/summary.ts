@@ -15,15 +15,15 @@ export function summary({ dir, targetMs, origin, front, finals, comparisons, rep
   );
   if (finals.length > 0) {
     print();
-    print(
-      paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"),
-    );
+    print(paint("bold", "Finalists against MobileNetV2, all trained by the same recipe"));
     print(finalsTable(finals));
     const trainings = Math.max(...finals.map(({ seeds }) => seeds.length));
     print(
-      trainings === 1
-        ? "± is one standard error, of the test images alone; how much trainings differ is not known from one"
-        : `means of ${trainings} trainings; deviation is that between them, ± one standard error, of trainings and images`,
+      wrapped(
+        trainings === 1
+          ? "± is one standard error, of the test images alone; how much trainings differ is not known from one"
+          : `means of ${trainings} trainings; deviation is that between them, ± one standard error, of trainings and images`,
+      ),
     );
     for (const comparison of comparisons) {
       print();

@@ -56,14 +56,13 @@ export const testedCell = ({ testAccuracy, testError, reason }: FinalRow): strin
 
 export const finalsTable = (finals: readonly FinalRow[]): string =>
   table(
-    ["network", "latency", "test accuracy", "deviation", "validation", "params", "madds"],
+    ["network", "latency", "test accuracy", "deviation", "validation", "madds"],
     finals.map((row) => [
       row.name,
       latencyCell(row),
       testedCell(row),
       points(row.testDeviation),
       percent(row.accuracy),
-      thousands(row.params),
       thousands(row.madds),
     ]),
   );

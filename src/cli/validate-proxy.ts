@@ -84,7 +84,7 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
   const report = (validation: Validation, file: string): void => {
     if (out !== undefined) writeFileAtomically(out, JSON.stringify(validation, null, 2));
     if (!json) print(validationTable(validation));
-    if (!json) say(`\nkept in ${file}; searches with this space, data and proxy say it`);
+    if (!json) say(`\nkept for searches with this space, data and proxy:\n${file}`);
   };
   const known = findValidation(config, dataset);
   if (known !== null && known.validation.networks.length >= networks && resume !== true && force !== true) {

@@ -46,6 +46,7 @@ export function finalPlot({ finals, targetMs, isProxy }: ReportData): Markup {
   const slowest = rows.reduce((most, { latencyMs }) => Math.max(most, latencyMs ?? 0), targetMs);
   const latency = linearScale([0, slowest], [latencyColumn.left, latencyColumn.right]);
   const target = latency.at(targetMs);
+  const hasTrainings = rows.some((row) => trainings(row).length > 0);
 
   const row = (final: ReportFinal, i: number): Markup => {
     const y = top + (i + 0.5) * rowHeight;
@@ -77,5 +78,5 @@ ${accuracy.ticks.map((tick) => markup`<line class="grid" x1="${accuracy.at(tick)
 ${rows.map(row)}
 <line class="target" x1="${target}" x2="${target}" y1="${top}" y2="${bottom + 4}"/>
 <text x="${Math.max(target, latencyColumn.left + 16)}" y="${bottom + 18}" text-anchor="middle">target</text>
-${horizontalAxis(accuracy, { left, right, top, bottom }, bottom, "", percentTick)}`;
+${horizontalAxis(accuracy, { left, right, top, bottom }, bottom, hasTrainings ? "dots: single trainings" : "", percentTick)}`;
 }
