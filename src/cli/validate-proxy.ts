@@ -4,7 +4,8 @@ import { differences, recordConfig, type Config, type RecordedConfig, type UserC
 import type { Dataset } from "../data/dataset.ts";
 import { MnasError } from "../errors.ts";
 import { findValidation, saveValidation, validationDir, type Validation } from "../study/proxy/record.ts";
-import { fewestNetworks, validateProxy, type ValidationEvent } from "../study/proxy/validate.ts";
+import { fewestNetworks } from "../study/proxy/result.ts";
+import { validateProxy, type ValidationEvent } from "../study/proxy/validate.ts";
 import { createRun, ownRun, type Run } from "../study/run.ts";
 import { initStudy, loadStudyData } from "../study/search.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
@@ -87,7 +88,7 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
     if (!json) say(`\nkept for searches with this space, data and proxy:\n${file}`);
   };
   const known = findValidation(config, dataset);
-  if (known !== null && known.validation.networks.length >= networks && resume !== true && force !== true) {
+  if (known !== null && known.validation.asked >= networks && resume !== true && force !== true) {
     const { validation } = known;
     if (!json) say(`validated before, ${validation.time}; --force does it again\n`);
     const file = saveValidation(config, dataset, validation);

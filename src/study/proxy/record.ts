@@ -27,6 +27,8 @@ export interface Validation {
   readonly seed: number;
   /** Trainings of each network by each recipe. */
   readonly trainings: number;
+  /** Networks that were asked for; the space may have fewer, or some may not train. */
+  readonly asked: number;
   readonly full: {
     readonly epochs: number;
     readonly recipe: Recipe;

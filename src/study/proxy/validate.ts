@@ -6,16 +6,15 @@ import { MnasError } from "../../errors.ts";
 import type { Trial } from "../../store/store.ts";
 import { planFor } from "../../train/recipe.ts";
 import { createRng } from "../../util/rng.ts";
-import { mean } from "../../util/welch.ts";
 import { startPool } from "../../worker/pool.ts";
 import { taskOf } from "../candidate.ts";
 import type { Run } from "../run.ts";
 import { workersOf } from "../search.ts";
 import { timePerMadd, workOf } from "./estimate.ts";
 import { diverseNetworks, type Member } from "./networks.ts";
-import { pooledDeviation, rankingsOf } from "./ranking.ts";
 import { saveValidation, type Validation } from "./record.ts";
-import { addTrainings, levelsOf, seeds, trainingsOf, type Level, type Trainings } from "./trainings.ts";
+import { fewestNetworks, validationOf } from "./result.ts";
+import { addTrainings, levelsOf, trainingsOf } from "./trainings.ts";
 
 /** What a validation tells while it runs. */
 export type ValidationEvent =
@@ -52,9 +51,6 @@ export interface ValidateOptions {
   readonly emit: (event: ValidationEvent) => void;
 }
 
-/** Fewer do not have an order to speak of. */
-export const fewestNetworks = 4;
-
 /** The networks that a config's proxy is validated on. Throws `SPACE_INVALID` when the space has too few. */
 function networksOf(config: Config, dataset: Dataset, count: number): Member[] {
   const rng = createRng(config.seed).fork("validate-proxy");
@@ -72,7 +68,7 @@ const isEnded = ({ state }: Trial): boolean => state === "complete" || state ===
  * Trains diverse networks of a space by the proxy recipe, at several lengths, and by the full one, and tells how well the
  * first ranks them. May be stopped or killed anywhere; continued, it ends with the same accuracies.
  *
- * @throws MnasError `SPACE_INVALID` when too few networks can be trained.
+ * @throws MnasError `SPACE_INVALID` when the space has too few networks, `CONFIG_INVALID` when too few could be trained.
  */
 export async function validateProxy(
   run: Run,
@@ -133,61 +129,10 @@ export async function validateProxy(
   });
   await pool.drain(signal);
 
-  const validation = resultOf(config, dataset, { networks, levels, trainings: trainingsOf(store, networks.length) });
+  const trainings = trainingsOf(store, networks.length);
+  const validation = validationOf(config, dataset, { asked: count, networks, levels, trainings });
   const file = saveValidation(config, dataset, validation);
   // The accuracies are kept, the weights are of no use.
   for (const name of ["trials", "finals"]) rmSync(join(run.dir, name), { recursive: true, force: true });
   emit({ event: "done", file, validation });
-}
-
-interface Trained {
-  readonly networks: readonly Member[];
-  readonly levels: readonly Level[];
-  readonly trainings: readonly Trainings[];
-}
-
-const secondsOf = (trials: readonly Trial[]): number => mean(trials.map(({ seconds }) => seconds ?? 0));
-
-function resultOf(config: Config, dataset: Dataset, { networks, levels, trainings }: Trained): Validation {
-  const isWhole = ({ proxy, full }: Trainings): boolean =>
-    [...proxy.flat(), ...full].every(({ state }) => state === "complete");
-  const whole = trainings.map((one, n) => ({ ...one, network: networks[n]! })).filter(isWhole);
-  const failed = networks.filter((_, n) => !isWhole(trainings[n]!)).map(({ notation }) => notation);
-  if (whole.length < fewestNetworks) {
-    throw new MnasError("CONFIG_INVALID", `Cannot validate the proxy: only ${whole.length} networks could be trained`, {
-      hint: "Lower the learning rates of the recipes.",
-    });
-  }
-  const accuracies = (trials: readonly Trial[]): number[] => trials.map(({ accuracy }) => accuracy!);
-  const full = whole.map((one) => accuracies(one.full));
-  const proxies = levels.map((_, level) => whole.map((one) => accuracies(one.proxy[level]!)));
-  const fullSeconds = secondsOf(whole.flatMap((one) => one.full));
-  const ranked = rankingsOf(proxies, full).map((ranking, level) => {
-    const seconds = secondsOf(whole.flatMap((one) => one.proxy[level]!));
-    const { epochs, recipe } = levels[level]!;
-    return { epochs, recipe, ...ranking, seconds, share: seconds / fullSeconds };
-  });
-  return {
-    version: 1,
-    time: new Date().toISOString(),
-    space: config.space.name,
-    dataset: describeDataset(dataset),
-    seed: config.seed,
-    trainings: seeds.length,
-    full: {
-      epochs: planFor(config.final, dataset).epochs,
-      recipe: config.final,
-      seedNoise: pooledDeviation(full),
-      seconds: fullSeconds,
-    },
-    proxies: ranked,
-    recommended: ranked.find(({ isWithinNoise }) => isWithinNoise)!.epochs,
-    networks: whole.map(({ network: { notation, costs }, proxy }, n) => ({
-      notation,
-      madds: costs.madds,
-      proxy: proxy.map(accuracies),
-      full: full[n]!,
-    })),
-    failed,
-  };
 }
