@@ -20,7 +20,7 @@ import { openDevice } from "../src/device/open.ts";
 import { doNothingModel } from "../src/device/overhead.ts";
 import { timeRuns } from "../src/device/protocol.ts";
 import { openQuietLock } from "../src/device/quiet.ts";
-import { kendall, median, spearman } from "../src/device/statistics.ts";
+import { median } from "../src/device/statistics.ts";
 import { costsOf } from "../src/graph/costs.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { attributeTypes, decode, elementTypes, encode, type Message } from "../src/lower/onnx-proto.ts";
@@ -29,6 +29,7 @@ import { archOf, type Arch } from "../src/space/arch.ts";
 import { formatArch } from "../src/space/notation.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { sample } from "../src/space/space.ts";
+import { kendallTau, spearman } from "../src/util/correlation.ts";
 import { createRng } from "../src/util/rng.ts";
 import { version } from "../src/version.ts";
 
@@ -188,7 +189,7 @@ const repeatability = {
   networks: randomNetworks.length,
   seed: options.seed,
   spearman: spearman(a!, b!),
-  kendall: kendall(a!, b!),
+  kendall: kendallTau(a!, b!),
   medianDifference: median(differences),
   largestDifference: Math.max(...differences),
   disturbed: [first, second].flatMap(({ latencies }) => latencies).filter(({ isDisturbed }) => isDisturbed).length,

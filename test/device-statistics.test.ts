@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { leastRuns, summarize, timeRuns } from "../src/device/protocol.ts";
-import { kendall, median, medianInterval, quantile, spearman } from "../src/device/statistics.ts";
+import { median, medianInterval, quantile } from "../src/device/statistics.ts";
+import { kendallTau, mape, spearman } from "../src/util/correlation.ts";
 import { createRng } from "../src/util/rng.ts";
 
 // Interpolation does not keep the sign of -0, of which there is none in times.
@@ -77,7 +78,7 @@ test.each([9, 20, 101, 1500])("medianInterval() of %i samples covers the true me
   expect(covered / tries).toBeGreaterThan(0.935);
 });
 
-test("spearman() and kendall() see order alone", () => {
+test("spearman() and kendallTau() see order alone", () => {
   const pairs = fc.array(fc.tuple(fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 })), {
     minLength: 2,
     maxLength: 40,
@@ -86,7 +87,7 @@ test("spearman() and kendall() see order alone", () => {
     fc.property(pairs, (all) => {
       const [a, b] = [all.map(([x]) => x), all.map(([, y]) => y)];
       fc.pre(new Set(a).size > 1 && new Set(b).size > 1);
-      for (const correlation of [spearman, kendall]) {
+      for (const correlation of [spearman, kendallTau]) {
         const r = correlation(a, b);
         expect(r).toBeGreaterThanOrEqual(-1 - 1e-12);
         expect(r).toBeLessThanOrEqual(1 + 1e-12);
@@ -109,23 +110,28 @@ test("spearman() and kendall() see order alone", () => {
   );
 });
 
-test("spearman() and kendall() agree with figures worked out by hand", () => {
+test("spearman() and kendallTau() agree with figures worked out by hand", () => {
   const [a, b] = [
     [1, 2, 3, 4, 5],
     [2, 1, 4, 3, 5],
   ];
   expect(spearman(a, b)).toBeCloseTo(0.8, 12);
-  expect(kendall(a, b)).toBeCloseTo(0.6, 12);
+  expect(kendallTau(a, b)).toBeCloseTo(0.6, 12);
   expect(spearman([1, 2, 2, 3], [1, 2, 3, 4])).toBeCloseTo(4.5 / Math.sqrt(4.5 * 5), 12);
-  expect(kendall([1, 2, 2, 3], [1, 2, 3, 4])).toBeCloseTo(5 / Math.sqrt(5 * 6), 12);
+  expect(kendallTau([1, 2, 2, 3], [1, 2, 3, 4])).toBeCloseTo(5 / Math.sqrt(5 * 6), 12);
   expect(spearman([1, 1], [1, 2])).toBe(NaN);
+});
+
+test("mape() is the mean of the errors as shares, whichever way they go", () => {
+  expect(mape([1.1, 1.8, 4], [1, 2, 4])).toBeCloseTo(0.2 / 3, 12);
 });
 
 test("statistics of nothing are a mistake of the caller", () => {
   expect(() => median([])).toThrow(RangeError);
   expect(() => medianInterval([])).toThrow(RangeError);
   expect(() => spearman([1], [1])).toThrow(RangeError);
-  expect(() => kendall([1, 2], [1, 2, 3])).toThrow(RangeError);
+  expect(() => kendallTau([1, 2], [1, 2, 3])).toThrow(RangeError);
+  expect(() => mape([], [])).toThrow(RangeError);
 });
 
 /** Runs whose time is what `costMs` says of the n-th, on a clock that only they move. */

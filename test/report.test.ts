@@ -2,7 +2,15 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import { costsOf } from "../src/graph/costs.ts";
-import { frontSvg, reportHtml, type ReportData, type ReportFinal, type ReportTrial } from "../src/report/report.ts";
+import { gainText, speedupText } from "../src/report/comparison-text.ts";
+import {
+  frontSvg,
+  reportHtml,
+  type Comparison,
+  type ReportData,
+  type ReportFinal,
+  type ReportTrial,
+} from "../src/report/report.ts";
 import { escapeText, markup } from "../src/report/markup.ts";
 import { latencyDomain, linearScale, logScale, shareDomain } from "../src/report/scale.ts";
 import { archOf } from "../src/space/arch.ts";
@@ -37,7 +45,9 @@ const finalOf = (number: number, name: string, facts: Partial<ReportFinal> = {})
   name,
   isReference: false,
   testAccuracy: 0.85,
+  testDeviation: 0.003,
   testError: 0.008,
+  seeds: [0.847, 0.85, 0.853].map((testAccuracy, seed) => ({ seed, testAccuracy })),
   model: `models/${name}.onnx`,
   ...facts,
 });
@@ -49,6 +59,27 @@ const trials = [
   trialOf(16, { source: 2 }),
   trialOf(17, { state: "running", accuracy: null, latencyMs: null, reward: null }),
 ];
+
+const comparison: Comparison = {
+  finalist: "finalist 1",
+  baseline: "mobilenet-v2 × 0.25",
+  accuracy: 0.85,
+  trainings: 3,
+  gain: 0.02,
+  low: 0.011,
+  high: 0.029,
+  isClear: true,
+  imagesError: 0.011,
+  time: 0.8,
+  speedup: {
+    ratio: 1.83,
+    bound: "exact",
+    low: 1.4,
+    high: 2.2,
+    hasInterval: true,
+    baselines: ["mobilenet-v2 × 0.25", "mobilenet-v2 × 0.5"],
+  },
+};
 
 const full: ReportData = {
   title: "runs/one",
@@ -68,6 +99,8 @@ const full: ReportData = {
     finalOf(6, "finalist 2"),
     finalOf(40, "mobilenet-v2 × 0.25", { isReference: true }),
   ],
+  comparisons: [comparison],
+  proxy: null,
   config: { trials: 18, seed: 3 },
   environment: { node: "v24" },
 };
@@ -93,7 +126,9 @@ const cases: Record<string, ReportData> = {
       ...one,
       state: "failed",
       testAccuracy: null,
+      testDeviation: null,
       testError: null,
+      seeds: [],
       latencyMs: null,
       model: null,
       reason: "disk",
@@ -135,6 +170,8 @@ test("a report has a row for every trial and every final network, in their order
     ["mobilenet-v2 × 0.25", "85.00 ± 0.80 %"],
     ["finalist 2", "85.00 ± 0.80 %"],
   ]);
+  // Three trainings each.
+  expect(html.split("<title>one training: ")).toHaveLength(1 + 9);
   for (const name of ["finalist%201.onnx", "mobilenet-v2%20%C3%97%200.25.onnx"])
     expect(html).toContain(`href="./models/${name}"`);
 });
@@ -162,6 +199,38 @@ test("finalists and references stand in the plot too, with the shape that the le
   expect(svg).toContain("reference network, trained long");
   expect(frontSvg(cases["no finalists"]!)).not.toContain("trained long");
   expect(frontSvg(cases["finals that failed"]!)).not.toContain("trained long");
+});
+
+test("a report says how well the proxy ranks, or that nobody knows", () => {
+  expect(reportHtml(full)).toContain("was never validated; mnas validate-proxy does that");
+  const proxy = { kendall: 0.72, low: 0.5, high: 0.9, networks: 12, seedNoise: 0.008, epochs: 2, recommended: 4 };
+  const html = reportHtml({ ...full, proxy });
+  expect(unescaped(html)).toContain(
+    "full training 0.72 (95 % interval 0.50 to 0.90), deviation between seeds 0.8 points.",
+  );
+  expect(html).toContain("4 epochs are recommended instead of 2.");
+});
+
+test("what is said of a comparison is what trainings allow, and a bound is called one", () => {
+  expect(gainText(comparison)).toContain("2.00 points above mobilenet-v2 × 0.25, and 20 % faster; more than trainings");
+  expect(gainText({ ...comparison, gain: -0.004, low: -0.01, high: 0.002, isClear: false })).toContain(
+    "0.40 points below mobilenet-v2 × 0.25, and 20 % faster; not more than trainings differ (95 % interval of the difference -1.00 to 0.20",
+  );
+  expect(gainText({ ...comparison, trainings: 1, low: null, high: null, isClear: null })).toContain(
+    "one training each",
+  );
+  const text = (facts: Partial<Comparison["speedup"]>): string =>
+    speedupText({ ...comparison, speedup: { ...comparison.speedup, ...facts } }, "proxy latency");
+  expect(text({})).toContain(
+    "1.83 times its proxy latency (95 % interval from the differences between trainings: 1.40 to",
+  );
+  expect(text({ bound: "atLeast", high: null })).toMatch(
+    /at least 1\.83 times .*from 1\.40 up.*× 0\.5, is still less acc/,
+  );
+  expect(text({ bound: "atMost", low: null })).toMatch(/at most 1\.83 times .*up to 2\.20.*× 0\.25, is already more/);
+  expect(text({ low: null, high: null, hasInterval: false })).toContain("one training each gives no interval");
+  expect(reportHtml(full)).toContain("interpolated between the widths");
+  expect(reportHtml({ ...full, isProxy: true })).toContain("its proxy latency");
 });
 
 test("a report says where it ends early, and calls a proxy one", () => {
@@ -250,6 +319,8 @@ const anyFinal = fc.record({
   isReference: fc.boolean(),
   testAccuracy: fc.option(share),
   testError: fc.option(fc.double({ min: 0, max: 0.2, noNaN: true })),
+  testDeviation: fc.option(fc.double({ min: 0, max: 0.2, noNaN: true })),
+  seeds: fc.array(fc.record({ seed: fc.nat(9), testAccuracy: fc.option(share) }), { maxLength: 4 }),
 });
 
 test("axes hold their values, and their ticks lie on them in order", () => {

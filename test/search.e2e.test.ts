@@ -1,7 +1,10 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { Comparison } from "../src/report/report.ts";
+import type { FinalRow } from "../src/study/events.ts";
 import { createRng } from "../src/util/rng.ts";
+import { mean, variance } from "../src/util/welch.ts";
 import { mnas, scratch, start, workersOf } from "./mnas.ts";
 
 /** A space and recipes small enough to search in seconds, through everything that a real search goes through. */
@@ -25,7 +28,7 @@ export default {
   target: 0.02,
   batch: 4,
   proxy: { epochs: 0.2, batch: 32 },
-  final: { epochs: 0.5, batch: 32 },
+  final: { epochs: 0.3, batch: 32 },
 };
 `;
 
@@ -49,19 +52,45 @@ test("search finds, trains, compares and exports networks, and everything it say
     "device",
     "target",
     "start",
+    "proxy",
     "batch",
     "batch",
     "front",
+    "finals",
+    // None as accurate as the finalist: one more baseline.
+    "finals",
     "done",
   ]);
   const done = events.at(-1) as {
+    origin: string;
     front: { number: number }[];
-    finals: { isReference: boolean; model: string | null; testAccuracy: number }[];
+    finals: FinalRow[];
+    comparisons: Comparison[];
   };
   expect(done.front.length).toBeGreaterThan(0);
   expect(done.finals.some(({ isReference }) => isReference)).toBe(true);
   const finalist = done.finals.find(({ isReference }) => !isReference)!;
-  expect(finalist.testAccuracy).toBeGreaterThan(0.2);
+  const { seeds, testAccuracy, testDeviation, testError } = finalist;
+  const tested = seeds.map((one) => one.testAccuracy!);
+  expect(seeds.map(({ seed, state }) => [seed, state])).toEqual([0, 1, 2].map((seed) => [seed, "complete"]));
+  expect(new Set(tested).size).toBeGreaterThan(1);
+  expect([testAccuracy, testDeviation]).toEqual(
+    [mean(tested), Math.sqrt(variance(tested))].map((x) => expect.closeTo(x, 12)),
+  );
+  expect(testError!).toBeGreaterThan(testDeviation! / Math.sqrt(3));
+  const kept = seeds.find(({ number }) => number === finalist.number)!;
+  expect(kept.accuracy).toBe(Math.max(...seeds.map(({ accuracy }) => accuracy!)));
+  expect(testAccuracy).toBeGreaterThan(0.2);
+  expect(done.origin).toBe("proxy");
+  expect(done.comparisons).toMatchObject([
+    {
+      finalist: finalist.name,
+      trainings: 3,
+      gain: expect.any(Number),
+      low: expect.any(Number),
+      speedup: { hasInterval: true },
+    },
+  ]);
   expect(existsSync(join(folder.dir, "run", finalist.model!))).toBe(true);
   expect(readFileSync(join(folder.dir, "run", "report.html"), "utf8")).toContain("<svg");
 
@@ -82,7 +111,7 @@ test("search finds, trains, compares and exports networks, and everything it say
 test("a search killed at random moments and resumed, with any number of workers, ends as an uninterrupted one", async () => {
   using folder = scratch();
   writeFileSync(join(folder.dir, "mnas.config.ts"), config);
-  const options = ["--trials", "12", "--seed", "5", "--finalists", "1", "--json"];
+  const options = ["--trials", "12", "--seed", "5", "--final-seeds", "2", "--json"];
   expect((await mnas(["search", ...options, "--workers", "2", "--out", "whole"], folder.dir)).code).toBe(0);
 
   const rng = createRng("kill");
@@ -147,7 +176,7 @@ test("a longer search keeps the long trainings that it still needs, and repeats 
   writeFileSync(join(folder.dir, "mnas.config.ts"), config);
   // Its front has two networks.
   const search = ["search", "--json", "--seed", "5", "--trials", "8"];
-  await mnas([...search, "--finalists", "1", "--out", "run"], folder.dir);
+  await mnas([...search, "--finalists", "1", "--final-seeds", "1", "--out", "run"], folder.dir);
   const weights = (final: number): string => join(folder.dir, "run", "finals", `00000${final}`, "weights.safetensors");
   const before = [0, 1].map((final) => statSync(weights(final)).mtimeMs);
   expect((await mnas([...search, "--finalists", "2", "--resume", "run"], folder.dir)).code).toBe(0);
@@ -160,7 +189,10 @@ test("a longer search keeps the long trainings that it still needs, and repeats 
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("training it again") });
   expect(readFileSync(weights(0))).toEqual(whole);
 
-  const done = JSON.parse(again.stdout.trimEnd().split("\n").at(-1)!) as { finals: { name: string }[] };
+  const more = await mnas([...search, "--final-seeds", "2", "--resume", "run"], folder.dir);
+  expect([0, 1].map((final) => statSync(weights(final)).mtimeMs)).toEqual([statSync(weights(0)).mtimeMs, before[1]]);
+  const done = JSON.parse(more.stdout.trimEnd().split("\n").at(-1)!) as { finals: FinalRow[] };
+  expect(done.finals.map(({ seeds }) => seeds.length)).toEqual(done.finals.map(() => 2));
   const best = done.finals[0]!.name.replace("trial ", "run#");
   const exported = await mnas(["export", best, "--out", "best.onnx"], folder.dir);
   expect(exported.stderr).toContain("long training");

@@ -42,7 +42,7 @@ test("openStore() says what is wrong with a file that is no study", () => {
   writeFileSync(file, "not a database, but long enough to look at".repeat(50));
   expect(() => openStore(file)).toThrow(/Cannot read .*file is not a database/);
   writeFileSync(file, "");
-  expect(() => openStore(file)).toThrow("its version is 0, not 1");
+  expect(() => openStore(file)).toThrow("its version is 0, not 2");
 });
 
 test("openStore() notices a damaged study", () => {

@@ -85,6 +85,8 @@ command("search", "run or continue a search")
   .addOption(new Option("--batch <n>", "networks per round of learning").argParser(count))
   .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
   .addOption(new Option("--finalists <n>", "networks trained long at the end; 0 for none").argParser(countOrZero))
+  .addOption(new Option("--final-seeds <n>", "how often each of them is trained").argParser(count))
+  .addOption(new Option("--baselines <n>", "widths of MobileNetV2 that each is compared with").argParser(count))
   .addOption(seed())
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .option("--out <dir>", "run folder (a new one under runs/)", path)
@@ -158,6 +160,19 @@ command("replay", "search in a table of known results, thousands of trials a sec
   .addOption(seed().default(0))
   .option("--out <name>", "also write NAME.json and NAME.svg", path)
   .action(async (options) => (await import("./replay.ts")).replay(options));
+
+command("validate-proxy", "say how well the short training of a search ranks networks")
+  .option("--space <name>", "search space, as for a search")
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--networks <n>", "networks to train (12)").argParser(count))
+  .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
+  .addOption(seed())
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .option("--out <file>", "write the result as JSON there too", path)
+  .option("--resume", "continue a validation that was interrupted, or one with fewer networks")
+  .option("--force", "begin anew")
+  .action(async (options) => (await import("./validate-proxy.ts")).validateProxyCommand(options));
 
 command("models [name]", "list the reference networks, or show one in full")
   .addOption(width())

@@ -6,6 +6,7 @@ import type { Weights } from "../graph/weights.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Trial } from "../store/store.ts";
+import { bestTraining } from "../study/final-row.ts";
 import { findRun, openRun } from "../study/run.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { readFile } from "../util/files.ts";
@@ -64,12 +65,10 @@ export function dataOf(text: string): Pick<Config, "data" | "size" | "seed"> | n
 /** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */
 function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "training"> {
   using run = openRun(dir);
-  const final = run.store
-    .trials("final")
-    .find(({ notation, state }) => notation === trial.notation && state === "complete");
+  const final = bestTraining(run.store.trials("final").filter(({ notation }) => notation === trial.notation));
   const proxy = trial.source === null ? trial : { ...trial, number: trial.source };
   const found = [
-    ...(final === undefined ? [] : [{ key: final, training: "long training as a finalist" }]),
+    ...(final === null ? [] : [{ key: final, training: "long training as a finalist" }]),
     { key: proxy, training: "short training in the search" },
   ].find(({ key }) => existsSync(weightsFile(dir, key)));
   return found === undefined

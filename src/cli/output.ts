@@ -22,6 +22,19 @@ const cut = (line: string): string => {
   return isTTY && columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
 };
 
+/** A sentence broken at words to fit a terminal, its further lines indented; in a pipe it stays one line. */
+export function wrapped(text: string): string {
+  const { isTTY, columns } = process.stdout;
+  if (!isTTY || !(columns > 20)) return text;
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(last === undefined ? word : `  ${word}`);
+  }
+  return lines.join("\n");
+}
+
 /** Rows under a header; columns of numbers are aligned right, and on a terminal a last column of words is cut to fit. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));

@@ -1,11 +1,15 @@
 import type { Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { spaces } from "../space/presets.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { barLine } from "./bar.ts";
-import { counted, duration, ms, paint, percent, say } from "./output.ts";
+import { counted, duration, invocation, ms, paint, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
 import { createPace } from "./pace.ts";
+import type { SearchOptions } from "./resume.ts";
 import { originNote } from "./tables.ts";
+import { proxyLine } from "./validation-table.ts";
+import { shellWord } from "../util/shell.ts";
 
 /** Draws a search on standard error: a bar on a terminal, plain lines otherwise. */
 export interface ProgressView {
@@ -37,7 +41,23 @@ function batchLine({ trials, best }: TrialsOf<"batch">): string {
   return `${said.join(", ")}${champion}`;
 }
 
-export function progressView(config: Config, dataset: Dataset): ProgressView {
+/** The command that validates the proxy of a search. */
+function validateCommand({ space, data, size }: Config, options: SearchOptions): string {
+  const given = {
+    space: space.name in spaces ? space.name : undefined,
+    data,
+    size: size ?? undefined,
+    config: options.config,
+  };
+  const words = Object.entries(given).filter(([, value]) => value !== undefined);
+  return [
+    invocation,
+    "validate-proxy",
+    ...words.flatMap(([name, value]) => [`--${name}`, shellWord(String(value))]),
+  ].join(" ");
+}
+
+export function progressView(config: Config, dataset: Dataset, options: SearchOptions): ProgressView {
   const isLive = process.stderr.isTTY;
   // A final training is worth as many trials as it has more steps.
   const finalWeight = planFor(config.final, dataset).steps / planFor(config.proxy, dataset).steps;
@@ -45,7 +65,7 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
   const running = new Map<string, number>();
   let begin = performance.now();
   let ended = 0;
-  let finals = 2 * config.finalists;
+  let finals = 2 * config.finalists * config.finalSeeds;
   let finalsEnded = 0;
   let best: TrialRow | null = null;
   let doing = "starting";
@@ -103,6 +123,9 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         line(`run      ${event.dir}, ${counted(event.workers, "worker")}`);
         if (event.done > 0) line(`resumed  ${counted(event.done, "trial")} done before`);
         break;
+      case "proxy":
+        line(`proxy    ${proxyLine(event.validated, validateCommand(config, options))}`);
+        break;
       case "measuring":
         doing = event.phase === "search" ? `measuring trial ${event.number}` : "measuring finalists";
         break;
@@ -119,10 +142,13 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         if (isTrained(event.trial)) pace.worked(1);
         break;
       case "final":
-        running.delete(`final/${event.trial.number}`);
+        running.delete(`final/${event.training.number}`);
         finalsEnded += 1;
         pace.worked(finalWeight);
-        if (!isLive) line(`final    ${event.trial.name}: ${bestLine(event.trial)} on validation`);
+        if (!isLive)
+          line(
+            `final    ${event.name}, seed ${event.training.seed}: ${percent(event.training.accuracy)} on validation`,
+          );
         break;
       case "batch":
         best = event.best;
@@ -135,9 +161,15 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
         break;
       case "front":
-        finals = Math.min(finals, 2 * event.trials.length);
+        finals = Math.min(finals, 2 * event.trials.length * config.finalSeeds);
         if (event.trials.length > 0 && config.finalists > 0)
           line("finals   training the best of the front and their references longer");
+        break;
+      case "finals":
+        if (event.trainings > Math.max(finals, event.done))
+          line(`finals   ${counted(event.trainings - event.done, "more training")}, of baselines of another width`);
+        finals = event.trainings;
+        finalsEnded = event.done;
         break;
       case "done":
         break;

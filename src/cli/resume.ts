@@ -30,6 +30,8 @@ export interface SearchOptions {
   readonly batch?: number;
   readonly workers?: number;
   readonly finalists?: number;
+  readonly finalSeeds?: number;
+  readonly baselines?: number;
   readonly seed?: number;
 }
 
@@ -65,7 +67,7 @@ export async function resumed(options: SearchOptions): Promise<{ run: Run; confi
         "RUN_MISMATCH",
         `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`,
         {
-          hint: "Leave them as they were, or start a new run. Only trials, workers and finalists may change.",
+          hint: "Leave them as they were, or start a new run. Only trials, workers, finalists, their seeds and baselines may change.",
         },
       );
     }

@@ -16,7 +16,8 @@ import { progressView } from "./progress.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
 import { summary } from "./summary.ts";
 
-const environment = () => ({
+/** What a run was made with and on. */
+export const environment = () => ({
   mnas: version,
   node: process.versions.node,
   platform: `${process.platform} ${process.arch}`,
@@ -71,7 +72,7 @@ export async function search(options: SearchOptions): Promise<void> {
   }
 
   async function go(run: Run, config: Config, dataset: Dataset, device: LatencyDevice): Promise<void> {
-    const view = json ? null : progressView(config, dataset);
+    const view = json ? null : progressView(config, dataset, options);
     const emit = (event: SearchEvent): void => {
       if (view !== null) view.show(event);
       else if (event.event !== "training" && event.event !== "measuring") print(JSON.stringify(event));

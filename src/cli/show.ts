@@ -3,21 +3,20 @@ import { join } from "node:path";
 import { parseArch } from "../space/notation.ts";
 import { candidateOf } from "../study/candidate.ts";
 import { trialRow } from "../study/events.ts";
-import { finalRow } from "../study/final-row.ts";
+import { finalRows } from "../study/final-row.ts";
 import { openRun } from "../study/run.ts";
 import { weightsFile } from "../worker/work.ts";
 import { layersTable } from "./models.ts";
 import { findTrial } from "./network.ts";
-import { fixed, ms, percent, print, printJson, thousands } from "./output.ts";
+import { testedCell } from "./tables.ts";
+import { counted, fixed, ms, percent, print, printJson, thousands } from "./output.ts";
 
 /** `mnas show RUN#N` */
 export function show(text: string, { json = false }: { json?: boolean }): void {
   const { dir, trial } = findTrial(text);
   using run = openRun(dir);
   const { costs } = candidateOf(parseArch(trial.notation));
-  const final = run.store.trials("final").find(({ source }) => source === trial.number);
-  const testCount = (run.store.get("testCount") as number | null) ?? 0;
-  const long = final === undefined ? null : finalRow(final, testCount);
+  const long = finalRows(run.store).find(({ notation }) => notation === trial.notation) ?? null;
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({
@@ -38,7 +37,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   if (long !== null)
     line(
       "final",
-      `${percent(long.testAccuracy)} on test, ${percent(long.accuracy)} on validation after the long training`,
+      `${testedCell(long)} on test, ${percent(long.accuracy)} on validation after ${counted(long.seeds.length, "long training")}`,
     );
   line("latency", trial.latency === null ? "–" : latencyLine(trial.latency));
   line("reward", fixed(trial.reward));

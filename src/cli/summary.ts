@@ -1,12 +1,13 @@
 import type { SearchEvent } from "../study/events.ts";
+import { gainText, speedupText } from "../report/comparison-text.ts";
 import { shellWord } from "../util/shell.ts";
-import { invocation, ms, paint, print } from "./output.ts";
-import { finalsTable, frontTable, meets } from "./tables.ts";
+import { counted, invocation, ms, paint, print, wrapped } from "./output.ts";
+import { finalsTable, frontTable, meets, originNote } from "./tables.ts";
 
 type Done = Extract<SearchEvent, { event: "done" }>;
 
 /** What a finished search leaves the user with; `longer` is the command that goes on with it. */
-export function summary({ dir, targetMs, front, finals, report }: Done, longer: string): void {
+export function summary({ dir, targetMs, origin, front, finals, comparisons, report }: Done, longer: string): void {
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
   print(
@@ -14,10 +15,21 @@ export function summary({ dir, targetMs, front, finals, report }: Done, longer: 
   );
   if (finals.length > 0) {
     print();
-    print(
-      paint("bold", "Finalists against MobileNetV2 at the width nearest in latency, all trained by the same recipe"),
-    );
+    print(paint("bold", "Finalists against MobileNetV2, all trained by the same recipe"));
     print(finalsTable(finals));
+    const trainings = Math.max(...finals.map(({ seeds }) => seeds.length));
+    print(
+      wrapped(
+        trainings === 1
+          ? "± is one standard error, of the test images alone; how much trainings differ is not known from one"
+          : `means of ${trainings} trainings; deviation is that between them, ± one standard error, of trainings and images`,
+      ),
+    );
+    for (const comparison of comparisons) {
+      print();
+      print(wrapped(gainText(comparison)));
+      print(wrapped(speedupText(comparison, `latency${originNote(origin)}`)));
+    }
   }
   const ours = finals.filter(({ isReference, state }) => !isReference && state === "complete");
   const pick = ours.find((row) => meets(row, targetMs)) ?? ours[0];
@@ -28,6 +40,8 @@ export function summary({ dir, targetMs, front, finals, report }: Done, longer: 
   if (pick?.model != null) {
     const note = isGood ? "" : `  (${ms(pick.latencyMs)}: over the target, like every finalist)`;
     print(`model   ${dir}/${pick.model}${note}`);
+    if (pick.seeds.length > 1)
+      print(`        of ${counted(pick.seeds.length, "training")} the one with the best validation accuracy`);
   }
   print();
   const run = shellWord(dir);

@@ -48,17 +48,21 @@ export function frontTable(trials: readonly TrialRow[], targetMs: number | null)
   return `${rows}\n${paint("yellow", says)}`;
 }
 
+const points = (share: number | null): string => (share === null ? "–" : (100 * share).toFixed(2));
+
+/** `88.10 ± 0.72 %`, the mean over trainings with its standard error. */
+export const testedCell = ({ testAccuracy, testError, reason }: FinalRow): string =>
+  testAccuracy === null ? (reason ?? "–") : `${points(testAccuracy)} ± ${points(testError)} %`;
+
 export const finalsTable = (finals: readonly FinalRow[]): string =>
   table(
-    ["network", "latency", "test accuracy", "validation", "params", "madds"],
+    ["network", "latency", "test accuracy", "deviation", "validation", "madds"],
     finals.map((row) => [
       row.name,
       latencyCell(row),
-      row.testAccuracy === null
-        ? (row.reason ?? "–")
-        : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,
+      testedCell(row),
+      points(row.testDeviation),
       percent(row.accuracy),
-      thousands(row.params),
       thousands(row.madds),
     ]),
   );

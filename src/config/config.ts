@@ -54,7 +54,11 @@ const configSchema = z.strictObject({
   /** Networks slower than this many times the target are not trained. */
   gate: z.number().min(1).default(1.5),
   /** Networks of the front that are trained long and compared; 0 for none. */
-  finalists: z.int().min(0).default(2),
+  finalists: z.int().min(0).default(1),
+  /** How often each of these and each baseline is trained, from different seeds, to know how much trainings differ. */
+  finalSeeds: z.int().positive().max(100).default(3),
+  /** Widths of MobileNetV2 per finalist: one as fast as it, then each 1.4 times as slow until one is as accurate. */
+  baselines: z.int().positive().max(39).default(2),
   /** Changes to the short training of each trial; `epochs` without `minSteps` means just so many. */
   proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */
@@ -149,7 +153,7 @@ export const spaceOf = ({ space }: RecordedConfig): NetworkSpace =>
   defineSpace(space.name, space.template as NetworkSpace["template"]);
 
 /** What may differ between a run and its continuation: how much is done and by whom, not what it means. */
-export const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists"]);
+export const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists", "finalSeeds", "baselines"]);
 
 /** The settings that two configs do not share and that a continued run must keep, as `key: was → is`. */
 export function differences(was: RecordedConfig, is: RecordedConfig): string[] {

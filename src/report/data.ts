@@ -23,10 +23,49 @@ export interface ReportFinal extends ReportTrial {
   readonly isReference: boolean;
   /** Share of the test images that are classified right, 0..1. */
   readonly testAccuracy: number | null;
-  /** One standard error of `testAccuracy`. */
+  /** Standard deviation of it between trainings; null for a single one. */
+  readonly testDeviation: number | null;
+  /** One standard error of `testAccuracy`, of trainings and of test images. */
   readonly testError: number | null;
+  /** Its trainings. */
+  readonly seeds: readonly { readonly seed: number; readonly testAccuracy: number | null }[];
   /** The exported ONNX model, relative to the report. */
   readonly model: string | null;
+}
+
+/** Whether a value is what it says, or the true one is at least or at most that. */
+export type Bound = "exact" | "atLeast" | "atMost";
+
+/** How many times as long a family of baselines takes at the same accuracy as a network. */
+export interface Speedup {
+  readonly ratio: number;
+  readonly bound: Bound;
+  /** Ends of the 95 % interval that the differences between trainings leave; null where there is no end, or no interval. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Whether there is an interval: it takes two trainings of a network to know how much they differ. */
+  readonly hasInterval: boolean;
+}
+
+/** A finalist beside the baseline that takes most nearly as long, and beside all baselines at its accuracy. */
+export interface Comparison {
+  readonly finalist: string;
+  readonly baseline: string;
+  /** Mean test accuracy of the finalist over so many trainings. */
+  readonly accuracy: number;
+  readonly trainings: number;
+  /** Difference of mean test accuracies, positive where the finalist is better, with its 95 % interval by Welch's t-test. */
+  readonly gain: number;
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Whether `gain` is larger than differences between trainings explain; null where each was trained once. */
+  readonly isClear: boolean | null;
+  /** Standard error of `gain` that other test images bring, if the two erred independently. */
+  readonly imagesError: number;
+  /** Latency of the finalist / that of the baseline. */
+  readonly time: number;
+  /** `baselines` are the names of those that were trained, fastest first. */
+  readonly speedup: Speedup & { readonly baselines: readonly string[] };
 }
 
 /** Everything the report shows of one search. */
@@ -38,6 +77,16 @@ export interface ReportData {
   readonly device: string;
   /** Latency is computed from multiply-adds; it is labelled a proxy wherever it shows. */
   readonly isProxy: boolean;
+  /** How well the short training of the trials ranks networks; null where nobody validated it. */
+  readonly proxy: {
+    readonly kendall: number;
+    readonly low: number;
+    readonly high: number;
+    readonly networks: number;
+    readonly seedNoise: number;
+    readonly epochs: number;
+    readonly recommended: number;
+  } | null;
   readonly space: string;
   readonly searcher: string;
   readonly targetMs: number;
@@ -49,6 +98,7 @@ export interface ReportData {
   /** Numbers of the trials on the front. */
   readonly front: readonly number[];
   readonly finals: readonly ReportFinal[];
+  readonly comparisons: readonly Comparison[];
   /** JSON. Its `trials`, `finalists` and `seed`, where they are numbers, tell how much was planned. */
   readonly config: unknown;
   /** JSON. */

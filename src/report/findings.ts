@@ -1,4 +1,4 @@
-import { byReward, configNumber, frontOf, tallyOf, type ReportData, type ReportFinal } from "./data.ts";
+import { byReward, configNumber, frontOf, tallyOf, type ReportData } from "./data.ts";
 import { latencyName, listed, ms, percent, plural } from "./text.ts";
 
 /** How the trials ended, in words. */
@@ -29,51 +29,6 @@ export function unfinishedText(data: ReportData): string | null {
   return null;
 }
 
-type Tested = ReportFinal & { readonly latencyMs: number; readonly testAccuracy: number };
-
-const isTested = (final: ReportFinal): final is Tested => final.testAccuracy !== null && final.latencyMs !== null;
-
-/** A finalist beside the reference network that takes most nearly as long. */
-export interface Comparison {
-  readonly finalist: Tested;
-  readonly reference: Tested;
-  /** Difference of test accuracies, positive where the finalist is better. */
-  readonly gain: number;
-  /** Standard error of `gain`, as if the two had been tested on different images. */
-  readonly error: number;
-}
-
-export function comparisonsOf({ finals }: ReportData): Comparison[] {
-  const tested = finals.filter(isTested);
-  const references = tested.filter(({ isReference }) => isReference);
-  return tested
-    .filter(({ isReference }) => !isReference)
-    .flatMap((finalist) => {
-      const distance = ({ latencyMs }: Tested): number => Math.abs(latencyMs - finalist.latencyMs);
-      const reference = references.toSorted((a, b) => distance(a) - distance(b))[0];
-      if (reference === undefined) return [];
-      const [a, b] = [finalist.testError ?? 0, reference.testError ?? 0];
-      const gain = finalist.testAccuracy - reference.testAccuracy;
-      return [{ finalist, reference, gain, error: Math.sqrt(a * a + b * b) }];
-    });
-}
-
-const points = (share: number): string => (100 * share).toFixed(2);
-
-/** What a comparison shows, in one sentence that claims no more than the errors allow. */
-export function comparisonText({ finalist, reference, gain, error }: Comparison): string {
-  const side = gain >= 0 ? "above" : "below";
-  const time = finalist.latencyMs / reference.latencyMs - 1;
-  const speed =
-    Math.abs(time) < 0.005 ? "as fast" : `${(100 * Math.abs(time)).toFixed(0)} % ${time < 0 ? "faster" : "slower"}`;
-  const difference =
-    Math.abs(gain) < 0.00005
-      ? `as many as ${reference.name}, ± ${points(error)} points`
-      : `${points(Math.abs(gain))} ± ${points(error)} points ${side} ${reference.name}`;
-  const verdict = Math.abs(gain) < 2 * error ? "; within two standard errors, so not a clear difference" : "";
-  return `${finalist.name}: ${percent(finalist.testAccuracy)} of the test images right, ${difference}, and ${speed}${verdict}.`;
-}
-
 /** The trial to look at first, in one sentence. */
 export function bestText(data: ReportData): string | null {
   const best = byReward(frontOf(data))[0];
@@ -82,6 +37,14 @@ export function bestText(data: ReportData): string | null {
   const against = latencyMs <= data.targetMs ? "within" : "over";
   const latency = latencyName(data.isProxy).toLowerCase();
   return `Highest reward: trial ${number}, ${percent(accuracy)} validation accuracy at a ${latency} of ${ms(latencyMs)}, ${against} the target of ${ms(data.targetMs)}.`;
+}
+
+/** How well the short training ranks networks. */
+function proxyText({ proxy }: ReportData): string {
+  if (proxy === null) return "How well it ranks them on these data was never validated; mnas validate-proxy does that.";
+  const { kendall, low, high, networks, seedNoise, epochs, recommended } = proxy;
+  const better = recommended === epochs ? "" : ` ${recommended} epochs are recommended instead of ${epochs}.`;
+  return `Validated on ${plural(networks, "network")} of this space and these data: Kendall's tau with full training ${kendall.toFixed(2)} (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}), deviation between seeds ${(100 * seedNoise).toFixed(1)} points.${better}`;
 }
 
 /** What a reader must know before trusting the numbers. */
@@ -93,15 +56,19 @@ export function caveatsOf(data: ReportData): string[] {
     data.isProxy
       ? "Latency is a proxy computed from multiply-adds. It was not measured: how long these networks take on a device can rank them differently."
       : `Latency is the median of repeated runs on the device named above; another device can rank the networks differently.`,
-    "Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end.",
+    `Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end. ${proxyText(data)}`,
     "The front is picked by the same validation accuracies it shows, so these are a little too good. Test images had no part in choosing.",
   ];
   const busy = [...data.trials, ...data.finals].filter(({ isDisturbed }) => isDisturbed).length;
   if (busy > 0)
     notes.push(`The machine was busy during ${plural(busy, "measurement")}: a latency marked “busy” is too high.`);
   if (data.finals.length === 0) return notes;
+  const trainings = Math.max(...data.finals.map(({ seeds }) => seeds.length));
   return [
     ...notes,
-    "Finalists and references were trained once each, longer, by the same recipe. The error is one standard error of the share of test images classified right, √(p(1−p)/n). It does not contain the difference between one training and the next.",
+    trainings === 1
+      ? "Finalists and baselines were trained once each, longer, by the same recipe. ± is one standard error of the share of test images classified right, √(p(1−p)/n). It does not contain the difference between one training and the next."
+      : `Finalists and baselines were trained from ${trainings} seeds each, longer, by the same recipe; accuracies are means. ± is one standard error of such a mean, √(s²/k + p(1−p)/n): s is the deviation between the k trainings, the rest is the chance in n test images, which are the same for all networks.`,
+    "The model of a finalist is that of its training with the best validation accuracy. Test images had no part in choosing it, but they decide which widths of the baseline are trained.",
   ];
 }

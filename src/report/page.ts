@@ -1,14 +1,15 @@
 import { networkDrawing, networkText } from "./blocks.ts";
+import { gainText, speedupText } from "./comparison-text.ts";
 import { byReward, frontOf, type ReportData } from "./data.ts";
 import { finalPlot, finalPlotHeight } from "./final-plot.ts";
-import { bestText, caveatsOf, comparisonsOf, comparisonText, tallyText, unfinishedText } from "./findings.ts";
+import { bestText, caveatsOf, tallyText, unfinishedText } from "./findings.ts";
 import { frontPlot, needsLog } from "./front-plot.ts";
 import { frontKeys, htmlLegend } from "./legend.ts";
 import { markup, raw, type Markup } from "./markup.ts";
 import { pageStyle } from "./page-style.ts";
 import { rewardPlot } from "./reward-plot.ts";
 import { finalTable, frontTable, trialTable } from "./tables.ts";
-import { ms, plural, time } from "./text.ts";
+import { latencyName, ms, plural, time } from "./text.ts";
 
 const chart = (style: string, width: number, height: number, label: string, contents: Markup): Markup =>
   markup`<svg class="plot chart ${style}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">${contents}</svg>`;
@@ -52,10 +53,14 @@ ${chart("", 440, 240, "Reward of each trained trial, and the best so far", rewar
 
 function finalSection(data: ReportData): Markup | null {
   if (data.finals.length === 0) return null;
-  const comparisons = comparisonsOf(data);
+  const { comparisons, isProxy } = data;
+  const texts = comparisons.flatMap((comparison) => [
+    gainText(comparison),
+    speedupText(comparison, latencyName(isProxy).toLowerCase()),
+  ]);
   return markup`<section><h2>Finalists against reference networks</h2>
 ${finalTable(data)}
-${comparisons.length === 0 ? null : markup`<ul class="findings">${comparisons.map((comparison) => markup`<li>${comparisonText(comparison)}</li>`)}</ul>`}
+${texts.length === 0 ? null : markup`<ul class="findings">${texts.map((text) => markup`<li>${text}</li>`)}</ul>`}
 </section>`;
 }
 

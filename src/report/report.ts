@@ -7,7 +7,7 @@ import { page } from "./page.ts";
 import { shortened } from "./text.ts";
 import { plotStyle } from "./theme.ts";
 
-export type { ReportData, ReportFinal, ReportTrial } from "./data.ts";
+export type { Bound, Comparison, ReportData, ReportFinal, ReportTrial, Speedup } from "./data.ts";
 
 /** The report of a search: one HTML file that needs nothing else, no network and no script. */
 export const reportHtml = (data: ReportData): string => page(data).markup;

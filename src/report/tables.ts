@@ -88,6 +88,12 @@ export function finalTable(data: ReportData): Markup {
       isNumber: true,
       cell: (final) => percentWithError(final.testAccuracy, final.testError),
     },
+    {
+      header: "Deviation",
+      isNumber: true,
+      cell: ({ testDeviation }) => (testDeviation === null ? dash : (100 * testDeviation).toFixed(2)),
+    },
+    { header: "Trainings", isNumber: true, cell: ({ seeds }) => String(seeds.length) },
     accuracyColumn,
     ...costColumns,
     {

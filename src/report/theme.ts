@@ -64,6 +64,7 @@ const plotColours = (p: Palette): string => `
 .plot .finalist { fill: ${p.accent} }
 .plot .reference { stroke: ${p.reference}; fill: ${p.page} }
 .plot .untrained { stroke: ${p.muted} }
+.plot .training { fill: ${p.muted} }
 .plot .bar { fill: ${p.axis} }
 ${p.progress.map((colour, i) => `.plot .p${i} { fill: ${colour}; stroke: ${p.page} }`).join("\n")}`;
 

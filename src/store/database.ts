@@ -6,7 +6,7 @@ import { MnasError } from "../errors.ts";
 import { isWritable } from "../util/files.ts";
 
 /** Of study files; kept in the file itself. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const damaged = "The file is damaged or is not a study; restore it from a copy or start a new run.";
 

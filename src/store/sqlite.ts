@@ -5,6 +5,7 @@ import { checkStudy, explain, openDatabase, readDatabase, schemaVersion } from "
 import {
   maxAttempts,
   type Claim,
+  type FinalProposal,
   type LatencyRecord,
   type Proposal,
   type Store,
@@ -22,6 +23,8 @@ CREATE TABLE trial (
   notation      TEXT NOT NULL,
   reference     TEXT,
   source        INTEGER,
+  seed          INTEGER NOT NULL,
+  epochs        REAL,
   params        INTEGER NOT NULL,
   madds         INTEGER NOT NULL,
   latency       TEXT,
@@ -48,6 +51,8 @@ const toTrial = (row: Row): Trial => ({
   notation: row["notation"] as string,
   reference: row["reference"] as string | null,
   source: row["source"] as number | null,
+  seed: Number(row["seed"]),
+  epochs: row["epochs"] as number | null,
   params: Number(row["params"]),
   madds: Number(row["madds"]),
   latency: row["latency"] === null ? null : (JSON.parse(row["latency"] as string) as LatencyRecord),
@@ -100,8 +105,8 @@ function storeOf(db: DatabaseSync, file: string): Store {
   };
 
   const insert = prepare(
-    `INSERT INTO trial (phase, number, state, genotype, notation, reference, source, params, madds)
-     VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO trial (phase, number, state, genotype, notation, reference, source, seed, epochs, params, madds)
+     VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const measured = prepare("UPDATE trial SET latency = ? WHERE phase = ? AND number = ?");
   const prune = prepare(
@@ -158,9 +163,10 @@ function storeOf(db: DatabaseSync, file: string): Store {
   const read = prepare("SELECT value FROM study WHERE key = ?");
   const write = prepare("INSERT INTO study VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
 
-  const addTrial = ({ phase, number, genotype, notation, reference, source, params, madds }: Proposal): void => {
+  const addTrial = (proposal: Proposal): void => {
+    const { phase, number, genotype, notation, reference = null, source = null, seed = 0, epochs = null } = proposal;
     const encoded = genotype === null ? null : JSON.stringify(genotype);
-    insert.run(phase, number, encoded, notation, reference ?? null, source ?? null, params, madds);
+    insert.run(phase, number, encoded, notation, reference, source, seed, epochs, proposal.params, proposal.madds);
   };
   /** Does all of some work or none of it. */
   const transaction = (work: () => void): void => {
@@ -204,17 +210,17 @@ function storeOf(db: DatabaseSync, file: string): Store {
       return row === undefined ? null : attempt(() => toTrial(row));
     },
     retry: ({ phase, number }) => void retry.run(phase, number),
-    replaceFinals(proposals, from) {
+    replaceFinals(proposals) {
       transaction(() => {
         const old = all.all("final").map(toTrial);
-        const wanted = new Set(proposals.map(({ notation }) => notation));
-        for (const { notation, number } of old) if (!wanted.has(notation)) removeFinal.run(number);
-        const known = new Set(old.map(({ notation }) => notation));
+        const nameOf = ({ notation, seed = 0 }: FinalProposal): string => `${seed} ${notation}`;
+        const wanted = new Set(proposals.map(nameOf));
+        for (const trial of old) if (!wanted.has(nameOf(trial))) removeFinal.run(trial.number);
+        const known = new Set(old.map(nameOf));
         // Numbers are those of folders: a new one does not get that of one just removed.
         let next = 1 + old.reduce((last, { number }) => Math.max(last, number), -1);
         for (const proposal of proposals)
-          if (!known.has(proposal.notation)) addTrial({ ...proposal, phase: "final", number: next++ });
-        write.run("finalsOf", JSON.stringify(from));
+          if (!known.has(nameOf(proposal))) addTrial({ ...proposal, phase: "final", number: next++ });
       });
     },
     get(key) {

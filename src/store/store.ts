@@ -26,6 +26,10 @@ export interface Trial {
   readonly reference: string | null;
   /** Search: the earlier trial whose result this one reuses. Final: the search trial that is trained longer. */
   readonly source: number | null;
+  /** Which of the trainings of one network this is, from 0. */
+  readonly seed: number;
+  /** Epochs of its training, where they are not those of its phase's recipe. */
+  readonly epochs: number | null;
   readonly params: number;
   readonly madds: number;
   readonly latency: LatencyRecord | null;
@@ -46,7 +50,7 @@ export type TrialKey = Pick<Trial, "phase" | "number">;
 
 /** What is known of a trial when it is proposed. */
 export type Proposal = Pick<Trial, "phase" | "number" | "genotype" | "notation" | "params" | "madds"> &
-  Partial<Pick<Trial, "reference" | "source">>;
+  Partial<Pick<Trial, "reference" | "source" | "seed" | "epochs">>;
 
 export type FinalProposal = Omit<Proposal, "phase" | "number">;
 
@@ -93,10 +97,10 @@ export interface Store extends Disposable {
   /** Makes a trial whose result was lost wait again. */
   retry(key: TrialKey): void;
   /**
-   * The networks to train long, chosen from `from` trials. What was chosen before keeps its number and its result, the
-   * rest of the final phase is removed, and new ones get new numbers.
+   * The long trainings that are wanted, one for each network and seed. What was wanted before keeps its number and its
+   * result, the rest of the final phase is removed, and new ones get new numbers.
    */
-  replaceFinals(proposals: readonly FinalProposal[], from: number): void;
+  replaceFinals(proposals: readonly FinalProposal[]): void;
   /** A value of the study itself, such as its configuration; null when unset. */
   get(key: string): unknown;
   set(key: string, value: unknown): void;

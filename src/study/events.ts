@@ -1,4 +1,6 @@
 import type { Origin } from "../device/device.ts";
+import type { Comparison } from "../report/report.ts";
+import type { ProxyNote } from "./proxy/record.ts";
 import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
@@ -18,6 +20,8 @@ export type SearchEvent =
       readonly seed: number;
       readonly done: number;
     }
+  /** How well the proxy ranks, if it was validated on this space and these data. */
+  | { readonly event: "proxy"; readonly validated: ProxyNote | null }
   | { readonly event: "measuring"; readonly phase: Phase; readonly number: number; readonly notation: string }
   | {
       readonly event: "training";
@@ -37,14 +41,19 @@ export type SearchEvent =
     }
   | { readonly event: "warning"; readonly message: string }
   | { readonly event: "front"; readonly trials: readonly TrialRow[] }
-  /** A long training ended. Its model is exported when all have, and named by `done`. */
-  | { readonly event: "final"; readonly trial: FinalRow }
+  /** So many long trainings are planned by now; more when a baseline of another width is needed. */
+  | { readonly event: "finals"; readonly trainings: number; readonly done: number }
+  /** A long training ended. A finalist's model is exported when all have, and named by `done`. */
+  | { readonly event: "final"; readonly name: string; readonly isReference: boolean; readonly training: FinalTraining }
   | {
       readonly event: "done";
       readonly dir: string;
       readonly targetMs: number;
+      /** Where all latencies come from. */
+      readonly origin: Origin;
       readonly front: readonly TrialRow[];
       readonly finals: readonly FinalRow[];
+      readonly comparisons: readonly Comparison[];
       readonly report: string;
     };
 
@@ -65,15 +74,34 @@ export interface TrialRow {
   readonly source: number | null;
 }
 
-/** A finalist or the reference network it is compared with. */
+/** One long training. */
+export interface FinalTraining {
+  readonly number: number;
+  readonly seed: number;
+  readonly state: Trial["state"];
+  readonly accuracy: number | null;
+  readonly testAccuracy: number | null;
+  readonly reason: string | null;
+}
+
+/** A finalist, or a baseline that it is compared with. Accuracies are means over its trainings. */
 export interface FinalRow extends TrialRow {
-  /** `RUN#N` trial, or the reference network's name. */
+  /** `trial N`, or the reference network's name. */
   readonly name: string;
   readonly isReference: boolean;
   readonly testAccuracy: number | null;
-  /** One standard error of the test accuracy, from the number of test images. */
+  /** Standard deviation of the test accuracy between trainings; null for a single one. */
+  readonly testDeviation: number | null;
+  /**
+   * One standard error of the mean test accuracy, √(deviation² / trainings + p(1−p) / test images): other seeds and other
+   * images. Of a single training it is of the images alone.
+   */
   readonly testError: number | null;
-  /** The exported model, relative to the run folder; null when training failed. */
+  /** Test images behind each accuracy. */
+  readonly testCount: number;
+  /** Every training; `number` is that of the one that is exported, the best on validation. */
+  readonly seeds: readonly FinalTraining[];
+  /** The exported model, relative to the run folder; null without one. */
   readonly model: string | null;
 }
 

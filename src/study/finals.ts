@@ -1,53 +1,19 @@
 import { join } from "node:path";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import type { FinalProposal } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
-import { weightsFile } from "../worker/work.ts";
+import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
-import { candidateOf, taskOf } from "./candidate.ts";
+import { weightsFile } from "../worker/work.ts";
+import { candidateOf } from "./candidate.ts";
 import type { FinalRow } from "./events.ts";
 import { exportOnnx, probeImages } from "./export.ts";
-import { finalRow, finalsOf, modelFile } from "./final-row.ts";
-import { frontOf } from "./front.ts";
+import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.ts";
+import { finalPlanner } from "./final-plan.ts";
 import { measureTrials } from "./measure.ts";
-import { referenceFinder } from "./reference.ts";
 import type { Study } from "./search.ts";
-import { writeFileAtomically } from "../util/files.ts";
 
-/** Chooses the finalists and, for each, the reference network that takes as long. */
-async function proposeFinals({ store, config, dataset, device, signal, emit }: Study): Promise<void> {
-  const trials = store.trials("search");
-  const finalists = frontOf(trials)
-    .sort((a, b) => (b.reward ?? 0) - (a.reward ?? 0) || a.number - b.number)
-    .slice(0, config.finalists);
-  const findReference = referenceFinder(store, device, taskOf(dataset), signal);
-  const proposals: FinalProposal[] = [];
-  const seen = new Set<string>();
-  for (const { number, genotype, notation, params, madds, latencyMs } of finalists) {
-    proposals.push({ genotype, notation, source: number, params, madds });
-    emit({
-      event: "measuring",
-      phase: "final",
-      number: proposals.length,
-      notation: `mobilenet-v2 as fast as trial ${number}`,
-    });
-    const { name, candidate } = await findReference(latencyMs);
-    if (seen.has(candidate.notation)) continue;
-    seen.add(candidate.notation);
-    const { costs } = candidate;
-    proposals.push({
-      genotype: null,
-      notation: candidate.notation,
-      reference: name,
-      params: costs.params,
-      madds: costs.madds,
-    });
-  }
-  store.replaceFinals(proposals, trials.length);
-}
-
-/** Lets finals whose weights cannot be read back, as after a power cut, be trained again. */
+/** Lets trainings whose weights cannot be read back, as after a power cut, be made again. */
 function retryLost({ store, run, emit }: Study): void {
   for (const trial of store.trials("final")) {
     if (trial.state !== "complete") continue;
@@ -61,32 +27,56 @@ function retryLost({ store, run, emit }: Study): void {
   }
 }
 
-/** Trains the finalists and their references long, tests and exports them. */
-export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
-  const { store, config, run, dataset, signal } = study;
-  if (config.finalists === 0) return [];
-  const isCurrent =
-    store.get("finalsOf") === store.trials("search").length &&
-    store.trials("final").filter(({ reference }) => reference === null).length ===
-      Math.min(config.finalists, frontOf(store.trials("search")).length);
-  if (!isCurrent) await proposeFinals(study);
+/** Measures each network once, for all of its trainings. */
+async function measureNetworks(study: Study): Promise<void> {
+  const { store } = study;
+  const firstOf = (notation: string) => store.trials("final").find((trial) => trial.notation === notation)!;
+  const open = store.trials("final").filter(({ latency, state }) => latency === null && state === "waiting");
+  const firsts = open.filter(({ notation, number }) => firstOf(notation).number === number);
+  await measureTrials(study, firsts);
+  for (const trial of open) {
+    const { number, latency, state, reason } = firstOf(trial.notation);
+    if (number === trial.number) continue;
+    if (latency !== null) store.measured(trial, latency);
+    else if (state === "failed") store.reject(trial, reason ?? "it cannot be measured");
+  }
+}
 
-  retryLost(study);
-  await measureTrials(
-    study,
-    store.trials("final").filter(({ latency }) => latency === null),
-  );
-  await pool.drain(signal);
-
+/** Exports the best training of each finalist. */
+async function exportFinalists({ store, run, dataset, signal }: Study): Promise<void> {
   const images = await probeImages(dataset, 16);
-  for (const trial of store.trials("final")) {
-    if (trial.state !== "complete" || trial.reference !== null) continue;
+  for (const { isReference, trainings } of finalNetworks(store)) {
+    const best = bestTraining(trainings);
+    if (best === null || isReference) continue;
     signal.throwIfAborted();
-    const { notation, weights } = loadCheckpoint(weightsFile(run.dir, trial));
+    const { notation, weights } = loadCheckpoint(weightsFile(run.dir, best));
     writeFileAtomically(
-      join(run.dir, modelFile(trial)),
+      join(run.dir, modelFile(best)),
       await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
     );
   }
-  return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count));
+}
+
+/**
+ * Trains the finalists and their baselines long, each from several seeds, tests and exports them. Which baselines are
+ * needed shows as they are trained, so it plans and trains until the plan stays as it is.
+ */
+export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
+  const { store, config, signal, emit } = study;
+  if (config.finalists === 0) return [];
+  retryLost(study);
+  const plan = finalPlanner(study);
+  let planned = 0;
+  for (;;) {
+    const wanted = await plan();
+    store.replaceFinals(wanted);
+    if (wanted.length === planned) break;
+    planned = wanted.length;
+    const done = store.trials("final").filter(({ state }) => state === "complete" || state === "failed").length;
+    emit({ event: "finals", trainings: planned, done });
+    await measureNetworks(study);
+    await pool.drain(signal);
+  }
+  await exportFinalists(study);
+  return finalRows(store);
 }

@@ -3,9 +3,11 @@ import type { RecordedConfig } from "../config/config.ts";
 import type { Origin } from "../device/device.ts";
 import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
 import { writeFileAtomically } from "../util/files.ts";
+import { comparisonsOf } from "./comparisons.ts";
 import { trialRow } from "./events.ts";
-import { finalRow, finalsOf } from "./final-row.ts";
+import { finalRows } from "./final-row.ts";
 import { frontOf } from "./front.ts";
+import type { ProxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
 
@@ -15,12 +17,14 @@ function reportData({ dir, store }: Run): ReportData {
   const target = store.get("target") as Target;
   const device = store.get("device") as { description: string; origin: Origin };
   const trials = store.trials("search");
+  const finals = finalRows(store);
   return {
     title: dir,
     created: String(store.get("created")),
     dataset: String(store.get("dataset")),
     device: device.description,
     isProxy: device.origin === "proxy",
+    proxy: store.get("proxy") as ProxyNote | null,
     space: config.space.name,
     searcher: config.searcher,
     targetMs: target.targetMs,
@@ -28,7 +32,8 @@ function reportData({ dir, store }: Run): ReportData {
     gateMs: config.gate * target.targetMs,
     trials: trials.map(trialRow),
     front: frontOf(trials).map(({ number }) => number),
-    finals: finalsOf(store).map((trial) => finalRow(trial, Number(store.get("testCount")))),
+    finals,
+    comparisons: comparisonsOf(finals),
     config,
     environment: store.get("environment"),
   };

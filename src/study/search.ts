@@ -12,11 +12,13 @@ import type { WorkOrder } from "../worker/messages.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
+import { comparisonsOf } from "./comparisons.ts";
 import { emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
+import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import { findTarget } from "./target.ts";
 
@@ -48,7 +50,8 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
 }
 
 /** As many as the config says or this process may use cores, and never more than the config could say. */
-const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.min(256, availableParallelism());
+export const workersOf = (config: Pick<Config, "workers">): number =>
+  config.workers ?? Math.min(256, availableParallelism());
 
 export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
   loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
@@ -98,6 +101,10 @@ export async function runSearch(
     done,
   });
 
+  const proxy = proxyNote(config, dataset);
+  store.set("proxy", proxy);
+  emit({ event: "proxy", validated: proxy });
+
   await using pool = startPool({
     count: workersOf(config),
     runDir: run.dir,
@@ -119,7 +126,16 @@ export async function runSearch(
   emit({ event: "front", trials: front });
   const finals = await runFinals(study, pool);
   const file = writeReport(run);
-  emit({ event: "done", dir: run.dir, targetMs: study.targetMs, front, finals, report: join(run.dir, file) });
+  emit({
+    event: "done",
+    dir: run.dir,
+    targetMs: study.targetMs,
+    origin: device.origin,
+    front,
+    finals,
+    comparisons: comparisonsOf(finals),
+    report: join(run.dir, file),
+  });
 }
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {

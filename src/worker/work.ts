@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildGraph } from "../arch/build.ts";
-import type { RecordedConfig } from "../config/config.ts";
+import { changed, type RecordedConfig } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
@@ -32,6 +32,10 @@ export const trialDir = ({ phase, number }: TrialKey): string =>
 export const weightsFile = (runDir: string, key: TrialKey): string =>
   join(runDir, trialDir(key), "weights.safetensors");
 
+/** By notation and not by number: equal networks are equal trials, whoever trains them and when. */
+const seedOf = ({ seed }: RecordedConfig, trial: Trial): string =>
+  `${seed}/${trial.phase}/${trial.notation}${trial.seed === 0 ? "" : `/${trial.seed}`}`;
+
 /** Trains one trial as its phase asks, renewing the lease as it goes; null when another worker has the trial now. */
 async function evaluate(
   trial: Trial,
@@ -41,9 +45,8 @@ async function evaluate(
   const training = train({
     graph: buildGraph(parseArch(trial.notation)),
     dataset,
-    recipe: trial.phase === "search" ? config.proxy : config.final,
-    // By notation and not by number: equal networks are equal trials, whoever trains them and when.
-    seed: `${config.seed}/${trial.phase}/${trial.notation}`,
+    recipe: changed(trial.phase === "search" ? config.proxy : config.final, { epochs: trial.epochs ?? undefined }),
+    seed: seedOf(config, trial),
     withTest: trial.phase === "final",
     signal,
     ...(hold === undefined ? {} : { hold }),

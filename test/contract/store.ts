@@ -34,6 +34,8 @@ export function storeConformance(name: string, create: () => Store): void {
         state: "complete",
         reference: null,
         source: null,
+        seed: 0,
+        epochs: null,
         latency,
         accuracy: 0.9,
         testAccuracy: null,
@@ -149,17 +151,36 @@ export function storeConformance(name: string, create: () => Store): void {
       expect([store.claim(claim("a"))?.phase, store.claim(claim("b"))?.phase]).toEqual(["search", "final"]);
     });
 
+    test("keeps the trainings of a network apart by their seeds", () => {
+      using store = create();
+      const { phase: _phase, number: _number, ...any } = proposal(0);
+      const seeds = (...some: number[]) => some.map((seed) => ({ ...any, seed }));
+      const finals = () => store.trials("final").map(({ number, seed }) => [number, seed]);
+      store.replaceFinals(seeds(0, 1));
+      store.replaceFinals(seeds(1, 2));
+      expect(finals()).toEqual([
+        [1, 1],
+        [2, 2],
+      ]);
+    });
+
+    test("offers a trial with the seed and the epochs that it was proposed with", () => {
+      using store = create();
+      store.add([{ ...proposal(0), seed: 3, epochs: 0.5 }]);
+      store.measured(key(0), latency);
+      expect(store.claim(claim("a"))).toMatchObject({ seed: 3, epochs: 0.5 });
+    });
+
     test("keeps the finals that are chosen again, and trains a lost one again", () => {
       using store = create();
       const { phase: _phase, number: _number, ...any } = proposal(0);
       const chosen = (...names: string[]) => names.map((notation) => ({ ...any, notation }));
       const finals = () => store.trials("final").map(({ number, notation, state }) => [number, notation, state]);
-      store.replaceFinals(chosen("a", "b"), 4);
+      store.replaceFinals(chosen("a", "b"));
       store.measured({ phase: "final", number: 1 }, latency);
       store.claim(claim("w"));
       store.complete({ phase: "final", number: 1 }, "w", result);
-      store.replaceFinals(chosen("c", "b"), 8);
-      expect(store.get("finalsOf")).toBe(8);
+      store.replaceFinals(chosen("c", "b"));
       expect(finals()).toEqual([
         [1, "b", "complete"],
         [2, "c", "waiting"],
