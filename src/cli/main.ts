@@ -41,6 +41,8 @@ const data = (): Option =>
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
 const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
+const sustained = (): Option =>
+  new Option("--sustained", "measure after a minute of load: what the device does for long");
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
 
@@ -68,6 +70,7 @@ command("search", "run or continue a search")
   .addOption(size())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(device())
+  .addOption(sustained())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
   .addOption(
     new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
@@ -106,6 +109,7 @@ command("export <network>", "write a network as ONNX: a zoo name, a notation, a 
 
 command("measure <network...>", "measure latency of networks or .onnx files on a device")
   .addOption(device())
+  .addOption(sustained())
   .addOption(width())
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))

@@ -1,4 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
+import type { Arch } from "../space/arch.ts";
 import type { TimingOptions } from "./protocol.ts";
 
 /** A network in the forms a device may want. */
@@ -9,6 +10,8 @@ export interface DeviceModel {
   readonly madds: number | null;
   /** What it computes; null for a model file. */
   readonly graph: Graph | null;
+  /** What it was built from; absent for a model file. */
+  readonly arch?: Arch;
   /** The network as an ONNX model. */
   readonly onnx: () => Uint8Array;
 }
@@ -31,8 +34,8 @@ export interface Latency {
   readonly warmup: number;
   /** What calling the runtime takes even when the model does nothing; measured on its own and subtracted. */
   readonly overheadMs: number;
-  /** True when the machine was slower than it can be all the time, so that the number is too high. */
-  readonly isDisturbed: boolean;
+  /** True when the device was not as fast as it can be, or did not stay so, whenever it was measured. */
+  readonly isUnstable: boolean;
   readonly threads: number;
   /** Which hardware, for example "AMD EPYC". */
   readonly device: string;
