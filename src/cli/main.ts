@@ -40,7 +40,10 @@ const data = (): Option =>
     "--data <source>",
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
-const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
+const device = (): Option =>
+  new Option("--device <name>", "what times the networks: host, table:FILE to add up layers, or the proxy madds");
+const space = (): Option =>
+  new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");
 const sustained = (): Option =>
   new Option("--sustained", "measure after a minute of load: what the device does for long");
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
@@ -65,7 +68,7 @@ const command = (usage: string, description: string): Command =>
   program.command(usage).description(description).addOption(json());
 
 command("search", "run or continue a search")
-  .option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file")
+  .addOption(space())
   .addOption(data())
   .addOption(size())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
@@ -114,6 +117,16 @@ command("measure <network...>", "measure latency of networks or .onnx files on a
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
   .action(async (networks, options) => (await import("./measure.ts")).measure(networks, options));
+
+command("profile", "measure every layer of a search space on a device, to predict latencies without it")
+  .addOption(device())
+  .addOption(space())
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes, with --size and without --data (1000)").argParser(count))
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .requiredOption("--out <file>", "table to write, or to go on with", path)
+  .action(async (options) => (await import("./profile.ts")).profile(options));
 
 command("train <network>", "train one network and say how good it is")
   .addOption(data())

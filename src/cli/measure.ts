@@ -36,10 +36,14 @@ export async function measure(networks: readonly string[], options: MeasureOptio
     for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
     return rows;
   };
-  const { result, canary, isUnstable } = await measureSteadily(device, measureAll, {
+  const steady = await measureSteadily(device, measureAll, {
     isSustained: options.sustained === true,
   });
-  const rows = result.map((row) => ({ ...row, isUnstable: row.isUnstable || isUnstable, canary }));
+  const rows = steady.result.map((row) => ({
+    ...row,
+    isUnstable: row.isUnstable || steady.isUnstable,
+    canary: steady.canary,
+  }));
   if (options.json === true) return printJson(rows);
   if (rows.some(({ isUnstable }) => isUnstable)) say("the device was not stable; what is marked may be too high");
   print(

@@ -33,7 +33,7 @@ export const isDrift = (ms: number, sinceMs: number): boolean => Math.abs(ms / s
 const canaryNetwork = "mobilenet-v2 ×0.35, 64×64";
 
 /** A millisecond or a few, long enough to be timed within a percent. */
-function canaryModel(): DeviceModel {
+export function canaryModel(): DeviceModel {
   const task = { height: 64, width: 64, channels: 3, classes: 10 };
   const arch = zooArch("mobilenet-v2", { width: 0.35, task, scaleHead: true });
   const graph = buildGraph(arch);

@@ -59,6 +59,8 @@ export interface LatencyDevice extends AsyncDisposable {
   /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
   readonly description: string;
   readonly origin: Origin;
+  /** The name of the device whose latencies this one predicts. */
+  readonly predicts?: string;
   /**
    * Measures one network.
    *

@@ -45,7 +45,7 @@ export const sizeAfter = (
 export function layersOf({ size, block }: BlockPart): BlockPart[] {
   const first: BlockPart = { kind: "block", size, block: { ...block, layers: 1 } };
   const other: BlockPart = { kind: "block", size: sizeAfter(size, block), block: { ...first.block, stride: 1 } };
-  return [first, ...Array<BlockPart>(block.layers - 1).fill(other)];
+  return Array.from({ length: block.layers }, (_, i) => (i === 0 ? first : other));
 }
 
 /** Stem, blocks and head of a network. */
@@ -59,3 +59,7 @@ export function partsOf({ task, stem, blocks, head }: Arch): Part[] {
   }
   return [...parts, { kind: "head", size, head, classes: task.classes }];
 }
+
+/** The same with every layer on its own. */
+export const layeredParts = (arch: Arch): Part[] =>
+  partsOf(arch).flatMap((part): Part[] => (part.kind === "block" ? layersOf(part) : [part]));

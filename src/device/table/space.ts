@@ -2,8 +2,7 @@ import type { BlockSpec, HeadSpec, NetworkSpace, StemSpec, Task } from "../../sp
 import { isOneOf, type Choice } from "../../space/choice.ts";
 import { imageSize, keyOf, layersOf, sizeAfter, type Part, type Size } from "./parts.ts";
 
-const choicesOf = <T>(value: Choice<T>): readonly T[] =>
-  isOneOf(value) ? (value.choices as readonly T[]) : [value as T];
+const choicesOf = <T>(value: Choice<T>): readonly T[] => (isOneOf(value) ? value.choices : [value]);
 
 type Open<T> = { readonly [K in keyof T]: Choice<T[K]> };
 
