@@ -1,5 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import type { Arch } from "../space/arch.ts";
+import type { HeldOut } from "./predict/fit.ts";
 import type { TimingOptions } from "./protocol.ts";
 
 /** A network in the forms a device may want. */
@@ -46,6 +47,8 @@ export interface Latency {
   /** Operating system, and the browser where one is in between. */
   readonly os: string;
   readonly origin: Origin;
+  /** What a table or predictor had said of the same network, when that is what was measured. */
+  readonly predictedMs?: number;
   /** ISO 8601 time of the measurement; null for what is not measured, whose records are the same in every run. */
   readonly time: string | null;
 }
@@ -59,8 +62,8 @@ export interface LatencyDevice extends AsyncDisposable {
   /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
   readonly description: string;
   readonly origin: Origin;
-  /** The name of the device whose latencies this one predicts. */
-  readonly predicts?: string;
+  /** Whose latencies this one predicts, and how well, if that is known. */
+  readonly predicts?: { readonly device: string; readonly heldOut: HeldOut | null };
   /**
    * Measures one network.
    *

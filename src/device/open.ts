@@ -12,6 +12,10 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["host", { open: async () => (await import("./host.ts")).openHost() }],
   ["madds", { open: async () => (await import("./madds.ts")).openMadds() }],
   ["table", { argument: "FILE", open: async (file) => (await import("./table/device.ts")).openTable(file) }],
+  [
+    "predictor",
+    { argument: "FILE", open: async (file) => (await import("./predict/predictor.ts")).openPredictor(file) },
+  ],
 ]);
 
 /** Names that `openDevice` knows, as in `table:FILE`. */
@@ -21,7 +25,7 @@ export const deviceNames: readonly string[] = [...kinds].map(([name, { argument 
 
 /**
  * The device of a name: `host` is this machine's CPU; `madds` computes milliseconds from multiply-adds; `table:FILE`
- * adds up what `mnas profile` measured.
+ * adds up what `mnas profile` measured; `predictor:FILE` predicts by what `mnas fit` found.
  *
  * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs does not load.
  */

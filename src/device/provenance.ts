@@ -38,15 +38,17 @@ export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>
     was[key] === is[key] ? [] : [`${key}: ${was[key]} → ${is[key]}`],
   );
 
+/** Nothing takes no time, whatever a sum of differences says. */
+const leastMs = 1e-6;
+
+const allOf = (ms: number) => ({ medianMs: ms, p90Ms: ms, lowMs: ms, highMs: ms });
+
 /** A record of what is predicted, not measured: no runs, no spread, no time. */
 export const predictedLatency = (
   { device, os, runtime, runtimeVersion, provider }: Provenance,
   ms: number,
 ): Latency => ({
-  medianMs: ms,
-  p90Ms: ms,
-  lowMs: ms,
-  highMs: ms,
+  ...allOf(Math.max(leastMs, ms)),
   runs: 0,
   warmup: 0,
   overheadMs: 0,

@@ -3,9 +3,6 @@ import type { LatencyDevice } from "../device.ts";
 import { predictedLatency } from "../provenance.ts";
 import { predictWith, readTable } from "./table.ts";
 
-/** Differences of two measurements may come out negative, and a sum of few of them too. */
-const leastMs = 1e-6;
-
 /**
  * A latency table: predicts what networks take on the device that it was measured on, without that device.
  *
@@ -19,7 +16,7 @@ export function openTable(file: string): LatencyDevice {
     name: `table:${file}`,
     description: `sums of layers measured on ${measuredOn.description}${time === null ? "" : `, ${time.slice(0, 10)}`}`,
     origin: "predicted",
-    predicts: measuredOn.name,
+    predicts: { device: measuredOn.name, heldOut: null },
     measure: async ({ name, arch }, { signal } = {}) => {
       signal?.throwIfAborted();
       if (isClosed) throw new MnasError("DEVICE_UNAVAILABLE", `Cannot predict "${name}": the table is closed`);
@@ -27,7 +24,7 @@ export function openTable(file: string): LatencyDevice {
         throw new MnasError("MODEL_INVALID", `Cannot predict "${name}": the layers of a model file are not known`, {
           hint: "Measure it on a device, for example with --device host.",
         });
-      return predictedLatency(measuredOn, Math.max(leastMs, predictWith(table, arch, name)));
+      return predictedLatency(measuredOn, predictWith(table, arch, name));
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true;

@@ -8,7 +8,7 @@ import { keyOf, layersOf, partsOf, type Part } from "./parts.ts";
 const ms = z.number().finite();
 
 /** The file of `mnas profile`. Times are milliseconds. */
-const tableSchema = z.strictObject({
+export const tableSchema = z.strictObject({
   kind: z.literal("latency-table"),
   /** Of mnas. */
   version: z.string(),
