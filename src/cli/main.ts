@@ -14,6 +14,7 @@ const number = (need: string, holds: (n: number) => boolean) => (text: string) =
 };
 const count = number("a positive integer", (n) => Number.isInteger(n) && n > 0);
 const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n) && n >= 0);
+const several = number("an integer of 5 or more", (n) => Number.isInteger(n) && n >= 5);
 const integer = number("an integer", Number.isInteger);
 const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
 
@@ -41,7 +42,10 @@ const data = (): Option =>
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
 const device = (): Option =>
-  new Option("--device <name>", "what times the networks: host, table:FILE to add up layers, or the proxy madds");
+  new Option(
+    "--device <name>",
+    "what times the networks: host, table:FILE or predictor:FILE to predict, or the proxy madds",
+  );
 const space = (): Option =>
   new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");
 const sustained = (): Option =>
@@ -127,6 +131,21 @@ command("profile", "measure every layer of a search space on a device, to predic
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .requiredOption("--out <file>", "table to write, or to go on with", path)
   .action(async (options) => (await import("./profile.ts")).profile(options));
+
+command("fit", "measure some networks of a search space on a device, and fit a predictor of latency to them")
+  .addOption(device())
+  .addOption(space())
+  .addOption(new Option("--samples <n>", "networks to fit to").argParser(several).default(30))
+  .addOption(new Option("--held-out <n>", "networks that show how well it predicts").argParser(several).default(15))
+  .option("--prior <file>", "table or predictor to build upon, also of another device", path)
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes, with --size and without --data (1000)").argParser(count))
+  .addOption(seed())
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .requiredOption("--out <file>", "predictor to write", path)
+  .option("--force", "overwrite the file")
+  .action(async (options) => (await import("./fit.ts")).fit(options));
 
 command("train <network>", "train one network and say how good it is")
   .addOption(data())

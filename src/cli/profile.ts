@@ -14,7 +14,7 @@ import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { counted, duration, ms, paint, print, say } from "./output.ts";
+import { counted, duration, ms, print, say, warn } from "./output.ts";
 import { interruptible, stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
@@ -51,8 +51,6 @@ function startFrom(file: string, fresh: LatencyTable): LatencyTable {
     { hint: "Choose another --out." },
   );
 }
-
-const warn = (text: string): void => say(`${paint("yellow", "warning:", process.stderr)} ${text}`);
 
 /** `mnas profile --device D --space S --out table.json` */
 export async function profile(options: ProfileOptions): Promise<void> {

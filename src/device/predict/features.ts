@@ -1,6 +1,6 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { Node, Shape } from "../../graph/node.ts";
-import { paramsOf, samePadding } from "../../graph/ops.ts";
+import { maddsOf, paramsOf, samePadding } from "../../graph/ops.ts";
 
 /** Vectors of the widest hardware; narrower ones are done in pairs. */
 const lanes = 16;
@@ -48,6 +48,7 @@ function workOf(node: Node): Work {
       const { taps, border } = windowOf(from, kernel, stride);
       const kind = kernel === 1 ? "pointwise" : "convolution";
       return [
+        ["multiply-adds", maddsOf(node)],
         [kind, taps * from[2] * vectors(c)],
         [`${kind} loads`, taps * from[2] * Math.ceil(vectors(c) / groups)],
         ["border", border * from[2] * vectors(c)],
@@ -67,6 +68,7 @@ function workOf(node: Node): Work {
       const { taps, border } = windowOf(input!.shape, kernel, stride);
       const count = vectors(node.shape[2]);
       return [
+        ["multiply-adds", maddsOf(node)],
         [`depthwise ${stride}`, taps * count],
         ["depthwise border", border * count],
         ["values", (node.shape[0] * node.shape[1] + input!.shape[0] * input!.shape[1]) * count],

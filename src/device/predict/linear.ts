@@ -37,13 +37,13 @@ export function solve(a: Matrix, b: readonly number[]): number[] {
 const mostRounds = 10_000;
 
 /**
- * Least squares with weights that are not negative: the w ≥ 0 that minimises |X w − y|² + ridge |w|², by coordinate
+ * Least squares with weights that are not negative: the w ≥ 0 that minimises |X w − y|² + Σ ridge w², by coordinate
  * descent, which cannot miss it because the problem is convex.
  */
-export function nonNegativeLeastSquares(x: Matrix, y: readonly number[], ridge: number): number[] {
+export function nonNegativeLeastSquares(x: Matrix, y: readonly number[], ridges: readonly number[]): number[] {
   const width = x[0]?.length ?? 0;
   const columns = Array.from({ length: width }, (_, j) => x.map((row) => row[j]!));
-  const gram = columns.map((a, i) => columns.map((b, j) => dot(a, b) + (i === j ? ridge : 0)));
+  const gram = columns.map((a, i) => columns.map((b, j) => dot(a, b) + (i === j ? ridges[i]! : 0)));
   const target = columns.map((column) => dot(column, y));
   const w = Array<number>(width).fill(0);
   for (let round = 0; round < mostRounds; round++) {

@@ -60,8 +60,8 @@ function amounts({ costs, priorMs }: Point, { hasCosts, hasPrior }: { hasCosts: 
 const namesOf = (points: readonly Point[]): string[] =>
   [...new Set(points.flatMap(({ costs }) => Object.keys(costs)))].sort();
 
-/** Weights that are pulled towards 0 by so much, when a column is scaled to a mean of 1. */
-const ridge = 0.1;
+/** How much weights of costs are pulled towards 0, when their column is scaled to a mean of 1: there are many. */
+const ridge = 1e-3;
 
 function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, number> {
   const rows = samples.map((sample) => amounts(sample, kinds[kind]));
@@ -70,11 +70,8 @@ function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, num
   const x = rows.map((row, i) => names.map((name) => (row[name] ?? 0) / samples[i]!.ms));
   const scales = names.map((_, j) => x.reduce((sum, row) => sum + row[j]!, 0) / x.length || 1);
   const scaled = x.map((row) => row.map((value, j) => value / scales[j]!));
-  const w = nonNegativeLeastSquares(
-    scaled,
-    samples.map(() => 1),
-    ridge,
-  );
+  const ones = samples.map(() => 1);
+  const w = nonNegativeLeastSquares(scaled, ones, names.map((name) => (name === prior || name === call ? 0 : ridge)));
   return Object.fromEntries(names.map((name, j) => [name, w[j]! / scales[j]!]));
 }
 
