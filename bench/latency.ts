@@ -192,7 +192,7 @@ const repeatability = {
   kendall: kendallTau(a!, b!),
   medianDifference: median(differences),
   largestDifference: Math.max(...differences),
-  disturbed: [first, second].flatMap(({ latencies }) => latencies).filter(({ isDisturbed }) => isDisturbed).length,
+  disturbed: [first, second].flatMap(({ latencies }) => latencies).filter(({ isUnstable }) => isUnstable).length,
   secondsPerNetwork: (first.seconds + second.seconds) / 2 / randomNetworks.length,
   spearmanOfMadds: spearman(madds, a!),
   bar,

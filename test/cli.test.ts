@@ -250,7 +250,7 @@ const row = {
   notation: "in28x28x1 stem8_k3_s22 r1_k3_s22_e1_i8_o8 head0 classes10",
   accuracy: 0.5,
   latencyMs: 2,
-  isDisturbed: false,
+  isUnstable: false,
   reward: 0.25,
   params: 1000,
   madds: 1000,
@@ -258,9 +258,9 @@ const row = {
   source: null,
 } as const;
 
-test("a latency that is too high because the machine was busy is marked", () => {
-  expect(frontTable([row], 2)).not.toContain("busy");
-  expect(frontTable([{ ...row, isDisturbed: true }], 2)).toContain("2.00 ms (busy)");
+test("a latency that may be too high because the device was not stable is marked", () => {
+  expect(frontTable([row], 2)).not.toContain("unstable");
+  expect(frontTable([{ ...row, isUnstable: true }], 2)).toContain("2.00 ms (unstable)");
 });
 
 test("a front that misses the target says so", () => {

@@ -9,13 +9,15 @@ import { createRng } from "../src/util/rng.ts";
 /** A real network, MobileNetV2 at some width, for images of `size` pixels. */
 export function networkModel(width: number, size = 28): DeviceModel {
   const task = { height: size, width: size, channels: 1, classes: 10 };
-  const graph = buildGraph(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
+  const arch = zooArch("mobilenet-v2", { width, task, scaleHead: true });
+  const graph = buildGraph(arch);
   const preprocessing = { ...task, mean: [0], deviation: [1] };
   const metadata = { version: "0", notation: "test", classes: [], preprocessing };
   return {
     name: `network × ${width}`,
     madds: costsOf(graph).madds,
     graph,
+    arch,
     onnx: () => toOnnx(graph, initWeights(graph, createRng(0)), metadata),
   };
 }

@@ -33,7 +33,7 @@ const trialOf = (number: number, facts: Partial<ReportTrial> = {}): ReportTrial 
   state: "complete",
   accuracy: 0.8 + 0.01 * (number % 7),
   latencyMs: 0.2 + 0.05 * (number % 7),
-  isDisturbed: false,
+  isUnstable: false,
   reward: 0.79 + 0.01 * (number % 7),
   reason: null,
   source: null,
@@ -258,11 +258,11 @@ const withText = (text: string): ReportData => ({
   environment: text,
 });
 
-test("a latency that is too high because the machine was busy is marked, and explained", () => {
-  const busy = reportHtml({ ...full, trials: trials.map((trial) => ({ ...trial, isDisturbed: trial.number === 3 })) });
-  expect(busy).toContain("ms (busy)");
-  expect(busy).toContain("The machine was busy during 1 measurement:");
-  expect(reportHtml(full)).not.toContain("busy");
+test("a latency that may be too high because the device was not stable is marked, and explained", () => {
+  const html = reportHtml({ ...full, trials: trials.map((trial) => ({ ...trial, isUnstable: trial.number === 3 })) });
+  expect(html).toContain("ms (unstable)");
+  expect(html).toContain("not steady during 1 measurement:");
+  expect(reportHtml(full)).not.toContain("unstable");
 });
 
 test("text of a user stays text, whatever it is", () => {

@@ -14,6 +14,7 @@ const number = (need: string, holds: (n: number) => boolean) => (text: string) =
 };
 const count = number("a positive integer", (n) => Number.isInteger(n) && n > 0);
 const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n) && n >= 0);
+const several = number("an integer of 5 or more", (n) => Number.isInteger(n) && n >= 5);
 const integer = number("an integer", Number.isInteger);
 const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
 
@@ -49,7 +50,15 @@ const data = (): Option =>
     "--data <source>",
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
-const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
+const device = (): Option =>
+  new Option(
+    "--device <name>",
+    "what times the networks: host, table:FILE or predictor:FILE to predict, or the proxy madds",
+  );
+const space = (): Option =>
+  new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");
+const sustained = (): Option =>
+  new Option("--sustained", "measure after a minute of load: what the device does for long");
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
 
@@ -72,11 +81,12 @@ const command = (usage: string, description: string): Command =>
   program.command(usage).description(description).addOption(json());
 
 command("search", "run or continue a search")
-  .option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file")
+  .addOption(space())
   .addOption(data())
   .addOption(size())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(device())
+  .addOption(sustained())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
   .addOption(
     new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
@@ -117,10 +127,36 @@ command("export <network>", "write a network as ONNX: a zoo name, a notation, a 
 
 command("measure <network...>", "measure latency of networks or .onnx files on a device")
   .addOption(device())
+  .addOption(sustained())
   .addOption(width())
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
   .action(async (networks, options) => (await import("./measure.ts")).measure(networks, options));
+
+command("profile", "measure every layer of a search space on a device, to predict latencies without it")
+  .addOption(device())
+  .addOption(space())
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes, with --size and without --data (1000)").argParser(count))
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .requiredOption("--out <file>", "table to write, or to go on with", path)
+  .action(async (options) => (await import("./profile.ts")).profile(options));
+
+command("fit", "measure some networks of a search space on a device, and fit a predictor of latency to them")
+  .addOption(device())
+  .addOption(space())
+  .addOption(new Option("--samples <n>", "networks to fit to").argParser(several).default(30))
+  .addOption(new Option("--held-out <n>", "networks that show how well it predicts").argParser(several).default(15))
+  .option("--prior <file>", "table or predictor to build upon, also of another device", path)
+  .addOption(data())
+  .addOption(size())
+  .addOption(new Option("--classes <n>", "classes, with --size and without --data (1000)").argParser(count))
+  .addOption(seed())
+  .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
+  .requiredOption("--out <file>", "predictor to write", path)
+  .option("--force", "overwrite the file")
+  .action(async (options) => (await import("./fit.ts")).fit(options));
 
 command("train <network>", "train one network and say how good it is")
   .addOption(data())

@@ -1,4 +1,5 @@
-import type { DeviceModel } from "../device/device.ts";
+import { measureSteadily } from "../device/canary.ts";
+import type { DeviceModel, Latency } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { readFile } from "../util/files.ts";
@@ -12,6 +13,7 @@ export interface MeasureOptions {
   readonly width?: number;
   readonly size?: number;
   readonly classes?: number;
+  readonly sustained?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,15 +31,26 @@ export async function measure(networks: readonly string[], options: MeasureOptio
   const models = networks.map((text) => modelOf(text, options));
   await using device = await openDevice(options.device ?? "host");
   if (options.json !== true) say(`device   ${device.description}${originNote(device.origin)}`);
-  const rows = [];
-  for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
+  const measureAll = async (): Promise<(Latency & { readonly name: string })[]> => {
+    const rows = [];
+    for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });
+    return rows;
+  };
+  const steady = await measureSteadily(device, measureAll, {
+    isSustained: options.sustained === true,
+  });
+  const rows = steady.result.map((row) => ({
+    ...row,
+    isUnstable: row.isUnstable || steady.isUnstable,
+    canary: steady.canary,
+  }));
   if (options.json === true) return printJson(rows);
-  if (rows.some(({ isDisturbed }) => isDisturbed)) say("the machine was busy; what is marked is too high");
+  if (rows.some(({ isUnstable }) => isUnstable)) say("the device was not stable; what is marked may be too high");
   print(
     table(
       ["median", "95 % interval", "p90", "runs", "network"],
       rows.map((row) => [
-        latencyCell({ latencyMs: row.medianMs, isDisturbed: row.isDisturbed }),
+        latencyCell({ latencyMs: row.medianMs, isUnstable: row.isUnstable }),
         `${ms(row.lowMs)} to ${ms(row.highMs)}`,
         ms(row.p90Ms),
         String(row.runs),

@@ -7,6 +7,9 @@ export const print = (text = ""): void => void process.stdout.write(`${text}\n`)
 /** Everything that is not a result goes to standard error. */
 export const say = (text = ""): void => void process.stderr.write(`${text}\n`);
 
+/** Something that the user should know, and that does not stop the work. */
+export const warn = (text: string): void => say(`${paint("yellow", "warning:", process.stderr)} ${text}`);
+
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 /** Colours that obey NO_COLOR, FORCE_COLOR and pipes, for a stream. */

@@ -24,6 +24,7 @@ export interface SearchOptions {
   readonly size?: number;
   readonly target?: number;
   readonly device?: string;
+  readonly sustained?: boolean;
   readonly searcher?: UserConfig["searcher"];
   readonly reward?: "hard" | "soft" | "absolute";
   readonly trials?: number;

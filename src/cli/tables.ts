@@ -15,9 +15,9 @@ const originNotes: { readonly [O in Origin]: string } = {
 /** What must be said of a device whose numbers are not those of a native runtime. */
 export const originNote = (origin: Origin): string => originNotes[origin];
 
-/** A latency, and whether it is too high because the machine was busy. */
-export const latencyCell = ({ latencyMs, isDisturbed }: Pick<TrialRow, "latencyMs" | "isDisturbed">): string =>
-  `${ms(latencyMs)}${isDisturbed ? " (busy)" : ""}`;
+/** A latency, and whether the device was not stable, so that it may be too high. */
+export const latencyCell = ({ latencyMs, isUnstable }: Pick<TrialRow, "latencyMs" | "isUnstable">): string =>
+  `${ms(latencyMs)}${isUnstable ? " (unstable)" : ""}`;
 
 /** A table of trials, with one column of the caller's. */
 export const trialTable = <Row extends TrialRow>(

@@ -40,6 +40,8 @@ const configSchema = z.strictObject({
   /** Side of the images in pixels, for folders of images. */
   size: z.int().min(8).max(1024).nullable().default(null),
   device: z.string().min(1).default("host"),
+  /** Measure a device that has been under load for a minute: what it does for long, not what it can do once. */
+  sustained: z.boolean().default(false),
   /** Target latency in ms; null for half the median of random networks of the space. */
   target: z.number().positive().nullable().default(null),
   searcher: z.enum(searcherNames).default("ppo"),

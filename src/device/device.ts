@@ -1,4 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
+import type { Arch } from "../space/arch.ts";
+import type { HeldOut } from "./predict/fit.ts";
 import type { TimingOptions } from "./protocol.ts";
 
 /** A network in the forms a device may want. */
@@ -9,6 +11,8 @@ export interface DeviceModel {
   readonly madds: number | null;
   /** What it computes; null for a model file. */
   readonly graph: Graph | null;
+  /** What it was built from; absent for a model file. */
+  readonly arch?: Arch;
   /** The network as an ONNX model. */
   readonly onnx: () => Uint8Array;
 }
@@ -31,8 +35,8 @@ export interface Latency {
   readonly warmup: number;
   /** What calling the runtime takes even when the model does nothing; measured on its own and subtracted. */
   readonly overheadMs: number;
-  /** True when the machine was slower than it can be all the time, so that the number is too high. */
-  readonly isDisturbed: boolean;
+  /** True when the device was not as fast as it can be, or did not stay so, whenever it was measured. */
+  readonly isUnstable: boolean;
   readonly threads: number;
   /** Which hardware, for example "AMD EPYC". */
   readonly device: string;
@@ -43,6 +47,8 @@ export interface Latency {
   /** Operating system, and the browser where one is in between. */
   readonly os: string;
   readonly origin: Origin;
+  /** What a table or predictor had said of the same network, when that is what was measured. */
+  readonly predictedMs?: number;
   /** ISO 8601 time of the measurement; null for what is not measured, whose records are the same in every run. */
   readonly time: string | null;
 }
@@ -56,6 +62,8 @@ export interface LatencyDevice extends AsyncDisposable {
   /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
   readonly description: string;
   readonly origin: Origin;
+  /** Whose latencies this one predicts, and how well, if that is known. */
+  readonly predicts?: { readonly device: string; readonly heldOut: HeldOut | null };
   /**
    * Measures one network.
    *

@@ -84,7 +84,7 @@ interface Round extends Runs {
 }
 
 /** What a measurement says that does not name the machine. */
-export type HostTiming = Timing & Pick<Latency, "overheadMs" | "isDisturbed">;
+export type HostTiming = Timing & Pick<Latency, "overheadMs" | "isUnstable">;
 
 /** Measures models with ONNX Runtime on this thread, on whichever of `cores` is least disturbed. */
 export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly number[]) {
@@ -107,7 +107,7 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
     key: string,
     options: TimingOptions,
   ) => {
-    const { warmupMs = 100, minMs = 300, maxMs = 600, minRuns = leastRuns, ...others } = options;
+    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, minRuns = leastRuns, ...others } = options;
     const share = {
       ...others,
       warmupMs: warmupMs / rounds,
@@ -120,7 +120,7 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
     const round = (): Promise<Round> =>
       withSession(model, async (session) => {
         const before = await calibrate();
-        const runs = await timeRuns(() => session.run(feeds), share);
+        const runs = await timeRuns(() => session.run(feeds), done.length === 0 ? { ...share, loadMs } : share);
         return { ...runs, idleMs: Math.max(before, await calibrate()) };
       });
 
@@ -133,10 +133,10 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
       can = Math.min(can, last.idleMs);
       if (last.idleMs > isSlow * can) can = Math.min(can, await pinToFastest(cores, calibrate));
     }
-    const isDisturbed = quiet().length < rounds;
-    const kept = isDisturbed ? done.sort((a, b) => a.idleMs - b.idleMs).slice(0, rounds) : quiet();
-    idleMs.set(key, isDisturbed ? can * patience : can);
-    return { timing: summarize(kept), overheadMs: median(kept.map((one) => one.idleMs)), isDisturbed };
+    const isUnstable = quiet().length < rounds;
+    const kept = isUnstable ? done.sort((a, b) => a.idleMs - b.idleMs).slice(0, rounds) : quiet();
+    idleMs.set(key, isUnstable ? can * patience : can);
+    return { timing: summarize(kept), overheadMs: median(kept.map((one) => one.idleMs)), isUnstable };
   };
 
   return async (name: string, model: Uint8Array, options: TimingOptions): Promise<HostTiming> => {
@@ -152,7 +152,7 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
       await first.release();
     }
     const key = dimsOf(feeds) + dimsOf(outputs);
-    const { timing, overheadMs, isDisturbed } = await withSession(doNothingModel(feeds, outputs), (idle) =>
+    const { timing, overheadMs, isUnstable } = await withSession(doNothingModel(feeds, outputs), (idle) =>
       lock.exclusive(() => timeRounds(model, feeds, idle, key, options)),
     );
     const net = (ms: number): number => Math.max(resolutionMs, ms - overheadMs);
@@ -163,7 +163,7 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
       lowMs: net(timing.lowMs),
       highMs: net(timing.highMs),
       overheadMs,
-      isDisturbed,
+      isUnstable,
     };
   };
 }

@@ -35,7 +35,7 @@ export function openMadds(): LatencyDevice {
         runs: 0,
         warmup: 0,
         overheadMs: 0,
-        isDisturbed: false,
+        isUnstable: false,
         threads: 0,
         device: "madds",
         runtime: "none",

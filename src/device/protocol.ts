@@ -2,6 +2,8 @@ import { median, medianInterval, quantile } from "./statistics.ts";
 
 /** How much to measure. */
 export interface TimingOptions {
+  /** Keep the device busy with the model for this long before anything else, to measure it as warm as it gets. */
+  readonly loadMs?: number;
   /** Longest warm-up; it ends before when runs stop getting faster. */
   readonly warmupMs?: number;
   /** Measure at least this long, so that one moment of a busy machine does not decide. */
@@ -49,7 +51,15 @@ export async function timeRuns(
   options: TimingOptions = {},
   now: () => number = () => performance.now(),
 ): Promise<Runs> {
-  const { warmupMs = 100, minMs = 250, maxMs = 500, tolerance = 0.01, minRuns = leastRuns, signal } = options;
+  const {
+    loadMs = 0,
+    warmupMs = 100,
+    minMs = 250,
+    maxMs = 500,
+    tolerance = 0.01,
+    minRuns = leastRuns,
+    signal,
+  } = options;
   const time = async (): Promise<number> => {
     signal?.throwIfAborted();
     const start = now();
@@ -57,18 +67,22 @@ export async function timeRuns(
     return now() - start;
   };
 
-  const began = now();
   let warmup = 0;
-  const isWarming = (): boolean => warmup < 2 || now() - began < warmupMs;
+  for (const loaded = now(); now() - loaded < loadMs; warmup++) await time();
+  const began = now();
+  let rehearsals = 0;
+  const isWarming = (): boolean => rehearsals < 2 || now() - began < warmupMs;
   for (let fastest = Infinity, isFaster = true; isFaster && isWarming();) {
     const window: number[] = [];
     do {
       window.push(await time());
-      warmup += 1;
+      rehearsals += 1;
     } while (window.length < warmupWindow && isWarming());
     isFaster = median(window) < 0.98 * fastest;
     fastest = Math.min(fastest, median(window));
   }
+
+  warmup += rehearsals;
 
   const samples: number[] = [];
   const start = now();

@@ -6,8 +6,8 @@ export interface ReportTrial {
   /** Share of the validation images that are classified right, 0..1. */
   readonly accuracy: number | null;
   readonly latencyMs: number | null;
-  /** The machine was busy whenever it was measured; the latency is too high. */
-  readonly isDisturbed: boolean;
+  /** The device was not as fast or as steady as it can be whenever it was measured; the latency may be too high. */
+  readonly isUnstable: boolean;
   readonly reward: number | null;
   readonly params: number;
   readonly madds: number;

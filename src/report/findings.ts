@@ -59,9 +59,11 @@ export function caveatsOf(data: ReportData): string[] {
     `Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end. ${proxyText(data)}`,
     "The front is picked by the same validation accuracies it shows, so these are a little too good. Test images had no part in choosing.",
   ];
-  const busy = [...data.trials, ...data.finals].filter(({ isDisturbed }) => isDisturbed).length;
-  if (busy > 0)
-    notes.push(`The machine was busy during ${plural(busy, "measurement")}: a latency marked “busy” is too high.`);
+  const unstable = [...data.trials, ...data.finals].filter(({ isUnstable }) => isUnstable).length;
+  if (unstable > 0)
+    notes.push(
+      `The device was busy, hot or otherwise not steady during ${plural(unstable, "measurement")}: a latency marked “unstable” may be too high.`,
+    );
   if (data.finals.length === 0) return notes;
   const trainings = Math.max(...data.finals.map(({ seeds }) => seeds.length));
   return [

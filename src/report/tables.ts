@@ -33,7 +33,7 @@ const latencyColumns = ({ isProxy, targetMs }: ReportData): Column<ReportTrial>[
   {
     header: latencyName(isProxy),
     isNumber: true,
-    cell: ({ latencyMs, isDisturbed }) => `${ms(latencyMs)}${isDisturbed ? " (busy)" : ""}`,
+    cell: ({ latencyMs, isUnstable }) => `${ms(latencyMs)}${isUnstable ? " (unstable)" : ""}`,
   },
   {
     header: "of target",

@@ -9,7 +9,16 @@
  * `pool`) · activation (relu unless named) · `pact` when the projection is activated too.
  */
 import { MnasError } from "../errors.ts";
-import { activations, checkArch, expansionOf, type Activation, type Arch, type BlockSpec } from "./arch.ts";
+import {
+  activations,
+  checkArch,
+  expansionOf,
+  type Activation,
+  type Arch,
+  type BlockSpec,
+  type HeadSpec,
+  type StemSpec,
+} from "./arch.ts";
 
 const suffix = (activation: Activation | undefined): string =>
   activation === undefined || activation === "relu" ? "" : `_${activation}`;
@@ -24,8 +33,16 @@ export function formatBlock(block: BlockSpec, input: number): string {
   return `r${layers}_k${kernel}_s${stride}${stride}_${kind}_i${input}_o${filters}${se}${added}${suffix(block.activation)}${projection}`;
 }
 
+/** A stem, for example `stem32_k3_s22`. */
+export const formatStem = ({ filters, kernel, stride, activation }: StemSpec): string =>
+  `stem${filters}_k${kernel}_s${stride}${stride}${suffix(activation)}`;
+
+/** A head, for example `head1280`. */
+export const formatHead = ({ filters, activation }: HeadSpec): string =>
+  `head${filters}${filters > 0 ? suffix(activation) : ""}`;
+
 /** A block without what changes nothing where it stands: a missing skip that would not fit, a projection it has not. */
-function plain(block: BlockSpec, [height, width, channels]: readonly [number, number, number]): BlockSpec {
+export function plain(block: BlockSpec, [height, width, channels]: readonly [number, number, number]): BlockSpec {
   const isSameSize = block.stride === 1 || (height === 1 && width === 1);
   // Layers after the first keep their input's shape.
   const fits = block.layers > 1 || (isSameSize && block.filters === channels);
@@ -46,15 +63,12 @@ export function formatArch({ task, stem, blocks, head, dropout }: Arch): string 
     Math.ceil(task.width / stem.stride),
     stem.filters,
   ];
-  const parts = [
-    `in${task.height}x${task.width}x${task.channels}`,
-    `stem${stem.filters}_k${stem.kernel}_s${stem.stride}${stem.stride}${suffix(stem.activation)}`,
-  ];
+  const parts = [`in${task.height}x${task.width}x${task.channels}`, formatStem(stem)];
   for (const block of blocks) {
     parts.push(formatBlock(plain(block, shape), shape[2]));
     shape = [Math.ceil(shape[0] / block.stride), Math.ceil(shape[1] / block.stride), block.filters];
   }
-  parts.push(`head${head.filters}${head.filters > 0 ? suffix(head.activation) : ""}`);
+  parts.push(formatHead(head));
   if (dropout > 0) parts.push(`drop${dropout}`);
   parts.push(`classes${task.classes}`);
   return parts.join(" ");

@@ -73,7 +73,8 @@ export const metadataOf = (
 });
 
 /** The form in which a device gets a network. Its weights do not change how long it takes, so any will do. */
-export function deviceModel({ notation, arch: { task }, graph, costs }: Candidate, weights?: Weights): DeviceModel {
+export function deviceModel({ notation, arch, graph, costs }: Candidate, weights?: Weights): DeviceModel {
+  const { task } = arch;
   const nameless = {
     classes: [],
     mean: Array<number>(task.channels).fill(0),
@@ -83,6 +84,7 @@ export function deviceModel({ notation, arch: { task }, graph, costs }: Candidat
     name: notation,
     madds: costs.madds,
     graph,
+    arch,
     onnx: () =>
       toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
   };

@@ -64,8 +64,8 @@ export interface TrialRow {
   readonly notation: string;
   readonly accuracy: number | null;
   readonly latencyMs: number | null;
-  /** Whether the machine was busy whenever the latency was measured, so that it is too high. */
-  readonly isDisturbed: boolean;
+  /** Whether the device was not stable whenever the latency was measured, so that it may be too high. */
+  readonly isUnstable: boolean;
   readonly reward: number | null;
   readonly params: number;
   readonly madds: number;
@@ -105,7 +105,7 @@ export interface FinalRow extends TrialRow {
   readonly model: string | null;
 }
 
-export const isDisturbed = (latency: LatencyRecord | null): boolean => latency?.["isDisturbed"] === true;
+export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.["isUnstable"] === true;
 
 export const trialRow = (trial: Trial): TrialRow => ({
   number: trial.number,
@@ -113,7 +113,7 @@ export const trialRow = (trial: Trial): TrialRow => ({
   notation: trial.notation,
   accuracy: trial.accuracy,
   latencyMs: trial.latency?.medianMs ?? null,
-  isDisturbed: isDisturbed(trial.latency),
+  isUnstable: isUnstable(trial.latency),
   reward: trial.reward,
   params: trial.params,
   madds: trial.madds,

@@ -3,46 +3,71 @@ import { parseArch } from "../space/notation.ts";
 import type { LatencyRecord, Trial } from "../store/store.ts";
 import { candidateOf, deviceModel } from "./candidate.ts";
 import { emitEnded } from "./ended.ts";
-import { isDisturbed } from "./events.ts";
+import { isUnstable } from "./events.ts";
 import type { Study } from "./search.ts";
+import { measureInStudy } from "./steady.ts";
 
 /** Whether an error tells of one network, which the device cannot run or nothing could hold. */
 export const isUnfit = (error: unknown): error is MnasError =>
   error instanceof MnasError && (error.code === "MODEL_INVALID" || error.code === "ARCH_INVALID");
 
-/** Measures a trial, or fails it when the device cannot run its network. */
-async function measure(study: Study, trial: Trial): Promise<void> {
-  const { store } = study;
+/** What is known of the trials of a batch, by number; a message where the device cannot run the network. */
+type Known = Map<number, LatencyRecord | string>;
+
+async function measure({ device, signal, emit }: Study, trial: Trial, known: Known): Promise<void> {
+  signal.throwIfAborted();
+  const { phase, number, notation } = trial;
+  const before = known.get(number);
+  if (typeof before === "string") return;
+  emit({ event: "measuring", phase, number, notation });
   try {
-    await record(study, trial);
+    const latency: LatencyRecord = {
+      ...(await device.measure(deviceModel(candidateOf(parseArch(notation))), { signal })),
+    };
+    // Whatever disturbs a measurement makes it longer.
+    const isWorse = before !== undefined && isUnstable(latency) && before.medianMs <= latency.medianMs;
+    if (!isWorse) known.set(number, latency);
   } catch (error) {
     if (!isUnfit(error)) throw error;
-    store.reject(trial, error.message);
-    emitEnded(study, trial);
+    known.set(number, error.message);
   }
 }
 
-async function record({ store, device, signal, emit }: Study, trial: Trial): Promise<void> {
-  signal.throwIfAborted();
-  const { phase, number, notation, latency: before } = trial;
-  emit({ event: "measuring", phase, number, notation });
-  const latency: LatencyRecord = {
-    ...(await device.measure(deviceModel(candidateOf(parseArch(notation))), { signal })),
-  };
-  // A busy machine only ever makes a network slower.
-  const isWorse = before !== null && isDisturbed(latency) && before.medianMs <= latency.medianMs;
-  store.measured(trial, isWorse ? before : latency);
+/** Measures networks one after the other, then once more those during which the device was disturbed. */
+async function measureAll(study: Study, trials: readonly Trial[]): Promise<Known> {
+  const known: Known = new Map();
+  for (const trial of trials) await measure(study, trial, known);
+  for (const trial of trials) {
+    const latency = known.get(trial.number);
+    if (typeof latency === "object" && isUnstable(latency)) await measure(study, trial, known);
+  }
+  return known;
 }
 
-/** Measures trials one after the other, then once more those that were measured while the machine was busy. */
+/**
+ * Measures the trials that have no latency, or fails those that the device cannot run. Nothing is recorded before the
+ * device was seen to be stable all the while; what is not, after some attempts, is marked.
+ */
 export async function measureTrials(study: Study, trials: readonly Trial[]): Promise<void> {
   const { store, emit } = study;
-  const now = (trial: Trial): Trial => store.trial(trial)!;
-  for (const trial of trials) if (trial.latency === null) await measure(study, trial);
-  for (const trial of trials.map(now)) if (isDisturbed(trial.latency)) await measure(study, trial);
-  for (const { phase, number, notation, latency } of trials.map(now)) {
-    if (!isDisturbed(latency)) continue;
+  const waiting = trials.filter(({ latency }) => latency === null);
+  if (waiting.length === 0) return;
+  const { result, canary, isUnstable: isDrifting } = await measureInStudy(study, () => measureAll(study, waiting));
+  for (const trial of waiting) {
+    const { phase, number, notation } = trial;
+    const latency = result.get(number)!;
+    if (typeof latency === "string") {
+      store.reject(trial, latency);
+      emitEnded(study, trial);
+      continue;
+    }
+    const record = { ...latency, isUnstable: isUnstable(latency) || isDrifting, canary };
+    store.measured(trial, record);
+    if (!record.isUnstable) continue;
     const name = phase === "search" ? `trial ${number}` : notation;
-    emit({ event: "warning", message: `the machine was busy while ${name} was measured; its latency is too high` });
+    emit({
+      event: "warning",
+      message: `the device was not stable while ${name} was measured; its latency may be too high`,
+    });
   }
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
+import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
@@ -11,7 +12,6 @@ import type { Store, Trial } from "../store/store.ts";
 import type { WorkOrder } from "../worker/messages.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
-import { taskOf } from "./candidate.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
@@ -32,6 +32,8 @@ export interface Study {
   readonly targetMs: number;
   readonly signal: AbortSignal;
   readonly emit: (event: SearchEvent) => void;
+  /** Waits for a device to settle; for tests. */
+  readonly pause?: SteadyOptions["pause"];
 }
 
 /** What a run keeps of its beginning, written before anything else. */
@@ -84,9 +86,10 @@ export async function runSearch(
       message: "with alpha = beta the target does not change which network has the highest reward",
     });
   }
-  const target = await findTarget(store, config, device, taskOf(dataset), signal);
+  const known = { run, store, config, dataset, device, signal, emit };
+  const target = await findTarget(known);
   emit({ event: "target", ...target });
-  const study: Study = { run, store, config, dataset, device, targetMs: target.targetMs, signal, emit };
+  const study: Study = { ...known, targetMs: target.targetMs };
   const done = store.trials("search").filter(({ reward }) => reward !== null).length;
   emit({
     event: "start",

@@ -1,0 +1,114 @@
+import { canaryModel } from "../device/canary.ts";
+import { openDevice } from "../device/open.ts";
+import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
+import { readPrior, writePredictor } from "../device/predict/predictor.ts";
+import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
+import { provenanceOf } from "../device/provenance.ts";
+import { buildCandidate, deviceModel } from "../study/candidate.ts";
+import { createRng } from "../util/rng.ts";
+import { shellWord } from "../util/shell.ts";
+import { version } from "../version.ts";
+import { loadConfig } from "./config-file.ts";
+import { checkOut } from "./export.ts";
+import { counted, duration, fixed, percent, print, printJson, say, table, warn } from "./output.ts";
+import { interruptible, stepsView } from "./steps.ts";
+import { originNote } from "./tables.ts";
+import { taskFor } from "./task.ts";
+
+export interface FitOptions {
+  readonly out: string;
+  readonly device?: string;
+  readonly space?: string;
+  readonly samples: number;
+  readonly heldOut: number;
+  readonly prior?: string;
+  readonly data?: string;
+  readonly size?: number;
+  readonly classes?: number;
+  readonly seed?: number;
+  readonly config?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** `mnas fit --device D --out predictor.json` */
+export async function fit(options: FitOptions): Promise<void> {
+  const { out, json = false, force = false } = options;
+  checkOut(out, force);
+  const prior = options.prior === undefined ? null : readPrior(options.prior);
+  const { device: deviceName, space: spaceName, data, seed } = options;
+  const config = await loadConfig(options.config, { device: deviceName, space: spaceName, data, seed });
+  const { space } = config;
+  const task = await taskFor(options, { ...config, size: options.size ?? config.size });
+  const networks = differentNetworks(
+    space,
+    task,
+    options.samples + options.heldOut,
+    createRng(config.seed).fork("fit"),
+  ).map((arch) => deviceModel(buildCandidate(arch)));
+
+  await using device = await openDevice(config.device);
+  const work = async (signal: AbortSignal) => {
+    const began = performance.now();
+    const canary = await device.measure(canaryModel(), { signal });
+    const seconds = ((performance.now() - began) / 1000) * networks.length * 1.25;
+    if (!json) {
+      say(`device   ${device.description}${originNote(device.origin)}`);
+      say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
+      say(`networks ${options.samples} to fit, ${options.heldOut} to test, in about ${duration(seconds)}`);
+    }
+    const view = stepsView(networks.length, 0, false);
+    try {
+      const measured = await measureSamples(device, networks, prior, {
+        signal,
+        onProgress: (done) => void (json || view.show(done)),
+      });
+      return { canary, ...measured };
+    } finally {
+      if (!json) view.end();
+    }
+  };
+  const { canary, samples, unstable } = await interruptible(
+    { message: "Fit interrupted; nothing was written", hint: "Start again with the same command." },
+    work,
+  );
+  const fitted = samples.slice(0, options.samples);
+  const { model, kinds } = fitBest(fitted);
+  const heldOut = compare(model, samples.slice(options.samples));
+  writePredictor(out, {
+    kind: "latency-predictor",
+    version,
+    measuredOn: provenanceOf(device, canary),
+    time: canary.time,
+    space: space.name,
+    task,
+    samples: fitted.length,
+    heldOut,
+    model,
+    prior,
+  });
+  if (json)
+    return printJson({
+      predictor: out,
+      model: model.kind,
+      heldOut,
+      crossValidated: kinds,
+      samples: fitted.length,
+      unstable,
+    });
+  if (unstable > 0) warn(`${counted(unstable, "network")} measured while the device was not stable`);
+  print(
+    table(
+      ["model", "error of cross-validation"],
+      kinds.map(({ kind, mape }) => [kind, percent(mape)]),
+    ),
+  );
+  print();
+  print(
+    `held out  ${heldOut.networks} networks: error ${percent(heldOut.mape)} in the mean, Spearman ${fixed(heldOut.spearman, 3)}, Kendall ${fixed(heldOut.kendall, 3)}`,
+  );
+  print(`predictor ${out}`);
+  if ((heldOut.spearman ?? -1) >= leastSpearman)
+    print(`next      mnas search --device ${shellWord(`predictor:${out}`)}`);
+  else warn(`a rank correlation below ${leastSpearman} is too low for a search; use more --samples, or a --prior`);
+}

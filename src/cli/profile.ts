@@ -1,0 +1,142 @@
+import { existsSync } from "node:fs";
+import { canaryModel, isDrift } from "../device/canary.ts";
+import { openDevice } from "../device/open.ts";
+import { provenanceChanges, provenanceOf } from "../device/provenance.ts";
+import { missingParts, partTiming, profile as profileParts } from "../device/table/profile.ts";
+import { partsOfSpace } from "../device/table/space.ts";
+import { readTable, writeTable, type LatencyTable } from "../device/table/table.ts";
+import { MnasError } from "../errors.ts";
+import { archOf } from "../space/arch.ts";
+import { sample } from "../space/space.ts";
+import { buildCandidate, deviceModel } from "../study/candidate.ts";
+import { checkWritable } from "../util/files.ts";
+import { createRng } from "../util/rng.ts";
+import { shellWord } from "../util/shell.ts";
+import { version } from "../version.ts";
+import { loadConfig } from "./config-file.ts";
+import { counted, duration, ms, print, say, warn } from "./output.ts";
+import { interruptible, stepsView } from "./steps.ts";
+import { originNote } from "./tables.ts";
+import { taskFor } from "./task.ts";
+
+export interface ProfileOptions {
+  readonly out: string;
+  readonly device?: string;
+  readonly space?: string;
+  readonly data?: string;
+  readonly size?: number;
+  readonly classes?: number;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** Whole networks that show what the sums have to be multiplied by. */
+const wholeNetworks = 12;
+
+/** The table in a file, to go on with it, or a new one. Throws `RUN_MISMATCH` when it is of something else. */
+function startFrom(file: string, fresh: LatencyTable): LatencyTable {
+  if (!existsSync(file)) return fresh;
+  const known = readTable(file);
+  const changes = [
+    ...provenanceChanges(known.measuredOn, fresh.measuredOn),
+    ...(["space", "task"] as const).flatMap((key) => {
+      const [was, is] = [known[key], fresh[key]].map((value) => JSON.stringify(value));
+      return was === is ? [] : [`${key}: ${was} → ${is}`];
+    }),
+  ];
+  if (changes.length === 0) return known;
+  throw new MnasError(
+    "RUN_MISMATCH",
+    `Cannot go on with table "${file}", which is of something else:\n  ${changes.join("\n  ")}`,
+    { hint: "Choose another --out." },
+  );
+}
+
+/** `mnas profile --device D --space S --out table.json` */
+export async function profile(options: ProfileOptions): Promise<void> {
+  const { out, json = false } = options;
+  const { device: deviceName, space: spaceName, data, size } = options;
+  const config = await loadConfig(options.config, { device: deviceName, space: spaceName, data });
+  const { space } = config;
+  checkWritable(out);
+  const task = await taskFor(options, { ...config, size: size ?? config.size });
+  const parts = partsOfSpace(space, task);
+  const networks = Array.from({ length: wholeNetworks }, (_, i) =>
+    archOf(space, sample(space, createRng("profile").fork(i)), task),
+  );
+
+  await using device = await openDevice(config.device);
+  const hint = `Go on with the same command; what is measured is in ${shellWord(out)}.`;
+  const table = await interruptible({ message: "Profile interrupted", hint }, async (signal) => {
+    const began = performance.now();
+    const canary = await device.measure(canaryModel(), { ...partTiming, signal });
+    const secondsEach = (performance.now() - began) / 1000;
+    const start = startFrom(out, {
+      kind: "latency-table",
+      version,
+      measuredOn: provenanceOf(device, canary),
+      time: canary.time,
+      space: space.name,
+      task,
+      canaryMs: canary.time === null ? null : canary.medianMs,
+      scale: 1,
+      isComplete: false,
+      unstable: [],
+      bases: {},
+      entries: {},
+    });
+    const left = missingParts(start, parts).length;
+    const total = parts.length + wholeNetworks;
+    const plan = {
+      parts: parts.length,
+      missing: left,
+      networks: wholeNetworks,
+      seconds: secondsEach * (left + wholeNetworks),
+    };
+    if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan }));
+    else {
+      say(`device   ${device.description}${originNote(device.origin)}`);
+      say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
+      say(
+        `layers   ${parts.length} different ones${left < parts.length ? `, ${parts.length - left} measured before` : ""}`,
+      );
+      say(`time     about ${duration(plan.seconds)}`);
+    }
+    if (start.canaryMs !== null && isDrift(canary.medianMs, start.canaryMs))
+      warn(
+        `the device takes ${ms(canary.medianMs)} for a network that took ${ms(start.canaryMs)} when the table was begun; what is added does not fit what is there`,
+      );
+    const view = stepsView(total, parts.length - left, json);
+    try {
+      return await profileParts(start, {
+        device,
+        task,
+        parts,
+        networks,
+        modelOf: (arch) => deviceModel(buildCandidate(arch)),
+        signal,
+        onProgress: (known, { done }) => {
+          writeTable(out, known);
+          view.show(done);
+        },
+      });
+    } finally {
+      view.end();
+    }
+  });
+
+  const { entries, unstable, isComplete, scale } = table;
+  const count = Object.keys(entries).length;
+  if (json)
+    return print(
+      JSON.stringify({ event: "done", table: out, entries: count, unstable: unstable.length, isComplete, scale }),
+    );
+  if (unstable.length > 0)
+    warn(
+      `${counted(unstable.length, "layer")} measured while the device was not stable; run it again to measure them again`,
+    );
+  if (!isComplete) warn(`${parts.length - count} of ${parts.length} layers cannot run on this device`);
+  print(`table    ${out}, ${counted(count, "time")}, ${ms(Math.max(...Object.values(entries)))} at most`);
+  print(`scale    ${scale.toFixed(3)}: what ${wholeNetworks} whole networks took, as a share of their sums`);
+  print(`next     mnas search --device ${shellWord(`table:${out}`)}`);
+}

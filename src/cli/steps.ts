@@ -1,0 +1,61 @@
+import { MnasError } from "../errors.ts";
+import { barLine } from "./bar.ts";
+import { duration, print, say } from "./output.ts";
+
+export interface Steps {
+  /** So many measurements are done. */
+  show(done: number): void;
+  /** Takes the bar away. */
+  end(): void;
+}
+
+const linesEveryMs = 10_000;
+
+/** How far a number of equal measurements is: a bar on a terminal, a line now and then elsewhere, or JSON lines. */
+export function stepsView(total: number, done: number, json: boolean): Steps {
+  const begin = performance.now();
+  const before = done;
+  let said = begin;
+  const isLive = !json && process.stderr.isTTY;
+  const clear = (): void => void (isLive && process.stderr.write("\r\u001B[2K"));
+  return {
+    show(now) {
+      const seconds = (performance.now() - begin) / 1000;
+      const left = now === before ? null : (seconds / (now - before)) * (total - now);
+      const leftText = left === null || left < 0.5 ? "" : `${duration(left)} left`;
+      if (json) print(JSON.stringify({ event: "progress", done: now, total, secondsLeft: left }));
+      else if (isLive) {
+        clear();
+        const parts = [
+          { text: `${now}/${total} measured`, rank: 2 },
+          { text: leftText, rank: 1 },
+        ];
+        process.stderr.write(barLine(now / total, parts, process.stderr.columns || 80));
+      } else if (performance.now() - said >= linesEveryMs) {
+        said = performance.now();
+        say(`${now}/${total} measured${leftText === "" ? "" : `, ${leftText}`}`);
+      }
+    },
+    end: clear,
+  };
+}
+
+/** Does work that Ctrl-C ends with `INTERRUPTED`, at once when it is pressed twice. */
+export async function interruptible<T>(
+  { message, hint }: { readonly message: string; readonly hint: string },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(new MnasError("INTERRUPTED", message, { hint }));
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  try {
+    return await work(stop.signal);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}

@@ -1,0 +1,121 @@
+import type { Graph } from "../../graph/graph.ts";
+import type { Node, Shape } from "../../graph/node.ts";
+import { maddsOf, paramsOf, samePadding } from "../../graph/ops.ts";
+
+/** Vectors of the widest hardware; narrower ones are done in pairs. */
+const lanes = 16;
+/** Groups of output channels that share what is loaded of the input. */
+const groups = 4;
+const vectors = (channels: number): number => Math.ceil(channels / lanes);
+
+const valuesOf = ([h, w, c]: Shape): number => h * w * c;
+const weightsOf = (node: Node): number =>
+  paramsOf(node).reduce((sum, { shape }) => sum + shape.reduce((n, size) => n * size, 1), 0);
+
+/** Outputs along a side, those of them whose window crosses the border, and taps that lie inside, of all outputs. */
+function side(size: number, kernel: number, stride: number): { outputs: number; crossing: number; taps: number } {
+  const { out, before } = samePadding(size, kernel, stride);
+  let [crossing, taps] = [0, 0];
+  for (let i = 0; i < out; i++) {
+    const first = i * stride - before;
+    const inside = Math.min(size, first + kernel) - Math.max(0, first);
+    taps += inside;
+    if (inside < kernel) crossing += 1;
+  }
+  return { outputs: out, crossing, taps };
+}
+
+type Work = readonly (readonly [kind: string, amount: number])[];
+
+/** A window that slides over an image: taps inside it, and taps of outputs at its left and right border. */
+function windowOf([height, width]: Shape, kernel: number, stride: number): { taps: number; border: number } {
+  const [rows, columns] = [side(height, kernel, stride), side(width, kernel, stride)];
+  return { taps: rows.taps * columns.taps, border: rows.taps * columns.crossing };
+}
+
+function workOf(node: Node): Work {
+  const [input] = node.inputs as readonly Node[];
+  switch (node.op) {
+    case "Conv": {
+      const [h, w, c] = node.shape;
+      const { kernel, stride } = node.attrs;
+      const from = input!.shape;
+      if (h * w === 1 && from[0] * from[1] === 1)
+        return [
+          ["vector", weightsOf(node)],
+          ["small", 1],
+        ];
+      const { taps, border } = windowOf(from, kernel, stride);
+      const kind = kernel === 1 ? "pointwise" : "convolution";
+      return [
+        ["multiply-adds", maddsOf(node)],
+        [kind, taps * from[2] * vectors(c)],
+        [`${kind} loads`, taps * from[2] * Math.ceil(vectors(c) / groups)],
+        ["border", border * from[2] * vectors(c)],
+        ...(from[2] % lanes === 0
+          ? []
+          : ([
+              ["unaligned", valuesOf(from)],
+              ["unaligned work", taps * from[2] * vectors(c)],
+            ] as const)),
+        ["values", h * w * vectors(c)],
+        ["weights", weightsOf(node)],
+        ["nodes", 1],
+      ];
+    }
+    case "DepthwiseConv": {
+      const { kernel, stride } = node.attrs;
+      const { taps, border } = windowOf(input!.shape, kernel, stride);
+      const count = vectors(node.shape[2]);
+      return [
+        ["multiply-adds", maddsOf(node)],
+        [`depthwise ${stride}`, taps * count],
+        ["depthwise border", border * count],
+        ["values", (node.shape[0] * node.shape[1] + input!.shape[0] * input!.shape[1]) * count],
+        ["nodes", 1],
+      ];
+    }
+    case "AvgPool":
+    case "MaxPool": {
+      const { taps, border } = windowOf(input!.shape, node.attrs.kernel, node.attrs.stride);
+      return [
+        ["pool", taps * vectors(node.shape[2])],
+        ["pool border", border * vectors(node.shape[2])],
+        ["nodes", 1],
+      ];
+    }
+    case "FitChannels":
+      return [
+        ["fit", valuesOf(node.shape)],
+        ["nodes", 1],
+      ];
+    case "GlobalAvgPool":
+      return [
+        ["mean", valuesOf(input!.shape)],
+        ["small", 1],
+      ];
+    case "Scale":
+      return [
+        ["scale", valuesOf(node.shape)],
+        ["nodes", 1],
+      ];
+    case "Add":
+      return [["add", valuesOf(node.shape)]];
+    case "Dense":
+      return [
+        ["vector", weightsOf(node)],
+        ["small", 1],
+      ];
+    default:
+      return [];
+  }
+}
+
+/** What a network costs, by kind of work: multiply-adds of each kind of layer, values and weights moved, calls. */
+export type Features = Readonly<Record<string, number>>;
+
+export function featuresOf({ nodes }: Graph): Features {
+  const sums: Record<string, number> = {};
+  for (const node of nodes) for (const [kind, amount] of workOf(node)) sums[kind] = (sums[kind] ?? 0) + amount;
+  return sums;
+}

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { MnasError } from "../../errors.ts";
+import { writeFileAtomically } from "../../util/files.ts";
+import type { DeviceModel, LatencyDevice } from "../device.ts";
+import { predictedLatency, provenanceSchema, readJson, taskSchema } from "../provenance.ts";
+import { predictWith, tableSchema, type LatencyTable } from "../table/table.ts";
+import { featuresOf } from "./features.ts";
+import { modelKinds, predict, type Model, type Point } from "./models.ts";
+
+const number = z.number().finite();
+const numbers = z.array(number);
+
+const modelSchema: z.ZodType<Model> = z.strictObject({
+  kind: z.enum(modelKinds),
+  weights: z.record(z.string(), number),
+  correction: z
+    .strictObject({
+      kinds: z.array(z.string()),
+      means: numbers,
+      deviations: numbers,
+      length: number,
+      centers: z.array(numbers),
+      alphas: numbers,
+    })
+    .nullable(),
+});
+
+/** The file of `mnas fit`. */
+const predictorSchema = z.strictObject({
+  kind: z.literal("latency-predictor"),
+  /** Of mnas. */
+  version: z.string(),
+  measuredOn: provenanceSchema,
+  /** ISO 8601; null for devices that compute. */
+  time: z.string().nullable(),
+  space: z.string(),
+  task: taskSchema,
+  /** Networks that it was fitted to. */
+  samples: z.int().positive(),
+  heldOut: z.strictObject({
+    mape: number,
+    kendall: number.nullable(),
+    spearman: number.nullable(),
+    networks: z.int().positive(),
+  }),
+  model: modelSchema,
+  /** What else it builds upon: a table or a predictor of another device, whole. */
+  prior: z.lazy((): z.ZodType<Prior | null> => z.union([tableSchema, predictorSchema]).nullable()),
+});
+
+export interface Predictor extends Omit<z.output<typeof predictorSchema>, "prior"> {
+  readonly prior: Prior | null;
+}
+export type Prior = LatencyTable | Predictor;
+
+/** Throws `FILE_NOT_FOUND`, or `CONFIG_INVALID` when it is no predictor. */
+export const readPredictor = (file: string): Predictor => readJson(file, predictorSchema, "latency predictor");
+
+/** A table or a predictor to build upon. Throws as {@link readPredictor}. */
+export const readPrior = (file: string): Prior =>
+  readJson(file, z.discriminatedUnion("kind", [tableSchema, predictorSchema]), "latency table or predictor");
+
+export const writePredictor = (file: string, predictor: Predictor): void =>
+  writeFileAtomically(file, `${JSON.stringify(predictor, null, 1)}\n`);
+
+/** A network as a model sees it. Throws `MODEL_INVALID` for a model file, and for layers that the prior does not have. */
+export function pointOf(model: Pick<DeviceModel, "name" | "graph" | "arch">, prior: Prior | null): Point {
+  const { name, graph, arch } = model;
+  if (graph === null || arch === undefined)
+    throw new MnasError("MODEL_INVALID", `Cannot predict "${name}": the layers of a model file are not known`, {
+      hint: "Measure it on a device, for example with --device host.",
+    });
+  const priorMs =
+    prior === null
+      ? null
+      : prior.kind === "latency-table"
+        ? predictWith(prior, arch, name)
+        : predict(prior.model, pointOf(model, prior.prior));
+  return { costs: featuresOf(graph), priorMs };
+}
+
+/**
+ * A predictor that `mnas fit` made: says what networks take on the device whose networks it was fitted to.
+ *
+ * @throws MnasError `FILE_NOT_FOUND`, or `CONFIG_INVALID` when the file is no predictor.
+ */
+export function openPredictor(file: string): LatencyDevice {
+  const { measuredOn, time, samples, heldOut, model, prior } = readPredictor(file);
+  const when = time === null ? "" : `, ${time.slice(0, 10)}`;
+  let isClosed = false;
+  return {
+    name: `predictor:${file}`,
+    description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; off by ${(100 * heldOut.mape).toFixed(1)} % on ${heldOut.networks} others`,
+    origin: "predicted",
+    predicts: { device: measuredOn.name, heldOut },
+    measure: async (network, { signal } = {}) => {
+      signal?.throwIfAborted();
+      if (isClosed)
+        throw new MnasError("DEVICE_UNAVAILABLE", `Cannot predict "${network.name}": the predictor is closed`);
+      return predictedLatency(measuredOn, predict(model, pointOf(network, prior)));
+    },
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { MnasError } from "../errors.ts";
+import { readFile } from "../util/files.ts";
+import type { Latency, LatencyDevice } from "./device.ts";
+
+const text = z.string().min(1);
+
+/** Where the numbers of a table or predictor were measured. */
+export const provenanceSchema = z.strictObject({
+  /** What `openDevice` opens, to measure there again. */
+  name: text,
+  description: text,
+  device: text,
+  os: text,
+  runtime: text,
+  runtimeVersion: text,
+  provider: text,
+  threads: z.int().min(0),
+});
+export type Provenance = z.output<typeof provenanceSchema>;
+
+/** The task that networks were measured for. */
+export const taskSchema = z.strictObject({
+  height: z.int().positive(),
+  width: z.int().positive(),
+  channels: z.int().positive(),
+  classes: z.int().positive(),
+});
+
+export const provenanceOf = (
+  { name, description }: LatencyDevice,
+  { device, os, runtime, runtimeVersion, provider, threads }: Latency,
+): Provenance => ({ name, description, device, os, runtime, runtimeVersion, provider, threads });
+
+/** What is different between where numbers were measured and a device, as `what: was → is`. */
+export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>
+  (["name", "device", "runtime", "runtimeVersion", "provider", "threads"] as const).flatMap((key) =>
+    was[key] === is[key] ? [] : [`${key}: ${was[key]} → ${is[key]}`],
+  );
+
+/** Nothing takes no time, whatever a sum of differences says. */
+const leastMs = 1e-6;
+
+const allOf = (ms: number) => ({ medianMs: ms, p90Ms: ms, lowMs: ms, highMs: ms });
+
+/** A record of what is predicted, not measured: no runs, no spread, no time. */
+export const predictedLatency = (
+  { device, os, runtime, runtimeVersion, provider }: Provenance,
+  ms: number,
+): Latency => ({
+  ...allOf(Math.max(leastMs, ms)),
+  runs: 0,
+  warmup: 0,
+  overheadMs: 0,
+  isUnstable: false,
+  threads: 0,
+  device,
+  runtime,
+  runtimeVersion,
+  provider,
+  os,
+  origin: "predicted",
+  time: null,
+});
+
+/**
+ * Reads a JSON file of a known form. Throws `FILE_NOT_FOUND`, or `CONFIG_INVALID` when it is something else.
+ *
+ * @param what for messages, for example `latency table`.
+ */
+export function readJson<T>(file: string, schema: z.ZodType<T>, what: string): T {
+  const content = readFile(file).toString("utf8");
+  const fail = (problem: string, cause: unknown): never => {
+    throw new MnasError("CONFIG_INVALID", `Cannot read ${what} "${file}": ${problem}`, { cause });
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (error) {
+    return fail("it is not JSON", error);
+  }
+  const result = schema.safeParse(value);
+  return result.success ? result.data : fail(`\n${z.prettifyError(result.error)}`, result.error);
+}

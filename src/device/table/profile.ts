@@ -1,0 +1,140 @@
+import { MnasError } from "../../errors.ts";
+import type { Arch, Task } from "../../space/arch.ts";
+import { measureSteadily } from "../canary.ts";
+import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
+import { median } from "../statistics.ts";
+import { keyOf, layeredParts, type Part, type Size } from "./parts.ts";
+import { predictWith, type LatencyTable } from "./table.ts";
+
+/*
+ * A layer is timed as a difference: a network of a 1×1 convolution, the layer, pooling and a classifier, less the same
+ * network without the layer, its base. What the convolution, pooling, classifier and call take cancels. Only pooling is
+ * not the same behind both; but over a whole network these differences add up to that of the last pooling and the
+ * first, which head and stem have. So sums are exact where a device's times are sums.
+ */
+
+/** What a table is measured with. */
+export interface ProfileOptions {
+  readonly device: LatencyDevice;
+  readonly task: Task;
+  readonly parts: readonly Part[];
+  /** Whole networks that show what the sums have to be multiplied by; all of their parts are among `parts`. */
+  readonly networks: readonly Arch[];
+  readonly modelOf: (arch: Arch) => DeviceModel;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the table so far after every few measurements. */
+  readonly onProgress: (table: LatencyTable, progress: ProfileProgress) => void;
+}
+
+export interface ProfileProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Shorter than for a network of a search: there are many, and their errors cancel in sums. */
+export const partTiming: MeasureOptions = { warmupMs: 60, minMs: 150, maxMs: 300 };
+/** A base is in many entries. */
+const baseTiming: MeasureOptions = { warmupMs: 100, minMs: 600, maxMs: 1200 };
+/** Parts that are measured between two looks at the canary. */
+const batchSize = 16;
+
+const none = { filters: 0 };
+
+/** The smallest network around a part, and without one the base. */
+function networkAround(task: Task, size: Size, part?: Part): Arch {
+  const [height, width, filters] = size;
+  if (part?.kind === "stem") return { task, stem: part.stem, blocks: [], head: none, dropout: 0 };
+  return {
+    task: { ...task, height, width },
+    stem: { kernel: 1, stride: 1, filters },
+    blocks: part?.kind === "block" ? [part.block] : [],
+    head: part?.kind === "head" ? part.head : none,
+    dropout: 0,
+  };
+}
+
+const baseOf = (size: Size): string => size.join("x");
+
+/** What a table still lacks: parts that were not measured, or not on a stable device. */
+export const missingParts = ({ entries, unstable }: LatencyTable, parts: readonly Part[]): Part[] => {
+  const bad = new Set(unstable);
+  return parts.filter((part) => entries[keyOf(part)] === undefined || bad.has(keyOf(part)));
+};
+
+/** Batches of parts that get values of one size, so that they share a base. */
+const batchesOf = (parts: readonly Part[]): Part[][] =>
+  [...Map.groupBy(parts, ({ kind, size }) => `${kind === "stem"} ${baseOf(size)}`).values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / batchSize) }, (_, i) =>
+      group.slice(i * batchSize, (i + 1) * batchSize),
+    ),
+  );
+
+/**
+ * Measures the parts that a table lacks, then a few whole networks. A part that the device cannot run stays out of the
+ * table.
+ *
+ * @returns the table with them.
+ */
+export async function profile(start: LatencyTable, options: ProfileOptions): Promise<LatencyTable> {
+  const { device, task, parts, networks, modelOf, signal, onProgress } = options;
+  const missing = missingParts(start, parts);
+  const total = parts.length + networks.length;
+  if (missing.length === 0 && start.isComplete) return start;
+  let table = start;
+  let done = parts.length - missing.length;
+
+  const time = async (arch: Arch, timing: MeasureOptions): Promise<number | null> => {
+    try {
+      return (await device.measure(modelOf(arch), { ...timing, signal })).medianMs;
+    } catch (error) {
+      if (error instanceof MnasError && error.code === "MODEL_INVALID") return null;
+      throw error;
+    }
+  };
+  const timeBatch = async (batch: readonly Part[]): Promise<Pick<LatencyTable, "bases" | "entries">> => {
+    const [{ kind, size }] = batch as readonly [Part];
+    const base =
+      kind === "stem" ? 0 : (table.bases[baseOf(size)] ?? (await time(networkAround(task, size), baseTiming)));
+    const entries: Record<string, number> = {};
+    for (const part of batch) {
+      const ms = await time(networkAround(task, size, part), partTiming);
+      if (ms !== null && base !== null) entries[keyOf(part)] = ms - base;
+    }
+    return { entries, bases: kind === "stem" || base === null ? {} : { [baseOf(size)]: base } };
+  };
+
+  for (const batch of batchesOf(missing)) {
+    const { result, isUnstable } = await measureSteadily(device, () => timeBatch(batch), { signal });
+    const keys = batch.map(keyOf);
+    table = {
+      ...table,
+      // The base of an unstable batch is not used again.
+      bases: isUnstable ? table.bases : { ...table.bases, ...result.bases },
+      entries: { ...table.entries, ...result.entries },
+      unstable: [...table.unstable.filter((key) => !keys.includes(key)), ...(isUnstable ? keys : [])],
+    };
+    done += batch.length;
+    onProgress(table, { done, total });
+  }
+
+  const known = networks.filter((arch) => missingParts({ ...table, unstable: [] }, layeredParts(arch)).length === 0);
+  const { result: ratios } = await measureSteadily(
+    device,
+    async () => {
+      const all: number[] = [];
+      for (const arch of known) {
+        const ms = await time(arch, {});
+        if (ms !== null) all.push(ms / predictWith({ ...table, scale: 1 }, arch, "network"));
+      }
+      return all;
+    },
+    { signal },
+  );
+  table = {
+    ...table,
+    scale: ratios.length === 0 ? 1 : median(ratios),
+    isComplete: parts.every((part) => table.entries[keyOf(part)] !== undefined),
+  };
+  onProgress(table, { done: total, total });
+  return table;
+}
