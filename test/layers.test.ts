@@ -10,6 +10,7 @@ const layers = [
   ["engine", "lower", "data", "report"],
   ["train", "device", "search", "store"],
   ["config"],
+  ["evaluator"],
   ["worker"],
   ["study"],
   ["cli"],

@@ -4,6 +4,7 @@ import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { barLine } from "./bar.ts";
 import { counted, duration, ms, paint, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
+import { shellWord } from "../util/shell.ts";
 import { createPace } from "./pace.ts";
 import { originNote } from "./tables.ts";
 
@@ -99,6 +100,7 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         line(
           `search   ${counted(event.trials, "trial")} in batches of ${event.batch} by ${event.searcher}, seed ${event.seed}`,
         );
+        if (event.evaluator !== null) line(`trainer  ${event.evaluator.map(shellWord).join(" ")}`);
         line(`space    ${event.space}, ${BigInt(event.size).toLocaleString("en")} networks`);
         line(`run      ${event.dir}, ${counted(event.workers, "worker")}`);
         if (event.done > 0) line(`resumed  ${counted(event.done, "trial")} done before`);

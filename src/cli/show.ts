@@ -17,7 +17,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   const { costs } = candidateOf(parseArch(trial.notation));
   const final = run.store.trials("final").find(({ source }) => source === trial.number);
   const testCount = (run.store.get("testCount") as number | null) ?? 0;
-  const long = final === undefined ? null : finalRow(final, testCount);
+  const long = final === undefined ? null : finalRow(final, testCount, dir);
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({

@@ -16,6 +16,8 @@ export type SearchEvent =
       readonly batch: number;
       readonly workers: number;
       readonly seed: number;
+      /** The words of the command that trains; null where mnas does. */
+      readonly evaluator: readonly string[] | null;
       readonly done: number;
     }
   | { readonly event: "measuring"; readonly phase: Phase; readonly number: number; readonly notation: string }
@@ -73,7 +75,7 @@ export interface FinalRow extends TrialRow {
   readonly testAccuracy: number | null;
   /** One standard error of the test accuracy, from the number of test images. */
   readonly testError: number | null;
-  /** The exported model, relative to the run folder; null when training failed. */
+  /** The exported model, relative to the run folder; null when training failed or gave no weights. */
   readonly model: string | null;
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Store, Trial } from "../store/store.ts";
 import { trialDir } from "../worker/work.ts";
@@ -13,8 +14,8 @@ export function finalsOf(store: Store): Trial[] {
   return store.trials("final").sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(b) - rank(a)));
 }
 
-/** A final trial as it is printed; `testCount` is the number of test images behind its accuracy. */
-export function finalRow(trial: Trial, testCount: number): FinalRow {
+/** A final trial of the run in `dir` as it is printed; `testCount` is the number of test images behind its accuracy. */
+export function finalRow(trial: Trial, testCount: number, dir: string): FinalRow {
   const { reference, source, testAccuracy: p } = trial;
   return {
     ...trialRow(trial),
@@ -22,6 +23,6 @@ export function finalRow(trial: Trial, testCount: number): FinalRow {
     isReference: reference !== null,
     testAccuracy: p,
     testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount),
-    model: trial.state === "complete" && reference === null ? modelFile(trial) : null,
+    model: trial.state === "complete" && existsSync(join(dir, modelFile(trial))) ? modelFile(trial) : null,
   };
 }

@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import type { FinalProposal } from "../store/store.ts";
+import type { FinalProposal, Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { weightsFile } from "../worker/work.ts";
 import type { Pool } from "../worker/pool.ts";
@@ -47,10 +48,15 @@ async function proposeFinals({ store, config, dataset, device, signal, emit }: S
   store.replaceFinals(proposals, trials.length);
 }
 
+/** Whether a final has none because the evaluator wrote none. */
+const isWeightless = ({ config, run }: Study, trial: Trial): boolean =>
+  config.evaluate !== null && !existsSync(weightsFile(run.dir, trial));
+
 /** Lets finals whose weights cannot be read back, as after a power cut, be trained again. */
-function retryLost({ store, run, emit }: Study): void {
+function retryLost(study: Study): void {
+  const { store, run, emit } = study;
   for (const trial of store.trials("final")) {
-    if (trial.state !== "complete") continue;
+    if (trial.state !== "complete" || isWeightless(study, trial)) continue;
     try {
       loadCheckpoint(weightsFile(run.dir, trial));
     } catch (error) {
@@ -63,7 +69,7 @@ function retryLost({ store, run, emit }: Study): void {
 
 /** Trains the finalists and their references long, tests and exports them. */
 export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
-  const { store, config, run, dataset, signal } = study;
+  const { store, config, run, dataset, signal, emit } = study;
   if (config.finalists === 0) return [];
   const isCurrent =
     store.get("finalsOf") === store.trials("search").length &&
@@ -82,11 +88,15 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
   for (const trial of store.trials("final")) {
     if (trial.state !== "complete" || trial.reference !== null) continue;
     signal.throwIfAborted();
+    if (isWeightless(study, trial)) {
+      emit({ event: "warning", message: `trial ${trial.source} has no model: the evaluator wrote no weights for it` });
+      continue;
+    }
     const { notation, weights } = loadCheckpoint(weightsFile(run.dir, trial));
     writeFileAtomically(
       join(run.dir, modelFile(trial)),
       await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
     );
   }
-  return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count));
+  return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count, run.dir));
 }

@@ -28,7 +28,7 @@ function reportData({ dir, store }: Run): ReportData {
     gateMs: config.gate * target.targetMs,
     trials: trials.map(trialRow),
     front: frontOf(trials).map(({ number }) => number),
-    finals: finalsOf(store).map((trial) => finalRow(trial, Number(store.get("testCount")))),
+    finals: finalsOf(store).map((trial) => finalRow(trial, Number(store.get("testCount")), dir)),
     config,
     environment: store.get("environment"),
   };
