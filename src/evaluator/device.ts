@@ -1,9 +1,10 @@
 import type { LatencyDevice } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
 import { converse, type ConversationOptions, type Reply } from "./conversation.ts";
 import { EvaluatorDied, type Step } from "./evaluator.ts";
 import { quoted } from "./lines.ts";
-import { networkRequest } from "./request.ts";
+import { latencyRequest } from "./request.ts";
 
 async function lastOf<Result>(steps: AsyncGenerator<Step, Result>): Promise<Result> {
   for (;;) {
@@ -30,11 +31,10 @@ export function openEvaluatorDevice(options: ConversationOptions): LatencyDevice
   const unable = (name: string, why: string, cause?: unknown): MnasError =>
     new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": ${why}`, { cause });
 
-  const ask = async (name: string, signal: AbortSignal | undefined): Promise<number> => {
+  const ask = async (name: string, graph: Graph, signal: AbortSignal | undefined): Promise<number> => {
     if (isClosed) throw unable(name, "device evaluator is closed");
     try {
-      const request = { phase: "latency", ...networkRequest(name) };
-      return latencyOf(await lastOf(conversation.ask(request, signal)), name);
+      return latencyOf(await lastOf(conversation.ask(latencyRequest(name, graph), signal)), name);
     } catch (error) {
       if (error instanceof EvaluatorDied) throw unable(name, `the evaluator died (${error.message})`, error);
       throw error;
@@ -50,7 +50,7 @@ export function openEvaluatorDevice(options: ConversationOptions): LatencyDevice
       if (graph === null) {
         throw new MnasError("MODEL_INVALID", `Cannot measure "${name}": the evaluator gets no model files`);
       }
-      const turn = queue.then(() => ask(name, signal));
+      const turn = queue.then(() => ask(name, graph, signal));
       queue = turn.catch(() => {});
       const ms = await turn;
       return {

@@ -11,10 +11,10 @@ const answerSchema = z.looseObject({
   error: z.string().optional(),
   progress: z.looseObject({ step: z.number().min(0), steps: z.number().positive() }).optional(),
   // Whether these are numbers that can be is said of one network, not of the program.
-  accuracy: z.unknown(),
-  testAccuracy: z.unknown(),
-  latencyMs: z.unknown(),
-  seconds: z.unknown(),
+  accuracy: z.unknown().optional(),
+  testAccuracy: z.unknown().optional(),
+  latencyMs: z.unknown().optional(),
+  seconds: z.unknown().optional(),
 });
 export type Answer = z.output<typeof answerSchema>;
 
