@@ -20,6 +20,8 @@ import torch.nn.functional as F
 from torch import nn
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# mnas starts one of these programs per core.
+torch.set_num_threads(1)
 
 
 # The network. Values are [batch, channels, height, width] here; shapes in the graph are height, width, channels.
