@@ -39,16 +39,19 @@ export function scratch(): Disposable & { readonly dir: string } {
   return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** The training processes that a process has started, on Linux. */
-export const workersOf = (parent: number): number[] =>
+/** The processes that a process has started and whose command line has `text` in it, on Linux. */
+export const childrenOf = (parent: number, text: string): number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         const isChild = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === parent;
-        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
+        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
       } catch {
         return false;
       }
     })
     .map(Number);
+
+/** The training processes that a process has started, on Linux. */
+export const workersOf = (parent: number): number[] => childrenOf(parent, "worker");

@@ -37,6 +37,7 @@ function weightsIn(file: string, notation: string): Weights | null {
 /** A program of the user's that trains; `docs/evaluators.md` has the protocol. */
 export function outsideEvaluator({ dataset, dataDir, ...options }: OutsideOptions): Evaluator {
   const conversation = converse(options);
+  let isWarned = false;
   return {
     async *evaluate(order, signal): AsyncGenerator<{ step: number; steps: number }, Evaluation> {
       const { notation, scratchFile, withTest } = order;
@@ -48,7 +49,8 @@ export function outsideEvaluator({ dataset, dataDir, ...options }: OutsideOption
       const passed = (performance.now() - start) / 1000;
       const { error, testAccuracy, latencyMs, seconds } = reply.answer;
       if (error !== undefined) throw new EvaluationFailed(error);
-      if (latencyMs !== undefined) {
+      if (latencyMs !== undefined && !isWarned) {
+        isWarned = true;
         options.warn('the evaluator gave a latencyMs that nobody asked for; with device "evaluator" it is asked first');
       }
       const accuracy = shareOf(reply, "accuracy");
