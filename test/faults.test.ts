@@ -2,21 +2,26 @@
  * Searches to which things are done: processes killed and stopped, disks filled, files damaged. Each must end as one that
  * was left alone, and must never lose what it had.
  */
-import { execFileSync, fork } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
+import { resolveConfig } from "../src/config/config.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { parseArch } from "../src/space/notation.ts";
-import { loadCheckpoint } from "../src/train/checkpoint.ts";
+import { createRun } from "../src/study/run.ts";
+import { initStudy, loadStudyData } from "../src/study/search.ts";
+import type { FromWorker } from "../src/worker/messages.ts";
 import { recipes } from "../src/train/presets.ts";
 import { loadState, saveState } from "../src/train/state.ts";
 import { createRng, type Rng } from "../src/util/rng.ts";
-import { childrenOf, scratch, workersOf } from "./mnas.ts";
-import { attempts, gains, live, resultOf, type Life } from "./tormented.ts";
+import { childrenOf, lives, scratch, workersOf } from "./mnas.ts";
+import { smallDisk } from "./small-disk.ts";
+import { attempts, live, resultOf, type Life } from "./tormented.ts";
 
 const isLinux = process.platform === "linux";
 const program = fileURLToPath(new URL("./evaluator-program.ts", import.meta.url));
@@ -48,9 +53,6 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
     return false;
   }
 }
-
-/** Whether a process is there and is no zombie. */
-const lives = (pid: number): boolean => existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`).length > 0;
 
 /** Something that is done to a running search; false when there was no chance. */
 type Fault = (life: Life, rng: Rng) => Promise<boolean>;
@@ -87,6 +89,10 @@ const stopEvaluator: Fault = async (life, rng) => {
   return running.length > 0 && isYoung(life) && send(rng.pick(running), "SIGSTOP");
 };
 const kinds: Readonly<Record<string, Fault>> = { killMain, killWorker, pauseWorker, killEvaluator, stopEvaluator };
+
+/** Files that were being written when a search ended, in a folder and below. */
+const tornFiles = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".tmp"));
 
 /** Weights on the disk are cut off, or one of their bits is turned. */
 function damage(file: string, rng: Rng): void {
@@ -144,14 +150,12 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
         }
       });
       if (code === 0) break;
-      const known = gains(dir);
-      const final = [...known].find(
-        ([key, gain]) => key.startsWith("final/") && (gain as { state: string }).state === "complete",
-      );
-      if (final === undefined) continue;
-      damage(join(dir, "finals", final[0].slice(6).padStart(6, "0"), "weights.safetensors"), rng);
-      count("damagedWeights");
     }
+    expect(resultOf(dir)).toEqual(whole);
+    damage(join(dir, "finals", `00000${rng.int(2)}`, "weights.safetensors"), rng);
+    count("damagedWeights");
+    const { code, stdout } = await live(args(name), at(dir), leave);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("training it again")]);
     expect(resultOf(dir)).toEqual(whole);
   }
 }
@@ -171,3 +175,151 @@ test.runIf(isLinux)(
     await vi.waitFor(() => expect([...programs].filter(lives)).toEqual([]), 10_000);
   },
 );
+
+/** A worker with a lease of 300 ms. */
+function leaser(
+  dir: string,
+  name: string,
+): { child: ChildProcess; said: string[]; says: (kind: string) => Promise<void> } {
+  const child = fork(new URL("./lease-worker.ts", import.meta.url), [dir, name]);
+  const said: string[] = [];
+  child.on("message", ({ kind }: FromWorker) => said.push(kind));
+  const says = async (kind: string): Promise<void> => {
+    while (!said.includes(kind)) await once(child, "message");
+  };
+  return { child, said, says };
+}
+
+test.runIf(isLinux)(
+  "a worker that is stopped beyond its lease loses its trial, and its late result is dropped",
+  async () => {
+    using other = scratch();
+    const config = resolveConfig({ proxy: { epochs: 1, batch: 32 } }, "the options");
+    const dataset = await loadStudyData(config);
+    using run = createRun(join(other.dir, "run"), (store) => initStudy(store, config, dataset, {}));
+    const { dir, store } = run;
+    const key = { phase: "search", number: 0 } as const;
+    store.add([
+      {
+        ...key,
+        genotype: [],
+        notation: "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10",
+        params: 1,
+        madds: 1,
+      },
+    ]);
+    store.measured(key, { medianMs: 1 });
+    const slow = leaser(dir, "slow");
+    await slow.says("progress");
+    slow.child.kill("SIGSTOP");
+    count("lostLease");
+    const quick = leaser(dir, "quick");
+    await quick.says("ended");
+    const result = store.trial(key);
+    expect(result).toMatchObject({ state: "complete", attempts: 1 });
+    slow.child.kill("SIGCONT");
+    await slow.says("idle");
+    expect(slow.said).not.toContain("ended");
+    expect(store.trial(key)).toEqual(result);
+    for (const { child } of [slow, quick]) child.kill("SIGKILL");
+  },
+);
+
+const disk = smallDisk();
+afterAll(() => disk?.[Symbol.dispose]());
+
+/** Ends a search by a full disk again and again, each time a little further, until it ends by itself. */
+test.skipIf(disk === null)(
+  "a full disk ends a search with a clear error, and it goes on when there is space",
+  { timeout: 240_000 },
+  async () => {
+    const { dir: root, fill, empty } = disk!;
+    const dir = join(root, "run");
+    const rng = createRng("faults/disk");
+    let fulls = 0;
+    for (let life = 0; ; life++) {
+      const isFilled = life < 5;
+      const { code, stderr } = await live(args("builtin"), at(dir), async ({ isOver }) => {
+        await wait(rng.int(500));
+        if (isFilled && !isOver()) fill(4096 * rng.int(8));
+      });
+      empty();
+      expect(tornFiles(root)).toEqual([]);
+      if (code === 0 && !isFilled) break;
+      if (code === 0) continue;
+      expect([code, stderr]).toEqual([4, expect.stringMatching(/"code":"DISK_FULL"/)]);
+      fulls += 1;
+      count("diskFull");
+    }
+    expect(fulls).toBeGreaterThan(1);
+    expect(resultOf(dir)).toEqual(resultOf(dirOf("whole-builtin")));
+  },
+);
+
+test.skipIf(disk === null)("a search that finds no space at all leaves nothing", async () => {
+  const { dir: root, fill, empty } = disk!;
+  rmSync(join(root, "run"), { recursive: true, force: true });
+  fill(0);
+  const { code, stderr } = await live(args("builtin"), at(join(root, "run")), leave);
+  count("diskFull");
+  expect([code, stderr]).toEqual([4, expect.stringMatching(/"code":"DISK_FULL"/)]);
+  expect(readdirSync(root)).toEqual(["filler"]);
+  empty();
+});
+
+test.runIf(isLinux)(
+  "a device that is unplugged while it measures ends the search clearly, and it goes on",
+  { timeout: 120_000 },
+  async () => {
+    const gained = (dir: string) =>
+      (resultOf(dir) as { trials: { notation: string; accuracy: number }[] }).trials.map(({ notation, accuracy }) => ({
+        notation,
+        accuracy,
+      }));
+    expect(await live(args("host"), at(dirOf("whole-host")), leave)).toMatchObject({ code: 0 });
+    const rng = createRng("faults/device");
+    let ends = 0;
+    for (let life = 0; ; life++) {
+      const { code, stderr } = await live(args("host"), at(dirOf("host")), async ({ pid }) => {
+        await wait(rng.int(600));
+        if (life < 3) for (const each of childrenOf(pid, "host-process")) if (send(each, "SIGKILL")) count("unplugged");
+      });
+      if (code === 0) break;
+      expect([code, stderr]).toEqual([4, expect.stringMatching(/"code":"DEVICE_UNAVAILABLE".*was killed \(SIGKILL\)/)]);
+      ends += 1;
+      expect(life).toBeLessThan(6);
+    }
+    expect(ends).toBeGreaterThan(0);
+    expect(gained(dirOf("host"))).toEqual(gained(dirOf("whole-host")));
+  },
+);
+
+test("a state of a training that is cut off or has one bit turned is never taken", () => {
+  using other = scratch();
+  const rng = createRng("faults/state");
+  const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10";
+  const graph = buildGraph(parseArch(notation));
+  const identity = { network: notation, data: "key", seed: "a", workers: 1, init: null, recipe: recipes.proxy };
+  const file = join(other.dir, "state");
+  const state = { steps: 9, sections: new Map([["weights", initWeights(graph, rng)]]) };
+  for (let i = 0; i < 40; i++) {
+    saveState(file, graph, state, identity);
+    damage(file, rng);
+    count("damagedState");
+    expect(() => loadState(file, graph, identity)).toThrow(/^Cannot (read weights|resume from) ".*state"/);
+  }
+});
+
+test("at least 30 faults were injected, of every kind that this system knows", () => {
+  const kindsHere = [
+    ...Object.keys(kinds),
+    "damagedWeights",
+    "lostLease",
+    "unplugged",
+    ...(disk === null ? [] : ["diskFull"]),
+  ];
+  if (!isLinux) return;
+  expect(kindsHere.filter((kind) => (faults.get(kind) ?? 0) === 0)).toEqual([]);
+  const all = [...faults].filter(([kind]) => kind !== "damagedState").reduce((sum, [, n]) => sum + n, 0);
+  expect(all).toBeGreaterThanOrEqual(30);
+});

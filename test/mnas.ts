@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,3 +55,7 @@ export const childrenOf = (parent: number, text: string): number[] =>
 
 /** The training processes that a process has started, on Linux. */
 export const workersOf = (parent: number): number[] => childrenOf(parent, "worker");
+
+/** Whether a process is there and is no zombie, on Linux. */
+export const lives = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`).length > 0;
