@@ -70,7 +70,7 @@ test("baselines get slower until one is as accurate as the finalist", async () =
   const said = await rounds({ store, plan }, accuracyOf);
   // 0.88, 0.895 and 0.91: the third is above 0.9, and a fourth is not needed.
   expect(said.map((names) => names.length)).toEqual([2, 3, 4]);
-  const rows = finalRows(store);
+  const rows = finalRows({ dir: "run", store });
   expect(rows.map(({ seeds }) => seeds.length)).toEqual([2, 2, 2, 2]);
   const [, ...times] = rows.map(({ latencyMs }) => latencyMs!);
   expect(times[1]! / times[0]!).toBeCloseTo(1.4, 0);
@@ -91,22 +91,22 @@ test("no more baselines are trained than the config allows, and the ratio is the
   const study = studyOf({ baselines: 2 });
   const said = await rounds(study, (name, seed) => (name === "finalist" ? 0.95 : 0.8) + 0.001 * seed);
   expect(said.map((names) => names.length)).toEqual([2, 3]);
-  expect(comparisonsOf(finalRows(study.store))).toMatchObject([{ speedup: { bound: "atLeast", high: null } }]);
+  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([{ speedup: { bound: "atLeast", high: null } }]);
 });
 
 test("where the baseline that is as fast is better, faster ones are tried", async () => {
   const study = studyOf({ baselines: 3 });
   await rounds(study, (name, seed) => (name === "finalist" ? 0.7 : 0.8) + 0.001 * seed);
-  const [finalist, ...times] = finalRows(study.store).map(({ latencyMs }) => latencyMs!);
+  const [finalist, ...times] = finalRows({ dir: "run", store: study.store }).map(({ latencyMs }) => latencyMs!);
   expect(times).toHaveLength(3);
   expect(times.slice(0, 2).every((time) => time < finalist!)).toBe(true);
-  expect(comparisonsOf(finalRows(study.store))).toMatchObject([{ isClear: true, speedup: { bound: "atMost" } }]);
+  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([{ isClear: true, speedup: { bound: "atMost" } }]);
 });
 
 test("a network is judged by the trainings that succeeded, and its model is the best of these on validation", async () => {
   const study = studyOf({ finalSeeds: 3, baselines: 1 });
   await rounds(study, (name, seed) => (name === "finalist" ? [0.7, null, 0.72][seed]! : seed === 0 ? 0.7 : null));
-  const [finalist, baseline] = finalRows(study.store);
+  const [finalist, baseline] = finalRows({ dir: "run", store: study.store });
   expect(finalist).toMatchObject({
     state: "complete",
     testAccuracy: expect.closeTo(0.71, 9),
@@ -126,7 +126,7 @@ test("a network of which all trainings failed is a failed one, and is compared w
   const study = studyOf({});
   const said = await rounds(study, (name) => (name === "finalist" ? null : 0.8));
   expect(said).toHaveLength(1);
-  const rows = finalRows(study.store);
+  const rows = finalRows({ dir: "run", store: study.store });
   expect(rows[0]).toMatchObject({
     state: "failed",
     testAccuracy: null,

@@ -11,6 +11,7 @@ const layers = [
   ["train", "device", "search", "store"],
   ["replay"],
   ["config"],
+  ["evaluator"],
   ["worker"],
   ["study"],
   ["cli"],

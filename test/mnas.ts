@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,16 +39,23 @@ export function scratch(): Disposable & { readonly dir: string } {
   return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** The training processes that a process has started, on Linux. */
-export const workersOf = (parent: number): number[] =>
+/** The processes that a process has started and whose command line has `text` in it, on Linux. */
+export const childrenOf = (parent: number, text: string): number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         const isChild = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === parent;
-        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
+        return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
       } catch {
         return false;
       }
     })
     .map(Number);
+
+/** The training processes that a process has started, on Linux. */
+export const workersOf = (parent: number): number[] => childrenOf(parent, "worker");
+
+/** Whether a process is there and is no zombie, on Linux. */
+export const lives = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`).length > 0;

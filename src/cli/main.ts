@@ -2,6 +2,7 @@ import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { searcherNames } from "../search/searchers.ts";
 import { recipeNames } from "../train/presets.ts";
+import { shellWords } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { reportError } from "./output.ts";
 
@@ -41,6 +42,14 @@ function milliseconds(text: string): number {
   if (value === "" || !Number.isFinite(time) || time <= 0)
     throw new InvalidArgumentError("It must be a time above 0, like 2ms or 800us.");
   return time;
+}
+
+/** A command as a shell would split it. */
+function words(text: string): string[] {
+  const split = shellWords(text);
+  if (split === null) throw new InvalidArgumentError("A quotation mark is not closed.");
+  if (split.length === 0) throw new InvalidArgumentError("It must not be empty.");
+  return split;
 }
 
 const json = (): Option => new Option("--json", "print JSON; errors as JSON on standard error");
@@ -98,6 +107,7 @@ command("search", "run or continue a search")
   .addOption(new Option("--final-seeds <n>", "how often each of them is trained").argParser(count))
   .addOption(new Option("--baselines <n>", "widths of MobileNetV2 that each is compared with").argParser(count))
   .addOption(seed())
+  .option("--evaluator <command>", "a program that trains instead of mnas, like 'python3 trainer.py'", words)
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .option("--out <dir>", "run folder (a new one under runs/)", path)
   .option("--resume [run]", "continue a run (the newest under runs/)", path)

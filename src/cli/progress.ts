@@ -5,11 +5,11 @@ import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { barLine } from "./bar.ts";
 import { counted, duration, invocation, ms, paint, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
+import { shellWord } from "../util/shell.ts";
 import { createPace } from "./pace.ts";
 import type { SearchOptions } from "./resume.ts";
 import { originNote } from "./tables.ts";
 import { proxyLine } from "./validation-table.ts";
-import { shellWord } from "../util/shell.ts";
 
 /** Draws a search on standard error: a bar on a terminal, plain lines otherwise. */
 export interface ProgressView {
@@ -119,6 +119,7 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
         line(
           `search   ${counted(event.trials, "trial")} in batches of ${event.batch} by ${event.searcher}, seed ${event.seed}`,
         );
+        if (event.evaluator !== null) line(`trainer  ${event.evaluator.map(shellWord).join(" ")}`);
         line(`space    ${event.space}, ${BigInt(event.size).toLocaleString("en")} networks`);
         line(`run      ${event.dir}, ${counted(event.workers, "worker")}`);
         if (event.done > 0) line(`resumed  ${counted(event.done, "trial")} done before`);

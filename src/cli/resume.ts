@@ -34,12 +34,15 @@ export interface SearchOptions {
   readonly finalSeeds?: number;
   readonly baselines?: number;
   readonly seed?: number;
+  /** The words of a command. */
+  readonly evaluator?: readonly string[];
 }
 
 /** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
-  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  const { json: _json, config: _config, out: _out, resume: _resume, evaluator, ...flags } = options;
+  const evaluate = evaluator === undefined ? undefined : { command: evaluator };
+  return Object.fromEntries(Object.entries({ ...flags, evaluate }).filter(([, value]) => value !== undefined));
 }
 
 /** The options of the command that continues a run. */
@@ -51,9 +54,10 @@ export async function resumed(options: SearchOptions): Promise<{ run: Run; confi
   const name = options.resume === true ? options.out : options.resume;
   const run = ownRun(name === undefined ? latestRun() : findRun(name));
   try {
-    const recorded = run.store.get("config") as RecordedConfig | null;
-    if (recorded === null)
-      throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
+    const found = run.store.get("config") as RecordedConfig | null;
+    if (found === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
+    // Older runs do not say that mnas trained.
+    const recorded = { ...found, evaluate: found.evaluate ?? null };
     const { space: _, reward, ...plain } = recorded;
     const config: Config = {
       ...plain,

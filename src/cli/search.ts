@@ -2,7 +2,6 @@ import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import { openDevice } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
@@ -13,6 +12,7 @@ import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
 import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
+import { openSearchDevice } from "./search-device.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
 import { summary } from "./summary.ts";
 
@@ -47,14 +47,14 @@ export async function search(options: SearchOptions): Promise<void> {
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
-      await using device = await openDevice(config.device);
+      await using device = await openSearchDevice(config, () => dir);
       await go(run, config, await loadStudyData(config), device);
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
-      await using device = await openDevice(config.device);
+      await using device = await openSearchDevice(config, () => dir);
       stop.signal.throwIfAborted();
       const record = environment();
       using run = createRun(options.out, (store) => {

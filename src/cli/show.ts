@@ -16,7 +16,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   const { dir, trial } = findTrial(text);
   using run = openRun(dir);
   const { costs } = candidateOf(parseArch(trial.notation));
-  const long = finalRows(run.store).find(({ notation }) => notation === trial.notation) ?? null;
+  const long = finalRows(run).find(({ notation }) => notation === trial.notation) ?? null;
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({

@@ -8,6 +8,11 @@ import { recipeNames, recipes, type RecipeName } from "../train/presets.ts";
 import { recipeSchema, type Recipe } from "../train/recipe.ts";
 import { searcherNames } from "../search/searchers.ts";
 
+/** As long as timers can wait. */
+const milliseconds = z
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
 const exponent = z.number().max(0);
 
 const rewardSchema = z.union([
@@ -30,6 +35,15 @@ const spaceSchema = z.union([
 
 /** A recipe as changes to one that has a name, `proxy` or `final` by default. */
 const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
+
+const evaluateSchema = z.strictObject({
+  /** The program and its arguments; no shell is in between. */
+  command: z.array(z.string().min(1)).min(1),
+  /** How long it may say nothing about a network before it is ended and the network taken again. */
+  timeoutMs: milliseconds.default(600_000),
+  /** How long it may take to start. */
+  startupTimeoutMs: milliseconds.default(300_000),
+});
 
 /** One description of the config: it validates, fills in defaults, and gives both types below. */
 const configSchema = z.strictObject({
@@ -65,6 +79,8 @@ const configSchema = z.strictObject({
   proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */
   final: changesSchema.default({}),
+  /** A program that trains instead of mnas; see docs/evaluators.md. */
+  evaluate: evaluateSchema.nullable().default(null),
 });
 
 /** What a user writes in `mnas.config.ts`; everything is optional. */
@@ -165,6 +181,11 @@ export function differences(was: RecordedConfig, is: RecordedConfig): string[] {
   };
   return Object.keys(was).flatMap((name) => {
     const key = name as keyof RecordedConfig;
+    // How long it may take says nothing of what it does.
+    if (key === "evaluate") {
+      const [before, now] = [was, is].map(({ evaluate }) => JSON.stringify(evaluate?.command ?? null));
+      return before === now ? [] : [`evaluate: ${before} → ${now}`];
+    }
     if (key === "reward" && was.reward.kind === "custom" && is.reward.kind === "custom") {
       if (was.reward.source !== is.reward.source) return [`reward: ${was.reward.source} → ${is.reward.source}`];
       const isEqual = JSON.stringify(was.reward.values) === JSON.stringify(is.reward.values);

@@ -17,7 +17,7 @@ export function explain(error: unknown, file: string): never {
   const says = error instanceof Error ? error.message : String(error);
   if (code === 13 || (error as { code?: string }).code === "ENOSPC") {
     throw new MnasError("DISK_FULL", `Cannot write "${file}": ${says}`, {
-      hint: "Free some disk space and continue with `mnas search --resume`; nothing recorded is lost.",
+      hint: "Free some disk space and go on with `mnas search`, or with --resume where a run had begun: nothing recorded is lost.",
       cause: error,
     });
   }

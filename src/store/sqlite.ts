@@ -148,7 +148,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
   const lost = prepare(
     `UPDATE trial SET worker = NULL, lease_until = NULL, attempts = attempts + 1,
        state = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'failed' ELSE 'waiting' END,
-       reason = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'its worker died ' || (attempts + 1) || ' times' END
+       reason = CASE WHEN attempts + 1 >= ${maxAttempts} THEN 'its ' || ? || ' died ' || (attempts + 1) || ' times' END
      WHERE worker = ? AND state = 'running' RETURNING *`,
   );
   const giveAllBack = prepare(
@@ -199,8 +199,8 @@ function storeOf(db: DatabaseSync, file: string): Store {
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
       complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
-    release(worker, isDead) {
-      const row = (isDead ? lost : giveBack).get(worker);
+    release(worker, isDead, what = "worker") {
+      const row = isDead ? lost.get(what, worker) : giveBack.get(worker);
       return row === undefined ? null : toTrial(row);
     },
     releaseAll: () => void giveAllBack.run(),

@@ -88,8 +88,11 @@ export interface Store extends Disposable {
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
   /** Record that a trial cannot be trained; the same rule as {@link complete}. */
   fail(key: TrialKey, worker: string, reason: string): boolean;
-  /** Give a worker's trial back. With `isDead` it counts as an attempt, and the third one fails the trial. Null without one. */
-  release(worker: string, isDead: boolean): Trial | null;
+  /**
+   * Give a worker's trial back. With `isDead` it counts as an attempt, and the third one fails the trial, saying that its
+   * `what` died. Null without one.
+   */
+  release(worker: string, isDead: boolean, what?: "worker" | "evaluator"): Trial | null;
   /** Give all running trials back without counting an attempt; only for a process that owns the study alone. */
   releaseAll(): void;
   trials(phase: Phase): Trial[];

@@ -18,6 +18,8 @@ export type SearchEvent =
       readonly batch: number;
       readonly workers: number;
       readonly seed: number;
+      /** The words of the command that trains; null where mnas does. */
+      readonly evaluator: readonly string[] | null;
       readonly done: number;
     }
   /** How well the proxy ranks, if it was validated on this space and these data. */

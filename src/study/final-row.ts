@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Store, Trial } from "../store/store.ts";
 import { mean, variance } from "../util/welch.ts";
 import { trialDir } from "../worker/work.ts";
 import { trialRow, type FinalRow, type FinalTraining } from "./events.ts";
+import type { Run } from "./run.ts";
 
 /** The exported model of a training, relative to the run folder. */
 export const modelFile = (trial: Trial): string => join(trialDir(trial), "model.onnx");
@@ -62,8 +64,8 @@ const meanOf = (values: readonly (number | null)[]): number | null => {
   return known.length === 0 ? null : mean(known);
 };
 
-/** A network of the final phase as it is printed; `testCount` is the number of test images behind each accuracy. */
-function finalRow({ name, isReference, trainings }: Network, testCount: number): FinalRow {
+/** A network of the final phase of the run in `dir` as it is printed; `testCount` is the number of test images behind each accuracy. */
+function finalRow({ name, isReference, trainings }: Network, testCount: number, dir: string): FinalRow {
   const best = bestTraining(trainings);
   const tested = trainings.flatMap(({ testAccuracy }) => testAccuracy ?? []);
   const p = meanOf(tested);
@@ -81,10 +83,10 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number):
     testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount + (spread ?? 0) / tested.length),
     testCount,
     seeds: trainings.map(finalTraining),
-    model: best === null || isReference ? null : modelFile(best),
+    model: best !== null && !isReference && existsSync(join(dir, modelFile(best))) ? modelFile(best) : null,
   };
 }
 
 /** The finals of a run as they are printed, in the order of {@link finalNetworks}. */
-export const finalRows = (store: Store): FinalRow[] =>
-  finalNetworks(store).map((network) => finalRow(network, Number(store.get("testCount"))));
+export const finalRows = ({ dir, store }: Pick<Run, "dir" | "store">): FinalRow[] =>
+  finalNetworks(store).map((network) => finalRow(network, Number(store.get("testCount")), dir));

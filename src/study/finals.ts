@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
+import type { Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
@@ -13,10 +15,15 @@ import { finalPlanner } from "./final-plan.ts";
 import { measureTrials } from "./measure.ts";
 import type { Study } from "./search.ts";
 
+/** Whether a training left none because the evaluator wrote none. */
+const isWeightless = ({ config, run }: Study, trial: Trial): boolean =>
+  config.evaluate !== null && !existsSync(weightsFile(run.dir, trial));
+
 /** Lets trainings whose weights cannot be read back, as after a power cut, be made again. */
-function retryLost({ store, run, emit }: Study): void {
+function retryLost(study: Study): void {
+  const { store, run, emit } = study;
   for (const trial of store.trials("final")) {
-    if (trial.state !== "complete") continue;
+    if (trial.state !== "complete" || isWeightless(study, trial)) continue;
     try {
       loadCheckpoint(weightsFile(run.dir, trial));
     } catch (error) {
@@ -43,12 +50,17 @@ async function measureNetworks(study: Study): Promise<void> {
 }
 
 /** Exports the best training of each finalist. */
-async function exportFinalists({ store, run, dataset, signal }: Study): Promise<void> {
+async function exportFinalists(study: Study): Promise<void> {
+  const { store, run, dataset, signal, emit } = study;
   const images = await probeImages(dataset, 16);
-  for (const { isReference, trainings } of finalNetworks(store)) {
+  for (const { name, isReference, trainings } of finalNetworks(store)) {
     const best = bestTraining(trainings);
     if (best === null || isReference) continue;
     signal.throwIfAborted();
+    if (isWeightless(study, best)) {
+      emit({ event: "warning", message: `${name} has no model: the evaluator wrote no weights for it` });
+      continue;
+    }
     const { notation, weights } = loadCheckpoint(weightsFile(run.dir, best));
     writeFileAtomically(
       join(run.dir, modelFile(best)),
@@ -78,5 +90,5 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     await pool.drain(signal);
   }
   await exportFinalists(study);
-  return finalRows(store);
+  return finalRows(study.run);
 }

@@ -12,12 +12,13 @@ import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
 
 /** What the report shows of a run, read from its record alone. */
-function reportData({ dir, store }: Run): ReportData {
+function reportData(run: Run): ReportData {
+  const { dir, store } = run;
   const config = store.get("config") as RecordedConfig;
   const target = store.get("target") as Target;
   const device = store.get("device") as { description: string; origin: Origin };
   const trials = store.trials("search");
-  const finals = finalRows(store);
+  const finals = finalRows(run);
   return {
     title: dir,
     created: String(store.get("created")),

@@ -32,12 +32,16 @@ function lockRun(dir: string): Disposable {
   const lock = join(dir, lockFile);
   for (const path of [dir, database(dir), lock])
     if (existsSync(path) && !isWritable(path)) refuse(`"${path}" cannot be written`, "Continue a copy of the folder.");
+  const isNew = !existsSync(lock);
   const db = new DatabaseSync(lock);
   try {
     db.exec("PRAGMA busy_timeout = 500; BEGIN EXCLUSIVE;");
   } catch (error) {
     db.close();
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== busy) explain(error, lock);
+    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== busy) {
+      if (isNew) rmSync(lock, { force: true });
+      explain(error, lock);
+    }
     refuse("another process is searching in it", "Wait for it, or stop it first.", error);
   }
   return { [Symbol.dispose]: () => db.close() };

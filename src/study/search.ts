@@ -5,6 +5,7 @@ import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
+import { dataFolder, exportData } from "../evaluator/data.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
 import { sizeOf } from "../space/space.ts";
@@ -101,6 +102,7 @@ export async function runSearch(
     batch: config.batch,
     workers: workersOf(config),
     seed: config.seed,
+    evaluator: config.evaluate?.command ?? null,
     done,
   });
 
@@ -108,6 +110,7 @@ export async function runSearch(
   store.set("proxy", proxy);
   emit({ event: "proxy", validated: proxy });
 
+  if (config.evaluate !== null) exportData(dataFolder(run.dir), dataset);
   await using pool = startPool({
     count: workersOf(config),
     runDir: run.dir,
@@ -115,6 +118,7 @@ export async function runSearch(
     onMessage: (message) => {
       if (message.kind === "progress") emit({ ...message, event: "training" });
       if (message.kind === "ended") emitEnded(study, message);
+      if (message.kind === "warning") emit({ event: "warning", message: message.message });
     },
     onDeath: (worker, how, trial) => {
       emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });

@@ -3,7 +3,7 @@ import { MnasError } from "../errors.ts";
 import { parametersOf, type Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import { parseArch } from "../space/notation.ts";
-import { readTensors, writeTensors } from "./safetensors.ts";
+import { readTensors, writeTensors, type Tensors } from "./safetensors.ts";
 
 /** A trained network as a file keeps it. */
 export interface Checkpoint {
@@ -23,19 +23,29 @@ export function saveCheckpoint(file: string, graph: Graph, { notation, weights }
  * @throws MnasError `FILE_NOT_FOUND`, or `MODEL_INVALID` when the file is damaged or its arrays do not fit.
  */
 export function loadCheckpoint(file: string): Checkpoint {
-  const { arrays, metadata } = readTensors(file);
-  const { notation } = metadata;
+  const tensors = readTensors(file);
+  const { notation } = tensors.metadata;
+  if (notation === undefined) {
+    throw new MnasError("MODEL_INVALID", `Cannot use weights "${file}": it does not say which network they are for`);
+  }
+  return { notation, weights: fitted(file, tensors, buildGraph(parseArch(notation))) };
+}
+
+/** Reads the weights of a network from a file that need not say which one it is for. Throws as `loadCheckpoint` does. */
+export const readWeights = (file: string, graph: Graph): Weights => fitted(file, readTensors(file), graph);
+
+function fitted(file: string, { arrays }: Tensors, graph: Graph): Weights {
   const fail = (why: string): never => {
     throw new MnasError("MODEL_INVALID", `Cannot use weights "${file}": ${why}`);
   };
-  if (notation === undefined) return fail("it does not say which network they are for");
-  const weights = parametersOf(buildGraph(parseArch(notation))).map(({ name, shape }) => {
-    const found = arrays.get(name) ?? fail(`"${name}" is missing`);
-    if (found.shape.join("×") !== shape.join("×"))
-      fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
-    return [name, found.values] as const;
-  });
-  return { notation, weights: new Map(weights) };
+  return new Map(
+    parametersOf(graph).map(({ name, shape }) => {
+      const found = arrays.get(name) ?? fail(`"${name}" is missing`);
+      if (found.shape.join("×") !== shape.join("×"))
+        fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
+      return [name, found.values] as const;
+    }),
+  );
 }
 
 /** Weights to begin a training with. */

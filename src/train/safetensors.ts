@@ -2,6 +2,8 @@
  * The safetensors format (https://github.com/huggingface/safetensors): 8 bytes of header length, a JSON header with
  * dtype, shape and byte range of each array, then the arrays. Float32 only.
  */
+import { createHash } from "node:crypto";
+import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile, writeFileAtomically } from "../util/files.ts";
 
@@ -9,6 +11,20 @@ export interface Tensors {
   readonly arrays: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
   /** Texts kept beside the arrays. */
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(entrySchema);
+
+/** Of everything else in a file; what is damaged on the disk shows as a difference. */
+function checksum(header: object, bodies: readonly Uint8Array[]): string {
+  const hash = createHash("sha256").update(JSON.stringify(header));
+  for (const body of bodies) hash.update(body);
+  return hash.digest("hex");
 }
 
 /** Writes arrays to a file that is complete or absent. Throws `DISK_FULL`. */
@@ -19,16 +35,17 @@ export function writeTensors(file: string, { arrays, metadata }: Tensors): void 
     header[name] = { dtype: "F32", shape, data_offsets: [end, end + values.byteLength] };
     end += values.byteLength;
   }
-  const text = JSON.stringify(header);
+  const bodies = [...arrays.values()].map(({ values }) =>
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+  );
+  const sha256 = checksum(header, bodies);
+  const text = JSON.stringify({ ...header, __metadata__: { ...metadata, sha256 } });
   // Spaces align the arrays to 8 bytes, as the format asks.
   const head = Buffer.from(
     text.padEnd(Math.ceil(Buffer.byteLength(text) / 8) * 8 - Buffer.byteLength(text) + text.length),
   );
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(head.length));
-  const bodies = [...arrays.values()].map(({ values }) =>
-    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
-  );
   writeFileAtomically(file, Buffer.concat([size, head, ...bodies]));
 }
 
@@ -43,13 +60,18 @@ export function readTensors(file: string): Tensors {
   if (bytes.length < 8) fail("it is too short");
   const size = Number(bytes.readBigUInt64LE(0));
   if (size > bytes.length - 8) fail("its header is cut off");
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let found: unknown;
   try {
-    header = JSON.parse(bytes.toString("utf8", 8, 8 + size)) as typeof header;
+    found = JSON.parse(bytes.toString("utf8", 8, 8 + size));
   } catch {
     return fail("its header is not JSON");
   }
-  const { __metadata__: metadata, ...entries } = header;
+  const header = headerSchema.safeParse(found);
+  if (!header.success) return fail("its header is damaged");
+  const { __metadata__: { sha256, ...metadata } = {}, ...entries } = header.data;
+  // Files of other programs have none.
+  const plain = { ...(found as object), __metadata__: metadata };
+  if (sha256 !== undefined && checksum(plain, [bytes.subarray(8 + size)]) !== sha256) fail("it is damaged");
   const arrays = Object.entries(entries).map(
     ([
       name,
@@ -69,5 +91,5 @@ export function readTensors(file: string): Tensors {
       ] as const;
     },
   );
-  return { arrays: new Map(arrays), metadata: (metadata ?? {}) as unknown as Record<string, string> };
+  return { arrays: new Map(arrays), metadata };
 }

@@ -4,6 +4,9 @@ import type { RecordedConfig } from "../config/config.ts";
 import { loadDataset } from "../data/dataset.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
+import { builtinEvaluator } from "../evaluator/builtin.ts";
+import { dataFolder } from "../evaluator/data.ts";
+import { outsideEvaluator } from "../evaluator/outside.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { FromWorker, ToWorker, WorkOrder } from "./messages.ts";
 import { work } from "./work.ts";
@@ -33,17 +36,30 @@ async function start(): Promise<void> {
     });
   }
   const lock = openQuietLock();
-  const hold = <T>(step: () => T): T => lock.shared(step);
+  // Runs of older versions have no word about evaluators.
+  const settings = config.evaluate ?? null;
+  const evaluator =
+    settings === null
+      ? builtinEvaluator(dataset, (step) => lock.shared(step))
+      : outsideEvaluator({
+          settings,
+          dataset,
+          dataDir: dataFolder(runDir),
+          log: () => join(runDir, "evaluator.log"),
+          warn: (message) => say({ kind: "warning", message }),
+          onProcess: (pid) => say({ kind: "program", pid }),
+        });
 
   let isBusy = false;
   const take = async (): Promise<void> => {
     isBusy = true;
-    await work({ store, dataset, config, runDir, name, signal: stop.signal, say, hold });
+    await work({ store, evaluator, config, runDir, name, signal: stop.signal, say });
     isBusy = false;
     if (!stop.signal.aborted) say({ kind: "idle" });
   };
   const leave = (): void => {
     if (isBusy) return;
+    evaluator[Symbol.dispose]();
     lock[Symbol.dispose]();
     store[Symbol.dispose]();
     process.exit(0);

@@ -19,6 +19,9 @@ export type FromWorker =
       readonly steps: number;
     }
   | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
+  | { readonly kind: "warning"; readonly message: string }
+  /** A program that works for the worker and must not outlive it; null when there is none any more. */
+  | { readonly kind: "program"; readonly pid: number | null }
   /** The worker cannot work at all, for example because the data are gone. */
   | { readonly kind: "unable"; readonly code: string | null; readonly message: string; readonly hint: string | null };
 

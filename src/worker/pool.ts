@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MnasError, type ErrorCode } from "../errors.ts";
+import { killGroup } from "../evaluator/process.ts";
 import type { Store, Trial } from "../store/store.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
@@ -25,6 +26,8 @@ interface Worker {
   readonly process: ChildProcess;
   isReady: boolean;
   isIdle: boolean;
+  /** What it has started itself. */
+  program: number | null;
 }
 
 /** Several deaths in a row without a trial in hand mean that workers cannot work here; others are the trial's. */
@@ -50,7 +53,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     // Workers write nothing to standard output: it belongs to the results of the command.
     const child = fork(entry, [runDir, name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    const worker: Worker = { name, process: child, isReady: false, isIdle: false };
+    const worker: Worker = { name, process: child, isReady: false, isIdle: false, program: null };
     workers.add(worker);
 
     child.on("message", (message: FromWorker) => {
@@ -58,6 +61,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         worker.isReady = true;
         if (isDraining) tell(worker, { kind: "work" });
       } else if (message.kind === "idle") worker.isIdle = true;
+      else if (message.kind === "program") worker.program = message.pid;
       else if (message.kind === "ended") idleDeaths = 0;
       else if (message.kind === "unable") {
         const code = message.code as ErrorCode;
@@ -68,6 +72,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     });
     child.on("exit", (code, signal) => {
       workers.delete(worker);
+      if (worker.program !== null) killGroup(worker.program);
       if (!isClosing) {
         const trial = store.release(name, failure === null);
         idleDeaths = trial === null ? idleDeaths + 1 : 0;
