@@ -36,13 +36,13 @@ export interface JoinServer extends AsyncDisposable {
   /** Devices that are connected. */
   readonly peers: () => readonly Peer[];
   /**
-   * Lets one device after the other join, until disposed: `onUrls` is told where, at once and whenever the link before
+   * Lets one device after the other join, until disposed, or the server is: `onUrls` is told where, at once and whenever the link before
    * was used or is too old.
    *
    * @param name for the device; null for one of its own choice.
    */
   invite(name: string | null, onUrls: (urls: readonly string[]) => void): Disposable;
-  /** Until disposed. */
+  /** Until disposed, or the server is. */
   listen(listener: JoinListener): Disposable;
 }
 
@@ -102,6 +102,7 @@ export async function openJoinServer(options: JoinOptions): Promise<JoinServer> 
   const renewal = setInterval(() => {
     for (const { peer, session } of gate.joined) gate.sessions.renew(session, peer.name);
   }, renewMs);
+  const invitations = new Set<Disposable>();
   const urlsWith = (token: string): string[] =>
     reachableHosts(server.address.host).map((host) => `http://${withPort(host, server.address.port)}/#${token}`);
 
@@ -124,13 +125,16 @@ export async function openJoinServer(options: JoinOptions): Promise<JoinServer> 
         onUrls(urlsWith(token));
       };
       renew();
-      return {
+      const invitation = {
         [Symbol.dispose]: () => {
           isOpen = false;
           clearTimeout(timer);
           gate.tokens.revoke(token);
+          invitations.delete(invitation);
         },
       };
+      invitations.add(invitation);
+      return invitation;
     },
     listen: (listener) => {
       listeners.add(listener);
@@ -138,6 +142,7 @@ export async function openJoinServer(options: JoinOptions): Promise<JoinServer> 
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(renewal);
+      for (const invitation of invitations) invitation[Symbol.dispose]();
       await server[Symbol.asyncDispose]();
     },
   };
