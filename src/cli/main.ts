@@ -62,12 +62,17 @@ const data = (): Option =>
 const device = (): Option =>
   new Option(
     "--device <name>",
-    "what times the networks: host, table:FILE or predictor:FILE to predict, or the proxy madds",
+    "what times the networks: host, page[:NAME], tcp://HOST:PORT; table:FILE, predictor:FILE; or the proxy madds",
   );
 const space = (): Option =>
   new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");
 const sustained = (): Option =>
   new Option("--sustained", "measure after a minute of load: what the device does for long");
+const listen = (): Option =>
+  new Option("--listen <host[:port]>", "where devices that join find this machine (127.0.0.1)").argParser(path);
+const host = (): Option =>
+  new Option("--host <host>", "address to listen on (127.0.0.1); 0.0.0.0 for all").argParser(path);
+const port = (): Option => new Option("--port <n>", "port to listen on; 0 for any that is free").argParser(countOrZero);
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
 
@@ -96,6 +101,7 @@ command("search", "run or continue a search")
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(device())
   .addOption(sustained())
+  .addOption(listen())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
   .addOption(
     new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
@@ -138,6 +144,7 @@ command("export <network>", "write a network as ONNX: a zoo name, a notation, a 
 command("measure <network...>", "measure latency of networks or .onnx files on a device")
   .addOption(device())
   .addOption(sustained())
+  .addOption(listen())
   .addOption(width())
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
@@ -167,6 +174,22 @@ command("fit", "measure some networks of a search space on a device, and fit a p
   .requiredOption("--out <file>", "predictor to write", path)
   .option("--force", "overwrite the file")
   .action(async (options) => (await import("./fit.ts")).fit(options));
+
+command("devices", "let browsers join as devices, and list them")
+  .addOption(host())
+  .addOption(port())
+  .action(async (options) => (await import("./devices.ts")).devices(options));
+
+program
+  .command("device")
+  .description("let this machine be a device")
+  .command("serve")
+  .description("measure for searches that run elsewhere")
+  .addOption(json())
+  .addOption(host())
+  .addOption(port())
+  .addOption(new Option("--token <token>", "what searches must know (a random one, or MNAS_TOKEN)"))
+  .action(async (options) => (await import("./device-serve.ts")).deviceServe(options));
 
 command("train <network>", "train one network and say how good it is")
   .addOption(data())
@@ -245,7 +268,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const asJson = process.argv.includes("--json");
-if (asJson) for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => {} });
+const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 
 try {
   if (process.argv.length <= 2) program.outputHelp();

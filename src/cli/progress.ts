@@ -3,9 +3,10 @@ import type { Dataset } from "../data/dataset.ts";
 import { spaces } from "../space/presets.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { barLine } from "./bar.ts";
-import { counted, duration, invocation, ms, paint, percent, say } from "./output.ts";
+import { counted, duration, invocation, ms, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
 import { shellWord } from "../util/shell.ts";
+import { noticeLines } from "./notices.ts";
 import { createPace } from "./pace.ts";
 import type { SearchOptions } from "./resume.ts";
 import { originNote } from "./tables.ts";
@@ -158,8 +159,10 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
         pace.batch(event.trials.length, event.trials.filter(isTrained).length);
         line(`batch ${String(event.batch).padStart(2)}/${event.batches}  ${batchLine(event)}`);
         break;
+      case "join":
+      case "joined":
       case "warning":
-        line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
+        noticeLines(event).forEach(line);
         break;
       case "front":
         finals = Math.min(finals, 2 * event.trials.length * config.finalSeeds);

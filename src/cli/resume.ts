@@ -25,6 +25,7 @@ export interface SearchOptions {
   readonly target?: number;
   readonly device?: string;
   readonly sustained?: boolean;
+  readonly listen?: string;
   readonly searcher?: UserConfig["searcher"];
   readonly reward?: "hard" | "soft" | "absolute";
   readonly trials?: number;
@@ -40,7 +41,7 @@ export interface SearchOptions {
 
 /** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, evaluator, ...flags } = options;
+  const { json: _json, config: _config, out: _out, resume: _resume, listen: _listen, evaluator, ...flags } = options;
   const evaluate = evaluator === undefined ? undefined : { command: evaluator };
   return Object.fromEntries(Object.entries({ ...flags, evaluate }).filter(([, value]) => value !== undefined));
 }

@@ -1,42 +1,73 @@
 import { MnasError } from "../errors.ts";
 import type { LatencyDevice } from "./device.ts";
+import type { OpenOptions } from "./options.ts";
+import { withoutToken } from "./remote/address.ts";
 
 interface Kind {
-  /** What stands behind the colon; absent for a device that is only one. */
-  readonly argument?: string;
-  readonly open: (argument: string) => Promise<LatencyDevice> | LatencyDevice;
+  /** How its names look. */
+  readonly form: string;
+  /** Loads and opens it; `rest` is what follows `KIND:` in `name`, with `@` before a runtime. */
+  readonly open: (name: string, rest: string, options: OpenOptions) => Promise<LatencyDevice>;
 }
 
-/** Every kind of device by the first part of its name; each is loaded when it is opened. */
+/** For kinds whose name says it all. */
+const plain =
+  (open: () => Promise<LatencyDevice>): Kind["open"] =>
+  (name, rest) =>
+    rest === "" ? open() : unknown(name);
+
+/** For kinds that are made of a file. */
+const ofFile =
+  (open: (file: string) => Promise<LatencyDevice>): Kind["open"] =>
+  (name, file) =>
+    file === "" ? unknown(name) : open(file);
+
+/** Every kind of device by the first part of its name. */
 const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ["host", { open: async () => (await import("./host.ts")).openHost() }],
-  ["madds", { open: async () => (await import("./madds.ts")).openMadds() }],
-  ["table", { argument: "FILE", open: async (file) => (await import("./table/device.ts")).openTable(file) }],
+  ["host", { form: "host", open: plain(async () => (await import("./host.ts")).openHost()) }],
+  ["madds", { form: "madds", open: plain(async () => (await import("./madds.ts")).openMadds()) }],
+  ["table", { form: "table:FILE", open: ofFile(async (file) => (await import("./table/device.ts")).openTable(file)) }],
   [
     "predictor",
-    { argument: "FILE", open: async (file) => (await import("./predict/predictor.ts")).openPredictor(file) },
+    {
+      form: "predictor:FILE",
+      open: ofFile(async (file) => (await import("./predict/predictor.ts")).openPredictor(file)),
+    },
+  ],
+  [
+    "page",
+    {
+      form: "page[:NAME][@RUNTIME]",
+      open: async (name, rest, options) => (await import("./remote/page.ts")).openPage(name, rest, options),
+    },
+  ],
+  [
+    "tcp",
+    {
+      form: "tcp://HOST:PORT",
+      open: async (name, _rest, options) => (await import("./remote/tcp.ts")).openTcp(name, options),
+    },
   ],
 ]);
 
-/** Names that `openDevice` knows, as in `table:FILE`. */
-export const deviceNames: readonly string[] = [...kinds].map(([name, { argument }]) =>
-  argument === undefined ? name : `${name}:${argument}`,
-);
+/** Kinds of devices that `openDevice` knows. */
+export const deviceNames: readonly string[] = [...kinds.keys()];
+
+function unknown(name: string): never {
+  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${withoutToken(name)}": no such device`, {
+    hint: `Use one of ${[...kinds.values()].map(({ form }) => form).join(", ")}.`,
+  });
+}
 
 /**
- * The device of a name: `host` is this machine's CPU; `madds` computes milliseconds from multiply-adds; `table:FILE`
- * adds up what `mnas profile` measured; `predictor:FILE` predicts by what `mnas fit` found.
+ * The device of a name, `KIND[:REST]`. `host` is this machine's CPU, `madds` computes milliseconds from multiply-adds,
+ * `page` is a browser that joins over the network, `tcp` another machine on which `mnas device serve` runs; `table` adds up
+ * what `mnas profile` measured, `predictor` predicts by what `mnas fit` found.
  *
- * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs does not load.
+ * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs is not there; the reason of
+ * `options.signal` when that aborts.
  */
-export async function openDevice(name: string): Promise<LatencyDevice> {
-  const [, first = "", argument] = /^([^:]*)(?::(.*))?$/s.exec(name) ?? [];
-  const kind = kinds.get(first);
-  const isNamed = kind?.argument === undefined ? argument === undefined : (argument ?? "") !== "";
-  if (kind !== undefined && isNamed) return kind.open(argument ?? "");
-  const problem =
-    kind === undefined ? "no such device" : `it is called ${first}${kind.argument ? `:${kind.argument}` : ""}`;
-  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": ${problem}`, {
-    hint: `Use one of ${deviceNames.join(", ")}.`,
-  });
+export async function openDevice(name: string, options: OpenOptions = {}): Promise<LatencyDevice> {
+  const [, kind = "", rest, runtime] = /^([a-z]+)(?::(.*)|(@.*))?$/.exec(name) ?? [];
+  return (kinds.get(kind)?.open ?? unknown)(name, rest ?? runtime ?? "", options);
 }

@@ -1,10 +1,12 @@
 import type { Origin } from "../device/device.ts";
+import type { Notice } from "../device/options.ts";
 import type { Comparison } from "../report/report.ts";
 import type { ProxyNote } from "./proxy/record.ts";
 import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
+  | Notice
   | { readonly event: "data"; readonly description: string }
   | { readonly event: "device"; readonly name: string; readonly description: string; readonly origin: Origin }
   | { readonly event: "target"; readonly targetMs: number; readonly source: string }
@@ -41,7 +43,6 @@ export type SearchEvent =
       readonly trials: readonly TrialRow[];
       readonly best: TrialRow | null;
     }
-  | { readonly event: "warning"; readonly message: string }
   | { readonly event: "front"; readonly trials: readonly TrialRow[] }
   /** So many long trainings are planned by now; more when a baseline of another width is needed. */
   | { readonly event: "finals"; readonly trainings: number; readonly done: number }
