@@ -1,12 +1,11 @@
+import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { ActivationFunction, Node, NodeOf, OpName, Shape } from "../graph/node.ts";
 import { samePadding } from "../graph/ops.ts";
 import type { Weights } from "../graph/weights.ts";
 import { foldedOf, foldingOf, outputsFirst, type Convolution, type Folding } from "./folding.ts";
-import { metadataEntries, type OnnxMetadata } from "./onnx-metadata.ts";
-import { attributeTypes, elementTypes, encode, type Message } from "./onnx-proto.ts";
-
-export { readOnnxMetadata, type OnnxMetadata } from "./onnx-metadata.ts";
+import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
+import { attributeTypes, elementTypes, decode, encode, type Message } from "./onnx-proto.ts";
 
 /** Opset 17 has every operator needed, and runs in ONNX Runtime since 1.12 (2022), so on phones in use. */
 const opset = 17;
@@ -162,7 +161,7 @@ function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toOnnx(graph: Graph, weights: Weights, metadata: OnnxMetadata): Uint8Array {
+export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata): Uint8Array {
   const [height, width, channels] = graph.input.shape;
   const [rows, columns, classes] = graph.output.shape;
   return encode("Model", {
@@ -176,6 +175,29 @@ export function toOnnx(graph: Graph, weights: Weights, metadata: OnnxMetadata): 
       inputs: [valueInfo("image", [channels, height, width])],
       outputs: [valueInfo("logits", rows === 1 && columns === 1 ? [classes] : [classes, rows, columns])],
     },
-    metadata: metadataEntries(metadata),
+    metadata: metadataEntries(metadata, "NCHW"),
   });
+}
+
+/**
+ * What a model says about itself; null for each thing that it does not say, or says in another way than mnas does.
+ *
+ * @throws MnasError `MODEL_INVALID` when the bytes are not an ONNX model.
+ */
+export function readOnnxMetadata(bytes: Uint8Array): FoundMetadata {
+  const fail = (problem: string, cause?: unknown): never => {
+    throw new MnasError("MODEL_INVALID", `Cannot read the model: ${problem}`, {
+      hint: "Give an .onnx file that is complete.",
+      cause,
+    });
+  };
+  let model: Message<"Model">;
+  try {
+    model = decode("Model", bytes);
+  } catch (error) {
+    return fail("it is not an ONNX file, or is damaged", error);
+  }
+  const isModel = model.graph?.nodes !== undefined && model.irVersion !== undefined && model.opsets !== undefined;
+  if (!isModel) return fail("it is not an ONNX file");
+  return metadataOf(new Map((model.metadata ?? []).map(({ key, value }) => [key, value])));
 }
