@@ -50,8 +50,8 @@ async function dataOf({ trial, arch: { task } }: NamedNetwork) {
 /** `mnas export ARCH|RUN#N --out FILE` */
 export async function exportNetwork(text: string, options: ExportOptions): Promise<void> {
   const { out, width, size, classes, seed = 0, json = false, force = false } = options;
-  const format = formatOf(out, options.format);
   checkOut(out, force);
+  const format = formatOf(out, options.format);
   const network = findNetwork(text, { width, task: taskOptions({ size, classes }) });
   const candidate = candidateOf(network.arch);
   let { weights, training } = network;
