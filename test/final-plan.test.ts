@@ -91,7 +91,9 @@ test("no more baselines are trained than the config allows, and the ratio is the
   const study = studyOf({ baselines: 2 });
   const said = await rounds(study, (name, seed) => (name === "finalist" ? 0.95 : 0.8) + 0.001 * seed);
   expect(said.map((names) => names.length)).toEqual([2, 3]);
-  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([{ speedup: { bound: "atLeast", high: null } }]);
+  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([
+    { speedup: { bound: "atLeast", high: null } },
+  ]);
 });
 
 test("where the baseline that is as fast is better, faster ones are tried", async () => {
@@ -100,7 +102,9 @@ test("where the baseline that is as fast is better, faster ones are tried", asyn
   const [finalist, ...times] = finalRows({ dir: "run", store: study.store }).map(({ latencyMs }) => latencyMs!);
   expect(times).toHaveLength(3);
   expect(times.slice(0, 2).every((time) => time < finalist!)).toBe(true);
-  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([{ isClear: true, speedup: { bound: "atMost" } }]);
+  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toMatchObject([
+    { isClear: true, speedup: { bound: "atMost" } },
+  ]);
 });
 
 test("a network is judged by the trainings that succeeded, and its model is the best of these on validation", async () => {

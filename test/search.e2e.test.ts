@@ -92,6 +92,7 @@ test("search finds, trains, compares and exports networks, and everything it say
     },
   ]);
   expect(existsSync(join(folder.dir, "run", finalist.model!))).toBe(true);
+  expect(existsSync(join(folder.dir, "run", finalist.tflite!))).toBe(true);
   expect(readFileSync(join(folder.dir, "run", "report.html"), "utf8")).toContain("<svg");
 
   const trials = (await rowsOf("run", folder.dir)) as { number: number; state: string }[];

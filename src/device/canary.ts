@@ -5,6 +5,7 @@ import { MnasError } from "../errors.ts";
 import { costsOf } from "../graph/costs.ts";
 import { initWeights } from "../graph/weights.ts";
 import { toOnnx } from "../lower/onnx.ts";
+import { toTflite } from "../lower/tflite.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
@@ -39,12 +40,14 @@ export function canaryModel(): DeviceModel {
   const graph = buildGraph(arch);
   const preprocessing = { ...task, mean: [0, 0, 0], deviation: [1, 1, 1] };
   const metadata = { version, notation: formatArch(arch), classes: [], preprocessing };
+  const weights = initWeights(graph, createRng("canary"));
   return {
     name: canaryNetwork,
     madds: costsOf(graph).madds,
     graph,
     arch,
-    onnx: () => toOnnx(graph, initWeights(graph, createRng("canary")), metadata),
+    onnx: () => toOnnx(graph, weights, metadata),
+    tflite: () => toTflite(graph, weights, metadata),
   };
 }
 

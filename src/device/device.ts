@@ -13,8 +13,10 @@ export interface DeviceModel {
   readonly graph: Graph | null;
   /** What it was built from; absent for a model file. */
   readonly arch?: Arch;
-  /** The network as an ONNX model. */
+  /** The network as an ONNX model. Throws `MODEL_INVALID` when it is a TFLite file. */
   readonly onnx: () => Uint8Array;
+  /** The network as a TFLite model; null for an ONNX file. */
+  readonly tflite: (() => Uint8Array) | null;
 }
 
 /**

@@ -5,7 +5,9 @@ import { MnasError } from "../errors.ts";
 import { costsOf, type Costs } from "../graph/costs.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
-import { toOnnx, type OnnxMetadata } from "../lower/onnx.ts";
+import type { ModelMetadata } from "../lower/metadata.ts";
+import { toOnnx } from "../lower/onnx.ts";
+import { toTflite } from "../lower/tflite.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
@@ -59,7 +61,7 @@ export const metadataOf = (
   notation: string,
   dataset: Pick<Dataset, "classes" | "mean" | "deviation">,
   task: Task,
-): OnnxMetadata => ({
+): ModelMetadata => ({
   version,
   notation,
   classes: dataset.classes,
@@ -80,12 +82,14 @@ export function deviceModel({ notation, arch, graph, costs }: Candidate, weights
     mean: Array<number>(task.channels).fill(0),
     deviation: Array<number>(task.channels).fill(1),
   };
+  const parts = () =>
+    [graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)] as const;
   return {
     name: notation,
     madds: costs.madds,
     graph,
     arch,
-    onnx: () =>
-      toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
+    onnx: () => toOnnx(...parts()),
+    tflite: () => toTflite(...parts()),
   };
 }

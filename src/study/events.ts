@@ -106,6 +106,8 @@ export interface FinalRow extends TrialRow {
   readonly seeds: readonly FinalTraining[];
   /** The exported model, relative to the run folder; null without one. */
   readonly model: string | null;
+  /** The same as a TFLite model. */
+  readonly tflite: string | null;
 }
 
 export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.["isUnstable"] === true;

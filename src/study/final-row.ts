@@ -4,10 +4,11 @@ import type { Store, Trial } from "../store/store.ts";
 import { mean, variance } from "../util/welch.ts";
 import { trialDir } from "../worker/work.ts";
 import { trialRow, type FinalRow, type FinalTraining } from "./events.ts";
+import type { FormatName } from "./formats.ts";
 import type { Run } from "./run.ts";
 
 /** The exported model of a training, relative to the run folder. */
-export const modelFile = (trial: Trial): string => join(trialDir(trial), "model.onnx");
+export const modelFile = (trial: Trial, format: FormatName): string => join(trialDir(trial), `model.${format}`);
 
 /** A finalist or a baseline with its trainings, one per seed. */
 export interface Network {
@@ -71,6 +72,8 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number, 
   const p = meanOf(tested);
   const spread = tested.length > 1 ? variance(tested) : null;
   const failures = trainings.flatMap(({ seed, reason }) => (reason === null ? [] : [`seed ${seed}: ${reason}`]));
+  const written = (format: FormatName): string | null =>
+    best !== null && !isReference && existsSync(join(dir, modelFile(best, format))) ? modelFile(best, format) : null;
   return {
     ...trialRow(best ?? trainings[0]!),
     state: stateOf(trainings),
@@ -83,7 +86,8 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number, 
     testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount + (spread ?? 0) / tested.length),
     testCount,
     seeds: trainings.map(finalTraining),
-    model: best !== null && !isReference && existsSync(join(dir, modelFile(best))) ? modelFile(best) : null,
+    model: written("onnx"),
+    tflite: written("tflite"),
   };
 }
 

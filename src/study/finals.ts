@@ -9,10 +9,12 @@ import type { Pool } from "../worker/pool.ts";
 import { weightsFile } from "../worker/work.ts";
 import { candidateOf } from "./candidate.ts";
 import type { FinalRow } from "./events.ts";
-import { exportOnnx, probeImages } from "./export.ts";
+import { exportModel } from "./export.ts";
 import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.ts";
 import { finalPlanner } from "./final-plan.ts";
+import { formatNames } from "./formats.ts";
 import { measureTrials } from "./measure.ts";
+import { probeImages } from "./probe.ts";
 import type { Study } from "./search.ts";
 
 /** Whether a training left none because the evaluator wrote none. */
@@ -62,10 +64,11 @@ async function exportFinalists(study: Study): Promise<void> {
       continue;
     }
     const { notation, weights } = loadCheckpoint(weightsFile(run.dir, best));
-    writeFileAtomically(
-      join(run.dir, modelFile(best)),
-      await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
-    );
+    const candidate = candidateOf(parseArch(notation));
+    for (const format of formatNames) {
+      const model = await exportModel(format, candidate, weights, dataset, images);
+      writeFileAtomically(join(run.dir, modelFile(best, format)), model);
+    }
   }
 }
 
