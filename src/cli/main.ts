@@ -40,7 +40,13 @@ const data = (): Option =>
     "--data <source>",
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
-const device = (): Option => new Option("--device <name>", "what times the networks: host, or the proxy madds");
+const device = (): Option =>
+  new Option("--device <name>", "what times the networks: host, page, page:NAME, tcp://HOST:PORT, or the proxy madds");
+const listen = (): Option =>
+  new Option("--listen <host[:port]>", "where devices that join find this machine (127.0.0.1)").argParser(path);
+const host = (): Option =>
+  new Option("--host <host>", "address to listen on (127.0.0.1); 0.0.0.0 for all").argParser(path);
+const port = (): Option => new Option("--port <n>", "port to listen on; 0 for any that is free").argParser(countOrZero);
 const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
 
@@ -68,6 +74,7 @@ command("search", "run or continue a search")
   .addOption(size())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(device())
+  .addOption(listen())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
   .addOption(
     new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
@@ -106,10 +113,27 @@ command("export <network>", "write a network as ONNX: a zoo name, a notation, a 
 
 command("measure <network...>", "measure latency of networks or .onnx files on a device")
   .addOption(device())
+  .addOption(listen())
   .addOption(width())
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
   .action(async (networks, options) => (await import("./measure.ts")).measure(networks, options));
+
+command("devices", "let browsers join as devices, and list them")
+  .addOption(host())
+  .addOption(port())
+  .action(async (options) => (await import("./devices.ts")).devices(options));
+
+program
+  .command("device")
+  .description("let this machine be a device")
+  .command("serve")
+  .description("measure for searches that run elsewhere")
+  .addOption(json())
+  .addOption(host())
+  .addOption(port())
+  .addOption(new Option("--token <token>", "what searches must know (a random one, or MNAS_TOKEN)"))
+  .action(async (options) => (await import("./device-serve.ts")).deviceServe(options));
 
 command("train <network>", "train one network and say how good it is")
   .addOption(data())
@@ -152,7 +176,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const asJson = process.argv.includes("--json");
-if (asJson) for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => {} });
+const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 
 try {
   if (process.argv.length <= 2) program.outputHelp();

@@ -1,14 +1,17 @@
 import type { DeviceModel } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
+import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { readFile } from "../util/files.ts";
 import { taskOptions } from "./models.ts";
 import { findNetwork } from "./network.ts";
+import { noticeView } from "./notices.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
 import { latencyCell, originNote } from "./tables.ts";
 
 export interface MeasureOptions {
   readonly device?: string;
+  readonly listen?: string;
   readonly width?: number;
   readonly size?: number;
   readonly classes?: number;
@@ -27,7 +30,10 @@ function modelOf(text: string, { width, size, classes }: MeasureOptions): Device
 /** `mnas measure NETWORK… --device D` */
 export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
   const models = networks.map((text) => modelOf(text, options));
-  await using device = await openDevice(options.device ?? "host");
+  await using device = await openDevice(options.device ?? "host", {
+    onNotice: noticeView(options.json === true ? "stderr" : "none"),
+    listen: options.listen === undefined ? undefined : parseAddress(options.listen, joinPort),
+  });
   if (options.json !== true) say(`device   ${device.description}${originNote(device.origin)}`);
   const rows = [];
   for (const model of models) rows.push({ name: model.name, ...(await device.measure(model)) });

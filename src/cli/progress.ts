@@ -2,8 +2,9 @@ import type { Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { barLine } from "./bar.ts";
-import { counted, duration, ms, paint, percent, say } from "./output.ts";
+import { counted, duration, ms, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
+import { noticeLines } from "./notices.ts";
 import { createPace } from "./pace.ts";
 import { originNote } from "./tables.ts";
 
@@ -131,8 +132,10 @@ export function progressView(config: Config, dataset: Dataset): ProgressView {
         pace.batch(event.trials.length, event.trials.filter(isTrained).length);
         line(`batch ${String(event.batch).padStart(2)}/${event.batches}  ${batchLine(event)}`);
         break;
+      case "join":
+      case "joined":
       case "warning":
-        line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
+        noticeLines(event).forEach(line);
         break;
       case "front":
         finals = Math.min(finals, 2 * event.trials.length);

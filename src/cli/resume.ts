@@ -24,6 +24,7 @@ export interface SearchOptions {
   readonly size?: number;
   readonly target?: number;
   readonly device?: string;
+  readonly listen?: string;
   readonly searcher?: UserConfig["searcher"];
   readonly reward?: "hard" | "soft" | "absolute";
   readonly trials?: number;
@@ -35,7 +36,7 @@ export interface SearchOptions {
 
 /** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
+  const { json: _json, config: _config, out: _out, resume: _resume, listen: _listen, ...flags } = options;
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 

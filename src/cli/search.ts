@@ -3,6 +3,8 @@ import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
+import type { Notice, OpenOptions } from "../device/options.ts";
+import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
@@ -11,6 +13,7 @@ import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
+import { noticeView } from "./notices.ts";
 import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
@@ -30,6 +33,13 @@ export async function search(options: SearchOptions): Promise<void> {
   const json = options.json === true;
   const stop = new AbortController();
   let dir = "";
+  /** Tells what a device says, before the search begins and while it runs. */
+  let tell: (notice: Notice) => void = noticeView(json ? "stdout" : "none");
+  const opening: OpenOptions = {
+    onNotice: (notice) => tell(notice),
+    listen: options.listen === undefined ? undefined : parseAddress(options.listen, joinPort),
+    signal: stop.signal,
+  };
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
     if (!json) say("\nstopping; press Ctrl-C again to stop at once");
@@ -46,14 +56,14 @@ export async function search(options: SearchOptions): Promise<void> {
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
-      await using device = await openDevice(config.device);
+      await using device = await openDevice(config.device, opening);
       await go(run, config, await loadStudyData(config), device);
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
-      await using device = await openDevice(config.device);
+      await using device = await openDevice(config.device, opening);
       stop.signal.throwIfAborted();
       const record = environment();
       using run = createRun(options.out, (store) => {
@@ -80,6 +90,7 @@ export async function search(options: SearchOptions): Promise<void> {
         summary(event, `search ${resumeOptions(dir, options)} --trials ${2 * config.trials}`);
       }
     };
+    tell = emit;
     try {
       await runSearch(run, config, { dataset, device, signal: stop.signal, emit });
     } finally {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { withoutToken } from "../device/remote/address.ts";
 import { MnasError } from "../errors.ts";
 import type { Reward, RewardConfig, RewardFunction } from "../reward/reward.ts";
 import { checkSpace, type NetworkSpace } from "../space/arch.ts";
@@ -140,6 +141,7 @@ const recordReward = (reward: RewardFunction): CustomReward => ({
 
 export const recordConfig = (config: Config): RecordedConfig => ({
   ...config,
+  device: withoutToken(config.device),
   space: { name: config.space.name, template: config.space.template },
   reward: typeof config.reward === "function" ? recordReward(config.reward) : config.reward,
 });

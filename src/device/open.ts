@@ -1,24 +1,58 @@
 import { MnasError } from "../errors.ts";
 import type { LatencyDevice } from "./device.ts";
+import type { OpenOptions } from "./options.ts";
+import { withoutToken } from "./remote/address.ts";
 
-/** Every kind of device by the first part of its name; each is loaded when it is opened. */
-const kinds: ReadonlyMap<string, () => Promise<LatencyDevice>> = new Map([
-  ["host", async () => (await import("./host.ts")).openHost()],
-  ["madds", async () => (await import("./madds.ts")).openMadds()],
+interface Kind {
+  /** How its names look. */
+  readonly form: string;
+  /** Loads and opens it; `rest` is what follows `KIND:` in `name`, with `@` before a runtime. */
+  readonly open: (name: string, rest: string, options: OpenOptions) => Promise<LatencyDevice>;
+}
+
+/** For kinds whose name says it all. */
+const plain =
+  (open: () => Promise<LatencyDevice>): Kind["open"] =>
+  (name, rest) =>
+    rest === "" ? open() : unknown(name);
+
+/** Every kind of device by the first part of its name. */
+const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ["host", { form: "host", open: plain(async () => (await import("./host.ts")).openHost()) }],
+  ["madds", { form: "madds", open: plain(async () => (await import("./madds.ts")).openMadds()) }],
+  [
+    "page",
+    {
+      form: "page[:NAME][@RUNTIME]",
+      open: async (name, rest, options) => (await import("./remote/page.ts")).openPage(name, rest, options),
+    },
+  ],
+  [
+    "tcp",
+    {
+      form: "tcp://HOST:PORT",
+      open: async (name, _rest, options) => (await import("./remote/tcp.ts")).openTcp(name, options),
+    },
+  ],
 ]);
 
-/** Names that `openDevice` knows. */
+/** Kinds of devices that `openDevice` knows. */
 export const deviceNames: readonly string[] = [...kinds.keys()];
 
-/**
- * The device of a name: `host` is this machine's CPU; `madds` computes milliseconds from multiply-adds.
- *
- * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs does not load.
- */
-export async function openDevice(name: string): Promise<LatencyDevice> {
-  const open = kinds.get(name);
-  if (open !== undefined) return open();
-  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": no such device`, {
-    hint: `Use one of ${deviceNames.join(", ")}.`,
+function unknown(name: string): never {
+  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${withoutToken(name)}": no such device`, {
+    hint: `Use one of ${[...kinds.values()].map(({ form }) => form).join(", ")}.`,
   });
+}
+
+/**
+ * The device of a name, `KIND[:REST]`. `host` is this machine's CPU, `madds` computes milliseconds from multiply-adds,
+ * `page` is a browser that joins over the network, `tcp` another machine on which `mnas device serve` runs.
+ *
+ * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs is not there; the reason of
+ * `options.signal` when that aborts.
+ */
+export async function openDevice(name: string, options: OpenOptions = {}): Promise<LatencyDevice> {
+  const [, kind = "", rest, runtime] = /^([a-z]+)(?::(.*)|(@.*))?$/.exec(name) ?? [];
+  return (kinds.get(kind)?.open ?? unknown)(name, rest ?? runtime ?? "", options);
 }

@@ -1,8 +1,10 @@
 import type { Origin } from "../device/device.ts";
+import type { Notice } from "../device/options.ts";
 import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
+  | Notice
   | { readonly event: "data"; readonly description: string }
   | { readonly event: "device"; readonly name: string; readonly description: string; readonly origin: Origin }
   | { readonly event: "target"; readonly targetMs: number; readonly source: string }
@@ -35,7 +37,6 @@ export type SearchEvent =
       readonly trials: readonly TrialRow[];
       readonly best: TrialRow | null;
     }
-  | { readonly event: "warning"; readonly message: string }
   | { readonly event: "front"; readonly trials: readonly TrialRow[] }
   /** A long training ended. Its model is exported when all have, and named by `done`. */
   | { readonly event: "final"; readonly trial: FinalRow }

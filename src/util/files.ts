@@ -60,9 +60,17 @@ function attempt<T>({ what, hint, missing, work }: Attempt<T>): T {
   }
 }
 
-/** Writes a file that is whole or not there, also after a power cut. Throws `DISK_FULL`, `FILE_NOT_FOUND`. */
-export function writeFileAtomically(file: string, content: string | Uint8Array): void {
-  writeBeside(file, content, (temporary) => renameSync(temporary, file));
+/**
+ * Writes a file that is whole or not there, also after a power cut. Throws `DISK_FULL`, `FILE_NOT_FOUND`.
+ *
+ * @param options.mode who may read it, as a number of Unix; by default what the user's mask says.
+ */
+export function writeFileAtomically(
+  file: string,
+  content: string | Uint8Array,
+  options: { readonly mode?: number } = {},
+): void {
+  writeBeside(file, content, (temporary) => renameSync(temporary, file), options);
   syncFolder(dirname(file));
 }
 
@@ -87,7 +95,12 @@ export function checkWritable(file: string): void {
   writeBeside(file, "", rmSync);
 }
 
-function writeBeside(file: string, content: string | Uint8Array, then: (temporary: string) => void): void {
+function writeBeside(
+  file: string,
+  content: string | Uint8Array,
+  then: (temporary: string) => void,
+  options: { readonly mode?: number } = {},
+): void {
   const temporary = `${file}.${process.pid}.tmp`;
   attempt({
     what: `write "${file}"`,
@@ -95,7 +108,7 @@ function writeBeside(file: string, content: string | Uint8Array, then: (temporar
     missing: existsSync(dirname(file)) ? "none can be made there" : "no such folder",
     work: () => {
       try {
-        writeFileSync(temporary, content, { flush: true });
+        writeFileSync(temporary, content, { ...options, flush: true });
         then(temporary);
       } catch (error) {
         rmSync(temporary, { force: true });

@@ -94,7 +94,10 @@ export interface Welcome {
   readonly kind: "welcome";
   /** Its name among the devices: what follows `page:`. Lower-case letters, digits and hyphens. */
   readonly name: string;
-  /** Keep it (a page: in localStorage) and say it in the next `hello`. The same as before when it came by one. */
+  /**
+   * Keep it (a page: in localStorage) and say it in the next `hello`. The same as before when it came by one; empty for
+   * a device that was dialled.
+   */
   readonly session: string;
 }
 
@@ -142,7 +145,10 @@ export interface Started {
 export interface Result {
   readonly kind: "result";
   readonly id: string;
-  /** Milliseconds of one run, each the mean of `batch` runs timed together; in the order in which they were taken. */
+  /**
+   * Milliseconds of one run, each the mean of `batch` runs timed together; in the order in which they were taken, at
+   * least `minRuns` of them. Above 0, and together no longer than the job took.
+   */
   readonly samples: readonly number[];
   /** Runs per sample, 1 or more: as many as make a sample much longer than `timerMs`. */
   readonly batch: number;

@@ -1,0 +1,25 @@
+import type { Address } from "./remote/address.ts";
+
+/** What a device tells while it is opened or measures; the command line shows it, `--json` prints it. */
+export type Notice =
+  /** A device may join, at any of these addresses until one has; another notice follows when they are too old. */
+  | { readonly event: "join"; readonly urls: readonly string[]; readonly port: number; readonly isLocal: boolean }
+  /** A device joined, or came back. */
+  | {
+      readonly event: "joined";
+      /** For `--device`, once for each of its runtimes. */
+      readonly names: readonly string[];
+      readonly description: string;
+    }
+  | { readonly event: "warning"; readonly message: string };
+
+export interface OpenOptions {
+  /** Told what a user should know: where a device may join, that one has, warnings. */
+  readonly onNotice?: (notice: Notice) => void;
+  /** Where devices that join find us; without it, on this machine alone. */
+  readonly listen?: Address | undefined;
+  /** Ends the wait for a device. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether a median may be true for a model of that name; what a device far away says and may not be is refused. */
+  readonly plausible?: (name: string, medianMs: number) => boolean;
+}
