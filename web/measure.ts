@@ -4,7 +4,7 @@ import { createRng } from "../src/util/rng.ts";
 import { openLiteRt } from "./runtimes/litert.ts";
 import { openOnnx } from "./runtimes/onnx.ts";
 import type { LoadedModel, Runtime } from "./runtimes/runtime.ts";
-import { timeBatches, timerGrain, type Timed } from "./timing.ts";
+import { settle, timeBatches, timerGrain, type Timed } from "./timing.ts";
 
 /** What opens each runtime that the page offers. */
 const openers: Readonly<Record<string, () => Promise<Runtime>>> = {
@@ -21,6 +21,8 @@ export type Answer = Omit<Result, "id"> | Omit<Failed, "id">;
 const wasmRounds = 3;
 /** A GPU's programs are compiled for each loading, which takes longer than all runs. */
 const gpuRounds = 1;
+/** With the first network in a thread, nothing is compiled yet, and warming up takes so many times as long. */
+const coldness = 20;
 /** Parts of a measurement that differ by so much were disturbed. */
 const isApart = 1.15;
 /** What a call takes needs no more than this. */
@@ -41,6 +43,8 @@ export function createMeasurer() {
   const runtimes = new Map<string, Promise<Runtime>>();
   /** What calls take that do nothing, by runtime, inputs and outputs. */
   const idleMs = new Map<string, number>();
+  /** Runtimes of which the code that all networks share is compiled. */
+  const warm = new Set<string>();
   const grainMs = timerGrain();
 
   const randomValues = (length: number): Float32Array => {
@@ -87,6 +91,9 @@ export function createMeasurer() {
     const load = (): Promise<LoadedModel> => runtime.load(model, randomValues);
     const first = await load();
     onStarted();
+    const { warmupMs } = job.options;
+    const settled = await settle(() => first.run(), warm.has(job.runtime) ? warmupMs : coldness * warmupMs);
+    warm.add(job.runtime);
     const overheadMs = await overheadOf(job.runtime, runtime, first);
     const rounds = runtime.backend === "wasm" ? wasmRounds : gpuRounds;
     const timed = await timeRounds(rounds, first, load, job.options);
@@ -95,7 +102,7 @@ export function createMeasurer() {
       kind: "result",
       samples,
       batch: Math.min(...timed.map(({ batch }) => batch)),
-      warmup: timed.reduce((sum, { warmup }) => sum + warmup, 0),
+      warmup: timed.reduce((sum, { warmup }) => sum + warmup, settled),
       timerMs: grainMs,
       overheadMs: Math.min(overheadMs, median(samples)),
       isDisturbed: isUneven(samples),

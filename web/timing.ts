@@ -34,6 +34,37 @@ const grains = 150;
 /** Where that would be more samples than the search takes. */
 const mostSamples = 3000;
 
+/** What takes longer to settle is measured as it is. */
+const longestSettleMs = 15_000;
+/** Runs of which the median is compared with those before. */
+const settleWindow = 5;
+
+/**
+ * Runs a function until its code is compiled as well as it will be: until it has not become 5 % faster for as long as it
+ * took to become as fast as it is, and for `leastMs`. A browser first runs WebAssembly as its quick compiler leaves it,
+ * which is 20 times as slow, and replaces what is hot in the background.
+ *
+ * @returns how many runs that took.
+ */
+export async function settle(run: () => Promise<unknown>, leastMs: number, clock: Clock = now): Promise<number> {
+  const began = clock();
+  let [runs, fastest, since] = [0, Infinity, 0];
+  for (let elapsed = 0; elapsed < Math.min(longestSettleMs, 2 * since + leastMs);) {
+    const window: number[] = [];
+    for (let start = clock(), i = 0; i < settleWindow; i++) {
+      await run();
+      const end = clock();
+      window.push(end - start);
+      start = end;
+    }
+    runs += settleWindow;
+    elapsed = clock() - began;
+    const ms = median(window);
+    if (ms < 0.95 * fastest) [fastest, since] = [ms, elapsed];
+  }
+  return runs;
+}
+
 /** How many runs are timed together so that the clock does not matter, and how many that took to find out. */
 async function chooseBatch(
   run: () => Promise<unknown>,
