@@ -1,21 +1,57 @@
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
 import { parseCores } from "../src/device/cores.ts";
 import { deviceNames, openDevice } from "../src/device/open.ts";
+import type { LatencyDevice } from "../src/device/device.ts";
+import { openHost } from "../src/device/host.ts";
+import { openPage } from "../src/device/remote/page.ts";
+import { serveDevice, type Serving } from "../src/device/remote/serve.ts";
 import { deviceConformance } from "./contract/device.ts";
 import { brief, networkModel } from "./device-models.ts";
+import { scratch } from "./mnas.ts";
+import { joinAs, pageFolder } from "./page-client.ts";
+
+const space = scratch();
+const anywhere = { host: "127.0.0.1", port: 0 };
+
+/** A page device whose page is a stand-in in this process, with the runtime of Node. */
+const openStandIn = (): Promise<LatencyDevice> =>
+  openPage("page", "", {
+    join: { address: anywhere, folder: pageFolder(space.dir), stateFile: join(space.dir, "sessions.json") },
+    onNotice: (notice) => notice.event === "join" && joinAs(notice.urls[0]!),
+  });
+
+const token = "of-this-test-alone";
+let host: LatencyDevice | undefined;
+const servings: Serving[] = [];
+
+/** A tcp device over one that is served in this process. A second search would wait for the first, so each has its own. */
+async function openServed(): Promise<LatencyDevice> {
+  host ??= await openHost();
+  const serving = await serveDevice(host, { address: anywhere, token });
+  servings.push(serving);
+  return openDevice(`tcp://${token}@127.0.0.1:${serving.address.port}`);
+}
+afterAll(async () => {
+  for (const serving of servings) await serving[Symbol.asyncDispose]();
+  await host?.[Symbol.asyncDispose]();
+  space[Symbol.dispose]();
+});
 
 deviceConformance("host", false, () => openDevice("host"));
 deviceConformance("madds", true, () => openDevice("madds"));
+deviceConformance("page", false, openStandIn);
+deviceConformance("tcp", false, openServed);
 
 test("the contract holds for every device that openDevice() knows", () => {
-  expect(deviceNames).toEqual(["host", "madds"]);
+  expect(deviceNames).toEqual(["host", "madds", "page", "tcp"]);
 });
 
 test("openDevice() names the devices there are", async () => {
   await expect(openDevice("pixel")).rejects.toMatchObject({
     code: "DEVICE_UNAVAILABLE",
     message: 'Cannot open device "pixel": no such device',
-    hint: "Use one of host, madds.",
+    hint: "Use one of host, madds, page[:NAME][@RUNTIME], tcp://HOST:PORT.",
   });
 });
 

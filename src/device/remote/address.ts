@@ -18,7 +18,7 @@ const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 &&
 export const withPort = (host: string, port: number): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
-export const isEverywhere = (host: string): boolean => everywhere.has(host);
+const isEverywhere = (host: string): boolean => everywhere.has(host);
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/.test(host);
 
 /**

@@ -33,7 +33,7 @@ const mostMisdeeds = 3;
 const mostLosses = 20;
 
 /** A runtime that a device offers. Throws `DEVICE_UNAVAILABLE` naming those there are. */
-export function offerOf({ runtimes }: Pick<Hello, "runtimes">, id: string | null, device: string): RuntimeOffer {
+function offerOf({ runtimes }: Pick<Hello, "runtimes">, id: string | null, device: string): RuntimeOffer {
   const offer = id === null ? runtimes[0] : runtimes.find((each) => each.id === id);
   if (offer !== undefined) return offer;
   throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${device}": it has no runtime ${id}`, {
