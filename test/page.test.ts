@@ -26,6 +26,10 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     space[Symbol.dispose]();
   });
 
+  /** Long enough to do something meanwhile. */
+  const long = { warmupMs: 6, minMs: 600, maxMs: 600 };
+  /** Long enough for the browser to compile what it runs. */
+  const settled = { ...brief, warmupMs: 100 };
   const stateFile = (): string => join(space.dir, `${files++}`, "sessions.json");
   const options = (port = 0, file = stateFile()) => ({ address: { host: "127.0.0.1", port }, folder, stateFile: file });
   const inviteTo = (server: JoinServer): string[] => {
@@ -81,14 +85,14 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await using _ = device;
     expect(device.description).toMatch(/1 thread, ONNX Runtime Web 1\.\d+\.\d+ WebAssembly$/);
     const medians = [];
-    for (const model of [networkModel(0.1), networkModel(0.25, 56), networkModel(0.5, 112)]) {
-      medians.push((await device.measure(model, brief)).medianMs);
+    for (const model of [networkModel(0.1), networkModel(0.5, 112), networkModel(1, 160)]) {
+      medians.push((await device.measure(model, settled)).medianMs);
     }
     expect(medians[0]).toBeGreaterThan(0);
     expect(medians).toEqual(medians.toSorted((a, b) => a - b));
     expect((await results(page)).map((row) => row.split("\t")[0]!.trim())).toEqual([
+      "network × 1",
       "network × 0.5",
-      "network × 0.25",
       "network × 0.1",
     ]);
     await sees(page, /3 networks done/);
@@ -101,5 +105,123 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await expect(device.measure(broken, brief)).rejects.toMatchObject({ code: "MODEL_INVALID" });
     expect((await results(page))[0]).toMatch(/broken\.onnx.*failed/s);
     expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);
+  });
+
+  test("is given a job again after it was loaded again in the middle of it", async () => {
+    const { device, page } = await openJoined();
+    await using _ = device;
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(page, "Measuring");
+    await page.reload();
+    await sees(page, "Measuring");
+    expect((await latency).medianMs).toBeGreaterThan(0);
+    await sees(page, /1 network done/);
+  });
+
+  test("a tab that was closed comes back by its session, or by a new token under its name", async () => {
+    const urls: string[] = [];
+    let page: Promise<Page> | undefined;
+    const onNotice = (notice: Notice): void => {
+      if (notice.event !== "join") return;
+      urls.push(notice.urls[0]!);
+      page ??= visit(notice.urls[0]!);
+    };
+    await using device = await openPage("page", "", { join: options(), onNotice });
+    const tab = await page!;
+    const context = tab.context();
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(tab, "Measuring");
+    await tab.close();
+    const again = await context.newPage();
+    await again.goto(new URL(urls[0]!).origin);
+    await sees(again, "Measuring");
+    await again.close();
+    const anew = await context.newPage();
+    await anew.goto(urls.at(-1)!);
+    expect((await latency).medianMs).toBeGreaterThan(0);
+    await sees(anew, "Joined as linux-chrome");
+  });
+
+  test("comes back by itself when the search was started again", async () => {
+    const file = stateFile();
+    const first = await openJoinServer(options(0, file));
+    const [url] = inviteTo(first);
+    const page = await visit(url!);
+    await sees(page, "Joined as linux-chrome");
+    await first[Symbol.asyncDispose]();
+    await sees(page, "Not connected");
+    await sees(page, /The search has ended, or stopped for now\. Trying again in/);
+    const join = options(first.address.port, file);
+    await using device = await openPage("page:linux-chrome", "linux-chrome", { join, listen: join.address });
+    await sees(page, "Joined as linux-chrome");
+    expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);
+  });
+
+  test("two devices are measured on at once, each under its name", async () => {
+    const join = options(0);
+    await using server = await openJoinServer(join);
+    const urls = inviteTo(server);
+    for (const n of [0, 1]) {
+      await expect.poll(() => urls.length).toBe(n + 1);
+      await sees(await visit(urls[n]!), n === 0 ? "Joined as linux-chrome" : "Joined as linux-chrome-2");
+    }
+    const work = {
+      job: {
+        name: "network",
+        runtime: "onnx-wasm",
+        format: "onnx",
+        options: { ...settled, minRuns: 9, tolerance: 0.05, loadMs: 60_000 },
+      },
+      model: networkModel(0.1).onnx(),
+      plausible: () => true,
+    } as const;
+    const all = await Promise.all(server.peers().map((peer) => peer.run(work)));
+    expect(all.map(({ medianMs }) => medianMs > 0)).toEqual([true, true]);
+  });
+
+  test("a second tab takes the place of the first, which says so and may take it back", async () => {
+    await using server = await openJoinServer(options());
+    const [url] = inviteTo(server);
+    const first = await visit(url!);
+    await sees(first, "Joined as linux-chrome");
+    const second = await first.context().newPage();
+    await second.goto(new URL(url!).origin);
+    await sees(second, "Joined as linux-chrome");
+    await sees(first, "Joined elsewhere");
+    await first.getByRole("button", { name: "Measure in this tab" }).click();
+    await sees(first, "Joined as linux-chrome");
+    await sees(second, "Joined elsewhere");
+    expect(server.peers().length).toBe(1);
+  });
+
+  test("stops while it is hidden, tells the search, and measures anew when it is seen", async () => {
+    const { device, page } = await openJoined();
+    await using _ = device;
+    const setHidden = (isHidden: boolean): Promise<void> =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, isHidden);
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(page, "Measuring");
+    await setHidden(true);
+    await sees(page, "Paused");
+    expect(page.workers()).toEqual([]);
+    await setHidden(false);
+    await sees(page, "Measuring");
+    expect((await latency).medianMs).toBeGreaterThan(0);
+  });
+
+  test("takes another name from its user", async () => {
+    await using server = await openJoinServer(options());
+    const [url] = inviteTo(server);
+    const page = await visit(url!);
+    await sees(page, "Joined as linux-chrome");
+    await page.getByLabel("Name").fill("My Phone!");
+    await page.getByLabel("Name").press("Enter");
+    await sees(page, "Joined as my-phone");
+    await page.reload();
+    await sees(page, "Joined as my-phone");
+    expect(server.peers().map(({ name }) => name)).toEqual(["my-phone"]);
   });
 });
