@@ -90,7 +90,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     }
     expect(medians[0]).toBeGreaterThan(0);
     expect(medians).toEqual(medians.toSorted((a, b) => a - b));
-    expect((await results(page)).map((row) => row.split("\t")[0]!.trim())).toEqual([
+    expect((await results(page)).map((row) => row.split("\n")[0]!.trim())).toEqual([
       "network × 1",
       "network × 0.5",
       "network × 0.1",

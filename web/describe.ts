@@ -1,5 +1,5 @@
 import type { RuntimeOffer } from "../src/device/remote/messages.ts";
-import { identify, type Hints, type Identity } from "./identify.ts";
+import { gpuIn, identify, type Hints, type Identity } from "./identify.ts";
 
 declare const ONNX_VERSION: string;
 declare const LITERT_VERSION: string;
@@ -28,15 +28,14 @@ async function hintsOf({ userAgentData }: Extras): Promise<Hints> {
   }
 }
 
-/** The GPU that draws pages, which tells phones apart whose browsers hide their model. */
+/** The GPU that draws pages, or null; it tells phones apart whose browsers hide their model. */
 function drawingGpu(): string | null {
   const gl = document.createElement("canvas").getContext("webgl");
   if (gl === null) return null;
   const info = gl.getExtension("WEBGL_debug_renderer_info");
   const name = String(gl.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
   gl.getExtension("WEBGL_lose_context")?.loseContext();
-  // Chrome puts names of libraries around it: "ANGLE (Qualcomm, Adreno (TM) 740, OpenGL ES 3.2)".
-  return /^ANGLE \([^,]+, (.+?)(?: \([^()]*\(0x[^)]*\)+)?, [^,]+\)$/.exec(name)?.[1] ?? name;
+  return gpuIn(name);
 }
 
 /** The GPU that WebGPU gives: its name, or null. Never throws. */
@@ -87,8 +86,8 @@ export async function describe(grainMs: number): Promise<Description> {
       ["Device", identity.model],
       ["System", identity.system],
       ["Browser", identity.browser],
-      ["Processor", memory === null ? `${cores} cores` : `${cores} cores, ${memory} of memory or more`],
-      ["GPU", `${drawing ?? computing ?? "unknown"}; ${computing === null ? noGpu : "WebGPU"}`],
+      ["Processor", memory === null ? `${cores} cores` : `${cores} cores, about ${memory}`],
+      ["GPU", `${drawing ?? computing ?? "none"}; ${computing === null ? noGpu : "WebGPU"}`],
       ["Clock", `steps of ${grainMs} ms${crossOriginIsolated ? "" : ", as the page is not isolated"}`],
     ],
   };

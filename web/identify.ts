@@ -85,3 +85,13 @@ export function identify(userAgent: string, hints: Hints = {}, touchPoints = 0):
     name: slugOf(isOnlyKind ? `${system.name} ${browser}` : model),
   };
 }
+
+/**
+ * The GPU in what WebGL says its renderer is; null for none. Chrome puts names of libraries around it: "ANGLE (Qualcomm,
+ * Adreno (TM) 740, OpenGL ES 3.2)".
+ */
+export function gpuIn(renderer: string): string | null {
+  const name = /^ANGLE \([^,]+, (?:ANGLE Metal Renderer: )?(.+), [^,]+\)$/.exec(renderer)?.[1] ?? renderer;
+  if (/SwiftShader|llvmpipe|Basic Render/.test(name)) return null;
+  return name.replace(/ \(0x.*| Direct3D.*| OpenGL.*|\/PCIe.*/, "");
+}

@@ -35,8 +35,13 @@ function isUneven(samples: readonly number[]): boolean {
   return Math.max(...medians) > isApart * Math.min(...medians);
 }
 
+/** The first line, without the numbers that ONNX Runtime puts before it. */
 const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0]!.slice(0, 500);
+  (error instanceof Error ? error.message : String(error))
+    .split("\n")[0]!
+    .replace(/^.*\bERROR_MESSAGE: /, "")
+    .replace(/\.$/, "")
+    .slice(0, 500);
 
 /** Does the work of jobs in one thread; a runtime is opened when it is needed, and kept. */
 export function createMeasurer() {

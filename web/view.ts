@@ -93,18 +93,17 @@ const notices: Readonly<Record<Awake, string | null>> = {
 function row(who: Description, { job, outcome }: Done): HTMLElement {
   const made = document.createElement("tr");
   const network = document.createElement("td");
+  const how = runtimeText(who, job.runtime);
   network.append(element("span", job.name, "network"));
-  network.title = job.name;
-  const time = document.createElement("td");
   if (outcome.kind === "measured") {
-    time.className = "number";
-    time.append(msText(outcome.medianMs));
-    time.append(element("small", `${plural(outcome.runs, "run")}${outcome.isDisturbed ? ", uneven" : ""}`));
+    const evenness = outcome.isDisturbed ? ", uneven: something else was running" : "";
+    network.append(element("small", `${how}, ${plural(outcome.runs, "run")}${evenness}`));
+    made.append(network, element("td", msText(outcome.medianMs), "number"));
   } else {
-    time.className = "number failed";
-    time.append("failed", element("small", outcome.message));
+    network.append(element("small", `${how}: ${outcome.message}`));
+    made.append(network, element("td", "failed", "number failed"));
   }
-  made.append(network, element("td", runtimeText(who, job.runtime)), time);
+  network.title = job.name;
   return made;
 }
 
@@ -113,7 +112,8 @@ export function show(shown: Shown): void {
   const { style, title, text, button } = stateOf(shown);
   find("#state").className = `state ${style}`;
   find("#state h2").textContent = title;
-  find("#state p").textContent = text;
+  find("#state .network").textContent = shown.link.kind === "joined" ? (shown.job?.name ?? "") : "";
+  find("#state .words").textContent = text;
   const again = find("#state button");
   again.hidden = button === undefined;
   again.textContent = button ?? "";
