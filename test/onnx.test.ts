@@ -9,14 +9,15 @@ import type { Node, Shape } from "../src/graph/node.ts";
 import { apply } from "../src/graph/ops.ts";
 import { initWeights, type Weights } from "../src/graph/weights.ts";
 import { decode, encode } from "../src/lower/onnx-proto.ts";
-import { readOnnxMetadata, toOnnx, type OnnxMetadata } from "../src/lower/onnx.ts";
+import type { ModelMetadata } from "../src/lower/metadata.ts";
+import { readOnnxMetadata, toOnnx } from "../src/lower/onnx.ts";
 import { archOf } from "../src/space/arch.ts";
 import { mnasnetSpace, mnasnetTinySpace } from "../src/space/presets.ts";
 import { sample } from "../src/space/space.ts";
 import { createRng, type Rng } from "../src/util/rng.ts";
 import { interpret } from "./onnx-interpreter.ts";
 
-const metadata: OnnxMetadata = {
+const metadata: ModelMetadata = {
   version: "0.1.0",
   notation: "r1_k3_s11_e1_i32_o16_noskip",
   classes: ["cat", 'a "dog"', "œuf"],

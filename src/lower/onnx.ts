@@ -1,12 +1,11 @@
 import { MnasError } from "../errors.ts";
-import { parametersOf, type Graph } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { ActivationFunction, Node, NodeOf, OpName, Shape } from "../graph/node.ts";
 import { samePadding } from "../graph/ops.ts";
 import type { Weights } from "../graph/weights.ts";
-import { metadataEntries, type OnnxMetadata } from "./onnx-metadata.ts";
-import { attributeTypes, elementTypes, encode, type Message } from "./onnx-proto.ts";
-
-export { readOnnxMetadata, type OnnxMetadata } from "./onnx-metadata.ts";
+import { foldedOf, foldingOf, outputsFirst, type Convolution, type Folding } from "./folding.ts";
+import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
+import { attributeTypes, elementTypes, decode, encode, type Message } from "./onnx-proto.ts";
 
 /** Opset 17 has every operator needed, and runs in ONNX Runtime since 1.12 (2022), so on phones in use. */
 const opset = 17;
@@ -18,7 +17,7 @@ const batch = "batch";
 type Attribute = number | string | readonly number[];
 
 /** What lowering one node may use. Names are of ONNX values. */
-interface Context {
+interface Context extends Folding {
   /** The value of a node, [batch, channels, height, width]. */
   readonly of: (node: Node) => string;
   /** Adds an operation; returns its output, named `name`. */
@@ -30,11 +29,7 @@ interface Context {
   ) => string;
   readonly float: (name: string, dims: readonly number[], values: Float32Array) => string;
   readonly int64: (name: string, values: readonly number[]) => string;
-  /** A weight array of the network. */
-  readonly weight: (node: Node, part: string) => Float32Array;
   readonly isOutput: (node: Node) => boolean;
-  /** The batch-norm that takes a convolution's place, when nothing else reads the convolution. */
-  readonly normOf: (node: Node) => NodeOf<"BatchNorm"> | undefined;
 }
 
 /** Explicit padding: ONNX has no "same" rule that is defined for pooling with excluded borders. */
@@ -48,41 +43,15 @@ function windowOf([height, width]: Shape, { kernel, stride }: { kernel: number; 
   };
 }
 
-/** [area, in, out] to [out, in, area]; a depthwise filter is [area, 1, channels]. */
-function filtersFirst(from: Float32Array, area: number, inputs: number, outputs: number): Float32Array {
-  const to = new Float32Array(from.length);
-  for (let p = 0; p < area; p++) {
-    for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) to[(o * inputs + i) * area + p] = from[(p * inputs + i) * outputs + o]!;
-    }
-  }
-  return to;
-}
-
-/** Scale and shift that batch-norm does at inference, float64. */
-function affineOf({ weight }: Context, norm: NodeOf<"BatchNorm">): { scale: Float64Array; shift: Float64Array } {
-  const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map((part) => weight(norm, part));
-  const scale = Float64Array.from(gamma!, (g, c) => g / Math.sqrt(variance![c]! + norm.attrs.epsilon));
-  return { scale, shift: Float64Array.from(beta!, (b, c) => b - mean![c]! * scale[c]!) };
-}
-
-function convolve(node: NodeOf<"Conv"> | NodeOf<"DepthwiseConv">, groups: number, context: Context): string {
+function convolve(node: Convolution, groups: number, context: Context): string {
   const { name, inputs, attrs, shape } = node;
   const channels = shape[2];
-  const area = attrs.kernel ** 2;
-  const weight = filtersFirst(context.weight(node, "weight"), area, inputs[0].shape[2] / groups, channels);
-  let bias = "bias" in attrs && attrs.bias ? context.weight(node, "bias") : undefined;
-  const norm = context.normOf(node);
-  if (norm !== undefined) {
-    const { scale, shift } = affineOf(context, norm);
-    const each = weight.length / channels;
-    for (let i = 0; i < weight.length; i++) weight[i]! *= scale[Math.floor(i / each)]!;
-    bias = Float32Array.from(shift, (value, c) => value + (bias?.[c] ?? 0) * scale[c]!);
-  }
+  const { filters, bias } = foldedOf(context, node);
+  const weight = outputsFirst(filters, attrs.kernel ** 2, channels, "in area");
   const operands = [
     context.of(inputs[0]),
-    context.float(`${name}.weight`, [channels, weight.length / area / channels, attrs.kernel, attrs.kernel], weight),
-    ...(bias === undefined ? [] : [context.float(`${name}.bias`, [channels], bias)]),
+    context.float(`${name}.weight`, [channels, inputs[0].shape[2] / groups, attrs.kernel, attrs.kernel], weight),
+    ...(bias === null ? [] : [context.float(`${name}.bias`, [channels], bias)]),
   ];
   return context.emit("Conv", name, operands, { ...windowOf(inputs[0].shape, attrs), group: groups });
 }
@@ -147,25 +116,11 @@ function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | BigInt64Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-function arrayOf(weights: Weights, name: string, length: number): Float32Array {
-  const values = weights.get(name);
-  if (values?.length === length) return values;
-  const problem = values === undefined ? "are missing" : `have ${values.length} values, must have ${length}`;
-  throw new MnasError("MODEL_INVALID", `Cannot export the network: weights "${name}" ${problem}`, {
-    hint: "Use the weights that were trained for this architecture.",
-  });
-}
-
 /** The operations and constants that compute a graph from the value "image" to the value "logits". */
 function lowerGraph(graph: Graph, weights: Weights): Pick<Message<"Graph">, "nodes" | "initializers"> {
   const nodes: Message<"Operation">[] = [];
   const initializers = new Map<string, Message<"Tensor">>();
   const values = new Map<Node, string>();
-  const users = Map.groupBy(
-    graph.nodes.flatMap((user) => user.inputs.map((input: Node) => ({ input, user }))),
-    ({ input }) => input,
-  );
-  const lengths = new Map(parametersOf(graph).map(({ name, shape }) => [name, shape.reduce((n, size) => n * size, 1)]));
   const constant = (
     name: string,
     type: number,
@@ -176,6 +131,7 @@ function lowerGraph(graph: Graph, weights: Weights): Pick<Message<"Graph">, "nod
     return name;
   };
   const context: Context = {
+    ...foldingOf(graph, weights),
     of: (node) => values.get(node)!,
     emit: (type, name, inputs, attributes = {}) => {
       nodes.push({ type, name, inputs, outputs: [name], attributes: Object.entries(attributes).map(attributeOf) });
@@ -183,14 +139,7 @@ function lowerGraph(graph: Graph, weights: Weights): Pick<Message<"Graph">, "nod
     },
     float: (name, dims, array) => constant(name, elementTypes.float, dims, array),
     int64: (name, array) => constant(name, elementTypes.int64, [array.length], BigInt64Array.from(array, BigInt)),
-    weight: (node, part) => arrayOf(weights, `${node.name}.${part}`, lengths.get(`${node.name}.${part}`)!),
     isOutput: (node) => node === graph.output,
-    normOf: (node) => {
-      const readers = users.get(node) ?? [];
-      const isConvolution = node.op === "Conv" || node.op === "DepthwiseConv";
-      const reader = isConvolution && readers.length === 1 ? readers[0]!.user : undefined;
-      return reader?.op === "BatchNorm" ? reader : undefined;
-    },
   };
   for (const node of graph.nodes) {
     values.set(node, (lower[node.op] as (node: Node, context: Context) => string)(node, context));
@@ -212,7 +161,7 @@ function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toOnnx(graph: Graph, weights: Weights, metadata: OnnxMetadata): Uint8Array {
+export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata): Uint8Array {
   const [height, width, channels] = graph.input.shape;
   const [rows, columns, classes] = graph.output.shape;
   return encode("Model", {
@@ -226,6 +175,29 @@ export function toOnnx(graph: Graph, weights: Weights, metadata: OnnxMetadata): 
       inputs: [valueInfo("image", [channels, height, width])],
       outputs: [valueInfo("logits", rows === 1 && columns === 1 ? [classes] : [classes, rows, columns])],
     },
-    metadata: metadataEntries(metadata),
+    metadata: metadataEntries(metadata, "NCHW"),
   });
+}
+
+/**
+ * What a model says about itself; null for each thing that it does not say, or says in another way than mnas does.
+ *
+ * @throws MnasError `MODEL_INVALID` when the bytes are not an ONNX model.
+ */
+export function readOnnxMetadata(bytes: Uint8Array): FoundMetadata {
+  const fail = (problem: string, cause?: unknown): never => {
+    throw new MnasError("MODEL_INVALID", `Cannot read the model: ${problem}`, {
+      hint: "Give an .onnx file that is complete.",
+      cause,
+    });
+  };
+  let model: Message<"Model">;
+  try {
+    model = decode("Model", bytes);
+  } catch (error) {
+    return fail("it is not an ONNX file, or is damaged", error);
+  }
+  const isModel = model.graph?.nodes !== undefined && model.irVersion !== undefined && model.opsets !== undefined;
+  if (!isModel) return fail("it is not an ONNX file");
+  return metadataOf(new Map((model.metadata ?? []).map(({ key, value }) => [key, value])));
 }

@@ -5,7 +5,8 @@ import { MnasError } from "../errors.ts";
 import { costsOf, type Costs } from "../graph/costs.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
-import { toOnnx, type OnnxMetadata } from "../lower/onnx.ts";
+import type { ModelMetadata } from "../lower/metadata.ts";
+import { toOnnx } from "../lower/onnx.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
@@ -59,7 +60,7 @@ export const metadataOf = (
   notation: string,
   dataset: Pick<Dataset, "classes" | "mean" | "deviation">,
   task: Task,
-): OnnxMetadata => ({
+): ModelMetadata => ({
   version,
   notation,
   classes: dataset.classes,

@@ -1,0 +1,79 @@
+import { z } from "zod";
+
+/** What to do with an image before the network sees it: resize it, then `(value / 255 - mean) / deviation` by channel. */
+export interface Preprocessing {
+  /** By channel. */
+  readonly mean: readonly number[];
+  /** By channel. */
+  readonly deviation: readonly number[];
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** What is the same for every model of ours; written all the same, for those who read the file without knowing us. */
+const scale = 255;
+
+/** Order of the dimensions of the image that a model wants. */
+export type Layout = "NCHW" | "NHWC";
+
+const preprocessingSchema = z
+  .object({
+    mean: z.array(z.number()),
+    deviation: z.array(z.number()),
+    height: z.int(),
+    width: z.int(),
+    channels: z.int(),
+    scale: z.literal(scale),
+    layout: z.enum(["NCHW", "NHWC"]),
+  })
+  .transform(({ mean, deviation, height, width, channels }) => ({ mean, deviation, height, width, channels }));
+
+/** What a model file says about itself, so that it can be used without the run that made it. */
+export interface ModelMetadata {
+  /** Version of mnas. */
+  readonly version: string;
+  /** Block notation of the architecture. */
+  readonly notation: string;
+  /** Names in the order of the logits. */
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+}
+
+const keys = {
+  version: "mnas_version",
+  notation: "notation",
+  classes: "classes",
+  preprocessing: "preprocessing",
+} as const;
+
+/** The metadata as named texts; what is not text is JSON. */
+export const metadataEntries = (
+  { version, notation, classes, preprocessing }: ModelMetadata,
+  layout: Layout,
+): { key: string; value: string }[] => [
+  { key: keys.version, value: version },
+  { key: keys.notation, value: notation },
+  { key: keys.classes, value: JSON.stringify(classes) },
+  { key: keys.preprocessing, value: JSON.stringify({ ...preprocessing, scale, layout }) },
+];
+
+function parse<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
+  if (text === undefined) return null;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** What a model says about itself; null for each thing that it does not say, or says in another way than mnas does. */
+export type FoundMetadata = { readonly [Key in keyof ModelMetadata]: ModelMetadata[Key] | null };
+
+/** Reads back what `metadataEntries` wrote, from texts by name. */
+export const metadataOf = (texts: ReadonlyMap<string | undefined, string | undefined>): FoundMetadata => ({
+  version: texts.get(keys.version) ?? null,
+  notation: texts.get(keys.notation) ?? null,
+  classes: parse(z.array(z.string()), texts.get(keys.classes)),
+  preprocessing: parse(preprocessingSchema, texts.get(keys.preprocessing)),
+});
