@@ -3,6 +3,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 
+/** What `page/outputs.ts` puts on a page: evaluates a network on an image. */
+export type Evaluate = (
+  runtime: "onnx" | "litert",
+  model: readonly number[],
+  image: readonly number[],
+) => Promise<number[]>;
+
 const path = (from: string): string => fileURLToPath(new URL(from, import.meta.url));
 
 /** Builds the page from the sources as they are, and `page/outputs.ts` beside it; says where the latter is. */

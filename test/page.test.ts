@@ -1,13 +1,18 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
 import type { LatencyDevice } from "../src/device/device.ts";
 import type { Notice } from "../src/device/options.ts";
 import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
 import { openPage } from "../src/device/remote/page.ts";
+import { toOnnx } from "../src/lower/onnx.ts";
+import { toTflite } from "../src/lower/tflite.ts";
+import { parseArch } from "../src/space/notation.ts";
 import { browserPath, openBrowser, skipReason, type Browser, type Page } from "./browser.ts";
 import { brief, networkModel } from "./device-models.ts";
 import { scratch } from "./mnas.ts";
-import { buildPage } from "./page-site.ts";
+import { buildPage, type Evaluate } from "./page-site.ts";
+import { distance, largest, startEngine } from "./start-engine.ts";
 
 describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () => {
   const space = scratch();
@@ -96,6 +101,41 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
       "network × 0.1",
     ]);
     await sees(page, /3 networks done/);
+  });
+
+  test.each([
+    "in28x28x1 stem8_k3_s22 r1_k3_s11_e1_i8_o8 r2_k5_s22_e3_i8_o12_se0.25 r1_k3_s22_conv_i12_o16_pool_hswish head24 classes10",
+    "in33x20x3 stem12_k3_s22 r2_k3_s22_e6_i12_o16 r1_k7_s22_e3_i16_o24_hswish head40 classes5",
+  ])("both runtimes compute what our engine computes: %s", async (notation) => {
+    const graph = buildGraph(parseArch(notation));
+    const { engine, weights } = await startEngine(graph, 1, { batch: 1 });
+    const image = [
+      ...engine.images.subarray(
+        0,
+        graph.input.shape.reduce((n, size) => n * size, 1),
+      ),
+    ];
+    const ours = [...engine.evaluate()];
+    const [height, width, channels] = graph.input.shape;
+    const metadata = {
+      version: "0",
+      notation,
+      classes: [],
+      preprocessing: { height, width, channels, mean: [], deviation: [] },
+    };
+    const nchw = image.map((_, i) => image[(i % (height * width)) * channels + Math.floor(i / (height * width))]!);
+
+    await using server = await openJoinServer(options());
+    const page = await visit(`http://localhost:${server.address.port}/`);
+    await page.addScriptTag({ url: outputs, type: "module" });
+    await page.waitForFunction("globalThis.evaluate");
+    const evaluate = (...args: Parameters<Evaluate>): Promise<number[]> =>
+      page.evaluate(`evaluate(...${JSON.stringify(args)})`);
+    const onnx = await evaluate("onnx", [...toOnnx(graph, weights, metadata)], nchw);
+    const litert = await evaluate("litert", [...toTflite(graph, weights, metadata)], image);
+    expect(distance(onnx, ours, 1)).toBeLessThan(1e-4);
+    expect(distance(litert, ours, 1)).toBeLessThan(1e-4);
+    expect(largest(ours)).toBeGreaterThan(0.01);
   });
 
   test("fails a model that it cannot run, says why, and goes on", async () => {
@@ -198,10 +238,10 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     const { device, page } = await openJoined();
     await using _ = device;
     const setHidden = (isHidden: boolean): Promise<void> =>
-      page.evaluate((hidden) => {
-        Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+      page.evaluate(`
+        Object.defineProperty(document, "hidden", { configurable: true, value: ${isHidden} });
         document.dispatchEvent(new Event("visibilitychange"));
-      }, isHidden);
+      `);
     const latency = device.measure(networkModel(0.25, 56), long);
     await sees(page, "Measuring");
     await setHidden(true);

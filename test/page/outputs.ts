@@ -1,13 +1,7 @@
 /* Built beside the page for the tests: what the runtimes of a browser compute. */
 import { openLiteRt } from "../../web/runtimes/litert.ts";
 import { openOnnx } from "../../web/runtimes/onnx.ts";
-
-/** Evaluates a network on an image. */
-export type Evaluate = (
-  runtime: "onnx" | "litert",
-  model: readonly number[],
-  image: readonly number[],
-) => Promise<number[]>;
+import type { Evaluate } from "../page-site.ts";
 
 const evaluate: Evaluate = async (runtime, model, image) => {
   const { load } = await (runtime === "onnx" ? openOnnx : openLiteRt)("wasm");

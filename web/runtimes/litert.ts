@@ -3,6 +3,7 @@ import compatScript from "@litertjs/core/wasm/litert_wasm_compat_internal.js?url
 import compatWasm from "@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url";
 import script from "@litertjs/core/wasm/litert_wasm_internal.js?url";
 import wasm from "@litertjs/core/wasm/litert_wasm_internal.wasm?url";
+import { doNothingTflite } from "./do-nothing-tflite.ts";
 import { checkInput, type Backend, type Runtime, type Shapes } from "./runtime.ts";
 
 type Details = ReturnType<Awaited<ReturnType<typeof loadAndCompile>>["getInputDetails"]>;
@@ -62,6 +63,6 @@ export async function openLiteRt(backend: Backend): Promise<Runtime> {
         },
       };
     },
-    doNothing: () => null,
+    doNothing: ({ inputs, outputs }) => (backend === "wasm" ? doNothingTflite(inputs, outputs) : null),
   };
 }
