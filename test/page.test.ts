@@ -1,18 +1,47 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
+import { zooArch } from "../src/arch/zoo.ts";
 import type { LatencyDevice } from "../src/device/device.ts";
 import type { Notice } from "../src/device/options.ts";
 import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
+import type { Work } from "../src/device/remote/peer.ts";
 import { openPage } from "../src/device/remote/page.ts";
+import { initWeights } from "../src/graph/weights.ts";
 import { toOnnx } from "../src/lower/onnx.ts";
 import { toTflite } from "../src/lower/tflite.ts";
 import { parseArch } from "../src/space/notation.ts";
+import { createRng } from "../src/util/rng.ts";
 import { browserPath, openBrowser, skipReason, type Browser, type Page } from "./browser.ts";
 import { brief, networkModel } from "./device-models.ts";
 import { scratch } from "./mnas.ts";
 import { buildPage, type Evaluate } from "./page-site.ts";
 import { distance, largest, startEngine } from "./start-engine.ts";
+
+/** MobileNetV2 of some width for images of `size` pixels, in both formats. */
+function networkOf(width: number, size: number) {
+  const task = { height: size, width: size, channels: 1, classes: 10 };
+  const graph = buildGraph(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
+  const weights = initWeights(graph, createRng(0));
+  const preprocessing = { ...task, mean: [0], deviation: [1] };
+  const metadata = { version: "0", notation: "test", classes: [], preprocessing };
+  return {
+    name: `${width} at ${size} px`,
+    onnx: () => toOnnx(graph, weights, metadata),
+    tflite: () => toTflite(graph, weights, metadata),
+  };
+}
+
+/** A job for a device that joined. */
+function workOf(
+  runtime: "onnx-wasm" | "litert-wasm",
+  network: ReturnType<typeof networkOf>,
+  timing: typeof brief,
+): Work {
+  const format = runtime === "onnx-wasm" ? "onnx" : "tflite";
+  const options = { ...timing, minRuns: 9, tolerance: 0.05, loadMs: 60_000 };
+  return { job: { name: network.name, runtime, format, options }, model: network[format](), plausible: () => true };
+}
 
 describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () => {
   const space = scratch();
@@ -85,23 +114,35 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     expect(server.peers()).toEqual([]);
   });
 
-  test("measures networks of very different cost in their order, on one thread", async () => {
-    const { device, page } = await openJoined();
-    await using _ = device;
-    expect(device.description).toMatch(/1 thread, ONNX Runtime Web 1\.\d+\.\d+ WebAssembly$/);
-    const medians = [];
-    for (const model of [networkModel(0.1), networkModel(0.5, 112), networkModel(1, 160)]) {
-      medians.push((await device.measure(model, settled)).medianMs);
-    }
-    expect(medians[0]).toBeGreaterThan(0);
-    expect(medians).toEqual(medians.toSorted((a, b) => a - b));
-    expect((await results(page)).map((row) => row.split("\n")[0]!.trim())).toEqual([
-      "network × 1",
-      "network × 0.5",
-      "network × 0.1",
-    ]);
-    await sees(page, /3 networks done/);
-  });
+  test.each(["onnx-wasm", "litert-wasm"] as const)(
+    "%s measures networks of very different cost in their order, on one thread",
+    async (runtime) => {
+      await using server = await openJoinServer(options());
+      const [url] = inviteTo(server);
+      const page = await visit(url!);
+      await sees(page, "Joined as linux-chrome");
+      const [peer] = server.peers();
+      expect(peer!.hello.runtimes.find(({ id }) => id === runtime)).toMatchObject({
+        provider: "WebAssembly",
+        threads: 1,
+      });
+      const medians = [];
+      for (const [width, size] of [
+        [0.1, 28],
+        [0.5, 112],
+        [1, 160],
+      ] as const) {
+        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, networkOf(width, size), settled));
+        expect(overheadMs).toBeGreaterThan(0);
+        medians.push(medianMs);
+      }
+      expect(medians[0]).toBeGreaterThan(0);
+      expect(medians).toEqual(medians.toSorted((a, b) => a - b));
+      const rows = (await results(page)).map((row) => row.split("\n")[0]!.trim());
+      expect(rows).toEqual(["1 at 160 px", "0.5 at 112 px", "0.1 at 28 px"]);
+      await sees(page, /3 networks done/);
+    },
+  );
 
   test.each([
     "in28x28x1 stem8_k3_s22 r1_k3_s11_e1_i8_o8 r2_k5_s22_e3_i8_o12_se0.25 r1_k3_s22_conv_i12_o16_pool_hswish head24 classes10",
@@ -205,16 +246,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
       await expect.poll(() => urls.length).toBe(n + 1);
       await sees(await visit(urls[n]!), n === 0 ? "Joined as linux-chrome" : "Joined as linux-chrome-2");
     }
-    const work = {
-      job: {
-        name: "network",
-        runtime: "onnx-wasm",
-        format: "onnx",
-        options: { ...settled, minRuns: 9, tolerance: 0.05, loadMs: 60_000 },
-      },
-      model: networkModel(0.1).onnx(),
-      plausible: () => true,
-    } as const;
+    const work = workOf("onnx-wasm", networkOf(0.1, 28), settled);
     const all = await Promise.all(server.peers().map((peer) => peer.run(work)));
     expect(all.map(({ medianMs }) => medianMs > 0)).toEqual([true, true]);
   });

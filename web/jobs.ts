@@ -68,7 +68,7 @@ export function createJobs({ send, onDone }: Options): Jobs {
     end({ ...answer, id }, { kind: "measured", medianMs, runs: samples.length * batch, isDisturbed });
   };
   const start = (): Worker => {
-    const own = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const own = new Worker(new URL("./worker.ts", import.meta.url));
     own.addEventListener("message", ({ data }: MessageEvent<Reply>) => {
       if (worker === own) take(data);
     });

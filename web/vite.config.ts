@@ -24,6 +24,7 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
     target: "es2022",
   },
   // A classic worker: LiteRT.js loads its script with importScripts, which workers that are modules do not have.
