@@ -165,6 +165,17 @@ test("a result counts once, and of a job that was cancelled not at all", async (
   });
 });
 
+test("a device that does not begin in time is taken for lost", async () => {
+  const { client, peer } = await joined(async () => {});
+  const { job, ...rest } = work();
+  const slow = { ...rest, job: { ...job, options: { ...job.options, loadMs: 20 } } };
+  await expect(peer.run(slow)).rejects.toMatchObject({
+    isCrash: true,
+    message: expect.stringContaining("did not start"),
+  });
+  expect((await client.closed).code).toBe(closeCodes.silent);
+});
+
 test("what a canary says cannot be true is no result", async () => {
   const { peer } = await joined();
   const asked: [string, number][] = [];

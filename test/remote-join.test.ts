@@ -169,12 +169,12 @@ test("two devices at once, of which neither gets the other's jobs", async () => 
 /** Opens a page device, and gives what it tells. */
 async function opening(name: string, more: Partial<JoinOptions> = {}) {
   const notices: Notice[] = [];
-  const join = options(more);
+  const server = options(more);
   const urls: string[] = [];
   const isTold = Promise.withResolvers<string>();
   const rest = name.replace(/^page:?/, "");
   const device = openPage(name, rest, {
-    join,
+    join: server,
     onNotice: (notice) => {
       notices.push(notice);
       if (notice.event !== "join") return;
@@ -245,6 +245,39 @@ test("a model that a device dies of three times does not run there", async () =>
     last = joinWith(url.replace(/#.*/, ""), { hello: { session }, answer: dying });
   }
   expect(await measured).toMatchObject({ code: "MODEL_INVALID", message: expect.stringContaining("lost 3 times") });
+});
+
+test("a device that lies three times is given up; a lie costs it one connection each", async () => {
+  const { device: opened, url, notices } = await opening("page");
+  const lying: Answer = async ({ id }, _model, send) => {
+    send({ kind: "started", id });
+    send({ kind: "result", id, samples: Array<number>(9).fill(1e6), batch: 1, warmup: 1, timerMs: 0 });
+  };
+  let last = joinWith(url, { answer: lying });
+  const session = sessionOf(await last.greeting);
+  await using device = await opened;
+  const measured = device.measure(network, brief).catch((error: unknown) => error);
+  for (let i = 0; i < 2; i++) {
+    await last.closed;
+    last = joinWith(url.replace(/#.*/, ""), { hello: { session }, answer: lying });
+  }
+  expect(await measured).toMatchObject({
+    code: "DEVICE_UNAVAILABLE",
+    message: expect.stringContaining("cannot be true"),
+  });
+  const told = notices.filter((notice) => notice.event === "warning" && notice.message.includes("add up to"));
+  expect(told.length).toBeGreaterThanOrEqual(3);
+});
+
+test("a page that is paused for too long makes the device unavailable, and keeps its connection", async () => {
+  const { device: opened, url } = await opening("page", { patienceMs: 30 });
+  const client = joinWith(url, { answer: async (_job, _model, send) => send({ kind: "paused", reason: "hidden" }) });
+  await using device = await opened;
+  await expect(device.measure(network, brief)).rejects.toMatchObject({
+    code: "DEVICE_UNAVAILABLE",
+    message: expect.stringContaining("paused"),
+  });
+  expect(client.socket.readyState).toBe(client.socket.OPEN);
 });
 
 test("a device that is paused is waited for, and what it was given stays open", async () => {

@@ -68,7 +68,7 @@ test("a second search waits for the first, and is told so", async () => {
 test("more searches than may wait are refused; one that gives up waiting makes room", async () => {
   const { device } = await slowDevice();
   const url = await serve(device);
-  await using _first = await openDevice(url);
+  await using first = await openDevice(url);
   const stop = new AbortController();
   const told = vi.fn();
   const others = Array.from({ length: 8 }, () =>
@@ -76,6 +76,7 @@ test("more searches than may wait are refused; one that gives up waiting makes r
   );
   await vi.waitFor(() => expect(told).toHaveBeenCalledTimes(8));
   await expect(openDevice(url)).rejects.toMatchObject({ message: expect.stringContaining("too many searches") });
+  expect(first.description).not.toBe("");
   stop.abort(new Error("enough"));
   expect(await Promise.all(others)).toEqual(Array.from({ length: 8 }, () => new Error("enough")));
 });
