@@ -52,7 +52,7 @@ function modelOf(name: string, arch: Arch): DeviceModel & { readonly madds: numb
   const graph = buildGraph(arch);
   const preprocessing = { mean: [0], deviation: [1], ...task };
   const onnx = toOnnx(graph, initWeights(graph, createRng(0)), { version, notation: name, classes: [], preprocessing });
-  return { name, madds: costsOf(graph).madds, graph, onnx: () => onnx };
+  return { name, madds: costsOf(graph).madds, graph, onnx: () => onnx, tflite: null };
 }
 
 const randomNetworks = Array.from({ length: Number(options.networks) }, (_, i) => {

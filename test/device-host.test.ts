@@ -11,7 +11,13 @@ import { brief, networkModel } from "./device-models.ts";
 
 const network = networkModel(0.1);
 const forEver = { warmupMs: 10, minMs: 3_600_000, maxMs: 3_600_000 };
-const fileModel = (bytes: Uint8Array): DeviceModel => ({ name: "m.onnx", madds: null, graph: null, onnx: () => bytes });
+const fileModel = (bytes: Uint8Array): DeviceModel => ({
+  name: "m.onnx",
+  madds: null,
+  graph: null,
+  onnx: () => bytes,
+  tflite: null,
+});
 
 const children: ChildProcess[] = [];
 afterEach(() => {

@@ -58,7 +58,7 @@ test("openDevice() names the devices there are", async () => {
 test("madds takes a millisecond for 4 million multiply-adds, and never builds the model", async () => {
   await using device = await openDevice("madds");
   const onnx = (): never => expect.unreachable("the proxy needs no model");
-  expect(await device.measure({ name: "any", madds: 6e6, graph: null, onnx })).toMatchObject({
+  expect(await device.measure({ name: "any", madds: 6e6, graph: null, onnx, tflite: null })).toMatchObject({
     medianMs: 1.5,
     origin: "proxy",
   });

@@ -56,13 +56,14 @@ test("search finds, trains, compares and exports networks, and everything it say
   ]);
   const done = events.at(-1) as {
     front: { number: number }[];
-    finals: { isReference: boolean; model: string | null; testAccuracy: number }[];
+    finals: { isReference: boolean; model: string | null; tflite: string | null; testAccuracy: number }[];
   };
   expect(done.front.length).toBeGreaterThan(0);
   expect(done.finals.some(({ isReference }) => isReference)).toBe(true);
   const finalist = done.finals.find(({ isReference }) => !isReference)!;
   expect(finalist.testAccuracy).toBeGreaterThan(0.2);
   expect(existsSync(join(folder.dir, "run", finalist.model!))).toBe(true);
+  expect(existsSync(join(folder.dir, "run", finalist.tflite!))).toBe(true);
   expect(readFileSync(join(folder.dir, "run", "report.html"), "utf8")).toContain("<svg");
 
   const trials = (await rowsOf("run", folder.dir)) as { number: number; state: string }[];

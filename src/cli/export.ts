@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { MnasError } from "../errors.ts";
 import { initWeights } from "../graph/weights.ts";
 import { candidateOf } from "../study/candidate.ts";
-import { exportOnnx, probeImages, stretchedImages } from "../study/export.ts";
+import { exportModel } from "../study/export.ts";
+import { formatOf, formats, type FormatName } from "../study/formats.ts";
+import { probeImages, stretchedImages } from "../study/probe.ts";
 import { loadStudyData } from "../study/search.ts";
 import { openRun } from "../study/run.ts";
 import type { RecordedConfig } from "../config/config.ts";
@@ -16,6 +18,7 @@ import { print, printJson, say } from "./output.ts";
 
 export interface ExportOptions {
   readonly out: string;
+  readonly format?: FormatName;
   readonly weights?: string;
   readonly force?: boolean;
   readonly width?: number;
@@ -47,6 +50,7 @@ async function dataOf({ trial, arch: { task } }: NamedNetwork) {
 /** `mnas export ARCH|RUN#N --out FILE` */
 export async function exportNetwork(text: string, options: ExportOptions): Promise<void> {
   const { out, width, size, classes, seed = 0, json = false, force = false } = options;
+  const format = formatOf(out, options.format);
   checkOut(out, force);
   const network = findNetwork(text, { width, task: taskOptions({ size, classes }) });
   const candidate = candidateOf(network.arch);
@@ -67,8 +71,11 @@ export async function exportNetwork(text: string, options: ExportOptions): Promi
   if (training !== null && !json) say(`writing the weights of the ${training}`);
   weights ??= initWeights(candidate.graph, createRng(seed));
   const data = await dataOf(network);
-  const model = await exportOnnx(candidate, weights, data, data.images);
+  const model = await exportModel(format, candidate, weights, data, data.images);
   writeFileAtomically(out, model);
-  if (json) return printJson({ file: out, bytes: model.length, notation: candidate.notation, isTrained, training });
-  print(`${out}: ${(model.length / 1e6).toFixed(2)} MB, checked against ONNX Runtime on ${data.images.count} images`);
+  if (json)
+    return printJson({ file: out, format, bytes: model.length, notation: candidate.notation, isTrained, training });
+  print(
+    `${out}: ${(model.length / 1e6).toFixed(2)} MB, checked against ${formats[format].runtime} on ${data.images.count} images`,
+  );
 }

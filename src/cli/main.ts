@@ -101,8 +101,9 @@ command("show <trial>", "show one trial, given as RUN#N").action(async (trial, o
   (await import("./show.ts")).show(trial, options),
 );
 
-command("export <network>", "write a network as ONNX: a zoo name, a notation, a JSON file, or RUN#N")
-  .requiredOption("--out <file>", "file to write", path)
+command("export <network>", "write a network as ONNX or TFLite: a zoo name, a notation, a JSON file, or RUN#N")
+  .requiredOption("--out <file>", "file to write, .onnx or .tflite", path)
+  .addOption(new Option("--format <name>", "format, where the ending does not say it").choices(["onnx", "tflite"]))
   .option("--weights <file>", "weights that `mnas train --out` wrote", path)
   .option("--force", "overwrite the file")
   .addOption(width())
@@ -111,7 +112,7 @@ command("export <network>", "write a network as ONNX: a zoo name, a notation, a 
   .addOption(seed())
   .action(async (network, options) => (await import("./export.ts")).exportNetwork(network, options));
 
-command("measure <network...>", "measure latency of networks or .onnx files on a device")
+command("measure <network...>", "measure latency of networks, .onnx or .tflite files on a device")
   .addOption(device())
   .addOption(listen())
   .addOption(width())

@@ -1,4 +1,5 @@
 import type { DeviceModel } from "../device/device.ts";
+import { MnasError } from "../errors.ts";
 import { openDevice } from "../device/open.ts";
 import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
@@ -21,7 +22,16 @@ export interface MeasureOptions {
 function modelOf(text: string, { width, size, classes }: MeasureOptions): DeviceModel {
   if (text.endsWith(".onnx")) {
     const bytes = readFile(text);
-    return { name: text, madds: null, graph: null, onnx: () => bytes };
+    return { name: text, madds: null, graph: null, onnx: () => bytes, tflite: null };
+  }
+  if (text.endsWith(".tflite")) {
+    const bytes = readFile(text);
+    const onnx = (): never => {
+      throw new MnasError("MODEL_INVALID", `Cannot measure "${text}": the device runs ONNX models`, {
+        hint: "Give the network as an .onnx file, or choose a device that runs TFLite.",
+      });
+    };
+    return { name: text, madds: null, graph: null, onnx, tflite: () => bytes };
   }
   const { name, arch, weights } = findNetwork(text, { width, task: taskOptions({ size, classes }) });
   return { ...deviceModel(candidateOf(arch), weights ?? undefined), name };

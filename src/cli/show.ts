@@ -18,6 +18,10 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   const final = run.store.trials("final").find(({ source }) => source === trial.number);
   const testCount = (run.store.get("testCount") as number | null) ?? 0;
   const long = final === undefined ? null : finalRow(final, testCount);
+  // A run of an earlier version may not have them all.
+  const written = (file: string | null | undefined): string | null =>
+    file != null && existsSync(join(dir, file)) ? join(dir, file) : null;
+  const models = { model: written(long?.model), tflite: written(long?.tflite) };
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({
@@ -25,7 +29,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
       latency: trial.latency,
       seconds: trial.seconds,
       weights: existsSync(weights) ? weights : null,
-      final: long === null ? null : { ...long, model: long.model === null ? null : join(dir, long.model) },
+      final: long === null ? null : { ...long, ...models },
       peakActivationBytes: costs.peakActivationBytes,
       layers: costs.layers,
     });
@@ -47,7 +51,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
     `${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds, ${thousands(costs.peakActivationBytes)}B of activations`,
   );
   if (existsSync(weights)) line("weights", weights);
-  if (long?.model != null) line("model", join(dir, long.model));
+  for (const model of Object.values(models)) if (model !== null) line("model", model);
   print();
   print(layersTable(costs));
 }

@@ -9,8 +9,10 @@ export interface DeviceModel {
   readonly madds: number | null;
   /** What it computes; null for a model file. */
   readonly graph: Graph | null;
-  /** The network as an ONNX model. */
+  /** The network as an ONNX model. Throws `MODEL_INVALID` when it is a TFLite file. */
   readonly onnx: () => Uint8Array;
+  /** The network as a TFLite model; null for an ONNX file. */
+  readonly tflite: (() => Uint8Array) | null;
 }
 
 /**

@@ -2,6 +2,7 @@ import { Builder, ByteBuffer } from "flatbuffers";
 import {
   identifier,
   optionTypes,
+  schemaVersion,
   tables,
   type Field,
   type OptionsName,
@@ -155,7 +156,9 @@ function readTable(reader: Reader, name: TableName, table: number): Row {
 /** Reads a model, passing over fields that the tables do not have. Throws `RangeError` when the bytes are none. */
 export function decodeModel(bytes: Uint8Array): Table<"Model"> {
   const found = new TextDecoder("latin1").decode(bytes.subarray(4, 8));
-  if (found !== identifier) throw new RangeError(`it does not begin as a TFLite file`);
+  if (found !== identifier) throw new RangeError("it does not begin as a TFLite file");
   const reader = new Reader(bytes);
-  return readTable(reader, "Model", reader.follow(0));
+  const model = readTable(reader, "Model", reader.follow(0)) as Table<"Model">;
+  if (model.version !== schemaVersion || model.subgraphs === undefined) throw new RangeError("it has no network");
+  return model;
 }

@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import type { ModelMetadata } from "../lower/metadata.ts";
 import { toOnnx } from "../lower/onnx.ts";
+import { toTflite } from "../lower/tflite.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
@@ -80,11 +81,13 @@ export function deviceModel({ notation, arch: { task }, graph, costs }: Candidat
     mean: Array<number>(task.channels).fill(0),
     deviation: Array<number>(task.channels).fill(1),
   };
+  const parts = () =>
+    [graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)] as const;
   return {
     name: notation,
     madds: costs.madds,
     graph,
-    onnx: () =>
-      toOnnx(graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)),
+    onnx: () => toOnnx(...parts()),
+    tflite: () => toTflite(...parts()),
   };
 }

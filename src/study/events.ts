@@ -74,8 +74,10 @@ export interface FinalRow extends TrialRow {
   readonly testAccuracy: number | null;
   /** One standard error of the test accuracy, from the number of test images. */
   readonly testError: number | null;
-  /** The exported model, relative to the run folder; null when training failed. */
+  /** The exported ONNX model, relative to the run folder; null when training failed. */
   readonly model: string | null;
+  /** The same as a TFLite model. */
+  readonly tflite: string | null;
 }
 
 export const isDisturbed = (latency: LatencyRecord | null): boolean => latency?.["isDisturbed"] === true;

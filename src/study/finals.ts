@@ -7,10 +7,12 @@ import { weightsFile } from "../worker/work.ts";
 import type { Pool } from "../worker/pool.ts";
 import { candidateOf, taskOf } from "./candidate.ts";
 import type { FinalRow } from "./events.ts";
-import { exportOnnx, probeImages } from "./export.ts";
+import { exportModel } from "./export.ts";
 import { finalRow, finalsOf, modelFile } from "./final-row.ts";
+import { formatNames } from "./formats.ts";
 import { frontOf } from "./front.ts";
 import { measureTrials } from "./measure.ts";
+import { probeImages } from "./probe.ts";
 import { referenceFinder } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { writeFileAtomically } from "../util/files.ts";
@@ -83,10 +85,11 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     if (trial.state !== "complete" || trial.reference !== null) continue;
     signal.throwIfAborted();
     const { notation, weights } = loadCheckpoint(weightsFile(run.dir, trial));
-    writeFileAtomically(
-      join(run.dir, modelFile(trial)),
-      await exportOnnx(candidateOf(parseArch(notation)), weights, dataset, images),
-    );
+    const candidate = candidateOf(parseArch(notation));
+    for (const format of formatNames) {
+      const model = await exportModel(format, candidate, weights, dataset, images);
+      writeFileAtomically(join(run.dir, modelFile(trial, format)), model);
+    }
   }
   return finalsOf(store).map((trial) => finalRow(trial, dataset.test.count));
 }

@@ -4,7 +4,13 @@ import { MnasError } from "../../src/errors.ts";
 import { brief, networkModel } from "../device-models.ts";
 
 const small = networkModel(0.1);
-const broken: DeviceModel = { name: "broken.onnx", madds: null, graph: null, onnx: () => Uint8Array.of(1, 2, 3) };
+const broken: DeviceModel = {
+  name: "broken.onnx",
+  madds: null,
+  graph: null,
+  onnx: () => Uint8Array.of(1, 2, 3),
+  tflite: null,
+};
 
 const isComputed = ({ origin }: LatencyDevice): boolean => origin === "proxy" || origin === "predicted";
 
