@@ -182,7 +182,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
   test("fails a model that it cannot run, says why, and goes on", async () => {
     const { device, page } = await openJoined();
     await using _ = device;
-    const broken = { name: "broken.onnx", madds: null, graph: null, onnx: () => Uint8Array.of(1, 2, 3) };
+    const broken = { name: "broken.onnx", madds: null, graph: null, tflite: null, onnx: () => Uint8Array.of(1, 2, 3) };
     await expect(device.measure(broken, brief)).rejects.toMatchObject({ code: "MODEL_INVALID" });
     expect((await results(page))[0]).toMatch(/broken\.onnx.*failed/s);
     expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);

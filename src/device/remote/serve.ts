@@ -56,7 +56,7 @@ async function introduce(device: LatencyDevice): Promise<Hello> {
   const nothing = doNothingModel({ in: { dims: [1] } }, { out: { dims: [1] } });
   const least = { warmupMs: 1, minMs: 1, maxMs: 1 };
   const latency: Latency = await device.measure(
-    { name: "nothing", madds: null, graph: null, onnx: () => nothing },
+    { name: "nothing", madds: null, graph: null, tflite: null, onnx: () => nothing },
     least,
   );
   const { device: hardware, os, runtime, runtimeVersion: version, provider, threads } = latency;
@@ -94,7 +94,7 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
       // Loading is part of what the device does from here on.
       channel.send({ kind: "started", id });
       const { loadMs: _loadMs, ...how } = timing;
-      const latency = await device.measure({ name, madds: null, graph: null, onnx: () => model }, { ...how, signal });
+      const latency = await device.measure({ name, madds: null, graph: null, tflite: null, onnx: () => model }, { ...how, signal });
       const { medianMs, p90Ms, lowMs, highMs, runs, warmup, overheadMs, isDisturbed } = latency;
       const numbers = { medianMs, p90Ms, lowMs, highMs, runs, warmup, overheadMs, isDisturbed };
       channel.send({ kind: "measured", id, ...numbers });
