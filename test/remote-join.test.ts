@@ -111,13 +111,14 @@ test("a page that was loaded again comes back by its session, also to another se
     await using server = await openJoinServer(shared);
     const first = joinWith(inviteTo(server, "kitchen"));
     session = sessionOf(await first.greeting);
-    const second = joinWith(baseOf(server), { hello: { session } });
+    const second = joinWith(baseOf(server), { hello: { session, name: "kitchen" } });
     expect(await second.greeting).toEqual({ kind: "welcome", name: "kitchen", session });
     expect((await first.closed).code).toBe(closeCodes.replaced);
     expect(server.peers()).toHaveLength(1);
   }
   await using server = await openJoinServer(shared);
-  expect(await joinWith(baseOf(server), { hello: { session } }).greeting).toMatchObject({ name: "kitchen", session });
+  const renamed = joinWith(baseOf(server), { hello: { session, name: "Living room" } });
+  expect(await renamed.greeting).toEqual({ kind: "welcome", name: "living-room", session });
   expect(readFileSync(shared.stateFile!, "utf8")).not.toContain(session);
   if (process.platform !== "win32") expect(statSync(shared.stateFile!).mode % 0o1000).toBe(0o600);
 });

@@ -52,7 +52,7 @@ function judge({ tokens, sessions, joined }: Gate, hello: Hello): Verdict {
     return { refusal: used === null ? gone : tokenReasons[used.state] };
   }
   const others = [...joined].filter((each) => each.session !== session).map(({ peer }) => peer.name);
-  const name = freeName(used?.name ?? known ?? slugOf(hello.name), (each) => others.includes(each));
+  const name = freeName(used?.name ?? slugOf(hello.name), (each) => others.includes(each));
   if (known === null || session === undefined) return { name, session: sessions.create(name) };
   sessions.renew(session, name);
   return { name, session };

@@ -78,7 +78,7 @@ export interface Hello {
   readonly token?: string;
   /** From the `welcome` of an earlier connection; instead of a token, also after the search was started again. */
   readonly session?: string;
-  /** The name that the device would like, for example "pixel-8"; `welcome` says which it has. */
+  /** The name that the device would like, for example "pixel-8", or has; `welcome` says which it has now. */
   readonly name: string;
   /** Which hardware, for example "Pixel 8" or "AMD EPYC". */
   readonly device: string;

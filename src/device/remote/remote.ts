@@ -49,6 +49,7 @@ export const describe = ({ device, os }: Pick<Hello, "device" | "os">, offer: Ru
 
 function bytesOf(model: DeviceModel, format: Format, device: string): Uint8Array {
   if (format === "onnx") return model.onnx();
+  if (model.tflite !== null) return model.tflite();
   throw new MnasError("MODEL_INVALID", `Cannot measure "${model.name}" on ${device}: it is no TFLite model`);
 }
 

@@ -1,0 +1,299 @@
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { zooArch } from "../src/arch/zoo.ts";
+import type { LatencyDevice } from "../src/device/device.ts";
+import type { Notice } from "../src/device/options.ts";
+import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
+import type { Work } from "../src/device/remote/peer.ts";
+import { openPage } from "../src/device/remote/page.ts";
+import { initWeights } from "../src/graph/weights.ts";
+import { toOnnx } from "../src/lower/onnx.ts";
+import { toTflite } from "../src/lower/tflite.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { createRng } from "../src/util/rng.ts";
+import { browserPath, openBrowser, skipReason, type Browser, type Page } from "./browser.ts";
+import { brief, networkModel } from "./device-models.ts";
+import { scratch } from "./mnas.ts";
+import { buildPage, type Evaluate } from "./page-site.ts";
+import { distance, largest, startEngine } from "./start-engine.ts";
+
+/** MobileNetV2 of some width for images of `size` pixels, in both formats. */
+function networkOf(width: number, size: number) {
+  const task = { height: size, width: size, channels: 1, classes: 10 };
+  const graph = buildGraph(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
+  const weights = initWeights(graph, createRng(0));
+  const preprocessing = { ...task, mean: [0], deviation: [1] };
+  const metadata = { version: "0", notation: "test", classes: [], preprocessing };
+  return {
+    name: `${width} at ${size} px`,
+    onnx: () => toOnnx(graph, weights, metadata),
+    tflite: () => toTflite(graph, weights, metadata),
+  };
+}
+
+/** A job for a device that joined. */
+function workOf(
+  runtime: "onnx-wasm" | "litert-wasm",
+  network: ReturnType<typeof networkOf>,
+  timing: typeof brief,
+): Work {
+  const format = runtime === "onnx-wasm" ? "onnx" : "tflite";
+  const options = { ...timing, minRuns: 9, tolerance: 0.05, loadMs: 60_000 };
+  return { job: { name: network.name, runtime, format, options }, model: network[format](), plausible: () => true };
+}
+
+describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () => {
+  const space = scratch();
+  const folder = join(space.dir, "web");
+  let files = 0;
+  let browser: Browser;
+  let outputs: string;
+
+  beforeAll(async () => {
+    ({ outputs } = await buildPage(folder));
+    browser = await openBrowser();
+  });
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+  afterAll(async () => {
+    await browser.close();
+    space[Symbol.dispose]();
+  });
+
+  /** Long enough to do something meanwhile. */
+  const long = { warmupMs: 6, minMs: 600, maxMs: 600 };
+  /** Long enough for the browser to compile what it runs. */
+  const settled = { ...brief, warmupMs: 100 };
+  const stateFile = (): string => join(space.dir, `${files++}`, "sessions.json");
+  const options = (port = 0, file = stateFile()) => ({ address: { host: "127.0.0.1", port }, folder, stateFile: file });
+  const inviteTo = (server: JoinServer): string[] => {
+    const urls: string[] = [];
+    server.invite(null, ([url]) => urls.push(url!));
+    return urls;
+  };
+  /** A browser that has never been here, on a page. */
+  const visit = async (url: string): Promise<Page> => {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(url);
+    return page;
+  };
+  const sees = (page: Page, text: string | RegExp): Promise<void> => page.locator("#state").getByText(text).waitFor();
+  const results = (page: Page): Promise<string[]> => page.locator("#results tbody tr").allInnerTexts();
+
+  /** A device of a search, and the page that joined as it. */
+  const openJoined = async (
+    name = "page",
+    runtime = "",
+    join = options(),
+  ): Promise<{ device: LatencyDevice; page: Page }> => {
+    let page: Promise<Page> | undefined;
+    const onNotice = (notice: Notice): void => {
+      if (notice.event === "join") page ??= visit(notice.urls[0]!);
+    };
+    const device = await openPage(name, runtime, { join, onNotice });
+    return { device, page: await page! };
+  };
+
+  test("joins by the token of its address, which it takes out of there, and says so", async () => {
+    await using server = await openJoinServer(options());
+    const [url] = inviteTo(server);
+    const page = await visit(url!);
+    await sees(page, "Joined as linux-chrome");
+    expect(page.url()).toBe(`${new URL(url!).origin}/`);
+    const [peer] = server.peers();
+    expect(peer).toMatchObject({ name: "linux-chrome", origin: "web" });
+    expect(peer!.hello.os).toMatch(/^Linux.*, Chrome \d+$/);
+    expect(peer!.hello.runtimes.map(({ id }) => id).slice(0, 2)).toEqual(["onnx-wasm", "litert-wasm"]);
+  });
+
+  test("says what is wrong with a token, and does not try it again by itself", async () => {
+    await using server = await openJoinServer(options());
+    const page = await visit(`http://localhost:${server.address.port}/#nonsense`);
+    await sees(page, "Not joined");
+    await sees(page, "This link is not known here. Use the newest one that mnas shows.");
+    expect(server.peers()).toEqual([]);
+  });
+
+  test.each(["onnx-wasm", "litert-wasm"] as const)(
+    "%s measures networks of very different cost in their order, on one thread",
+    async (runtime) => {
+      await using server = await openJoinServer(options());
+      const [url] = inviteTo(server);
+      const page = await visit(url!);
+      await sees(page, "Joined as linux-chrome");
+      const [peer] = server.peers();
+      expect(peer!.hello.runtimes.find(({ id }) => id === runtime)).toMatchObject({
+        provider: "WebAssembly",
+        threads: 1,
+      });
+      const medians = [];
+      for (const [width, size] of [
+        [0.1, 28],
+        [0.5, 112],
+        [1, 160],
+      ] as const) {
+        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, networkOf(width, size), settled));
+        expect(overheadMs).toBeGreaterThan(0);
+        medians.push(medianMs);
+      }
+      expect(medians[0]).toBeGreaterThan(0);
+      expect(medians).toEqual(medians.toSorted((a, b) => a - b));
+      const rows = (await results(page)).map((row) => row.split("\n")[0]!.trim());
+      expect(rows).toEqual(["1 at 160 px", "0.5 at 112 px", "0.1 at 28 px"]);
+      await sees(page, /3 networks done/);
+    },
+  );
+
+  test.each([
+    "in28x28x1 stem8_k3_s22 r1_k3_s11_e1_i8_o8 r2_k5_s22_e3_i8_o12_se0.25 r1_k3_s22_conv_i12_o16_pool_hswish head24 classes10",
+    "in33x20x3 stem12_k3_s22 r2_k3_s22_e6_i12_o16 r1_k7_s22_e3_i16_o24_hswish head40 classes5",
+  ])("both runtimes compute what our engine computes: %s", async (notation) => {
+    const graph = buildGraph(parseArch(notation));
+    const { engine, weights } = await startEngine(graph, 1, { batch: 1 });
+    const image = [
+      ...engine.images.subarray(
+        0,
+        graph.input.shape.reduce((n, size) => n * size, 1),
+      ),
+    ];
+    const ours = [...engine.evaluate()];
+    const [height, width, channels] = graph.input.shape;
+    const metadata = {
+      version: "0",
+      notation,
+      classes: [],
+      preprocessing: { height, width, channels, mean: [], deviation: [] },
+    };
+    const nchw = image.map((_, i) => image[(i % (height * width)) * channels + Math.floor(i / (height * width))]!);
+
+    await using server = await openJoinServer(options());
+    const page = await visit(`http://localhost:${server.address.port}/`);
+    await page.addScriptTag({ url: outputs, type: "module" });
+    await page.waitForFunction("globalThis.evaluate");
+    const evaluate = (...args: Parameters<Evaluate>): Promise<number[]> =>
+      page.evaluate(`evaluate(...${JSON.stringify(args)})`);
+    const onnx = await evaluate("onnx", [...toOnnx(graph, weights, metadata)], nchw);
+    const litert = await evaluate("litert", [...toTflite(graph, weights, metadata)], image);
+    expect(distance(onnx, ours, 1)).toBeLessThan(1e-4);
+    expect(distance(litert, ours, 1)).toBeLessThan(1e-4);
+    expect(largest(ours)).toBeGreaterThan(0.01);
+  });
+
+  test("fails a model that it cannot run, says why, and goes on", async () => {
+    const { device, page } = await openJoined();
+    await using _ = device;
+    const broken = { name: "broken.onnx", madds: null, graph: null, tflite: null, onnx: () => Uint8Array.of(1, 2, 3) };
+    await expect(device.measure(broken, brief)).rejects.toMatchObject({ code: "MODEL_INVALID" });
+    expect((await results(page))[0]).toMatch(/broken\.onnx.*failed/s);
+    expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);
+  });
+
+  test("is given a job again after it was loaded again in the middle of it", async () => {
+    const { device, page } = await openJoined();
+    await using _ = device;
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(page, "Measuring");
+    await page.reload();
+    await sees(page, "Measuring");
+    expect((await latency).medianMs).toBeGreaterThan(0);
+    await sees(page, /1 network done/);
+  });
+
+  test("a tab that was closed comes back by its session, or by a new token under its name", async () => {
+    const urls: string[] = [];
+    let page: Promise<Page> | undefined;
+    const onNotice = (notice: Notice): void => {
+      if (notice.event !== "join") return;
+      urls.push(notice.urls[0]!);
+      page ??= visit(notice.urls[0]!);
+    };
+    await using device = await openPage("page", "", { join: options(), onNotice });
+    const tab = await page!;
+    const context = tab.context();
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(tab, "Measuring");
+    await tab.close();
+    const again = await context.newPage();
+    await again.goto(new URL(urls[0]!).origin);
+    await sees(again, "Measuring");
+    await again.close();
+    const anew = await context.newPage();
+    await anew.goto(urls.at(-1)!);
+    expect((await latency).medianMs).toBeGreaterThan(0);
+    await sees(anew, "Joined as linux-chrome");
+  });
+
+  test("comes back by itself when the search was started again", async () => {
+    const file = stateFile();
+    const first = await openJoinServer(options(0, file));
+    const [url] = inviteTo(first);
+    const page = await visit(url!);
+    await sees(page, "Joined as linux-chrome");
+    await first[Symbol.asyncDispose]();
+    await sees(page, "Not connected");
+    await sees(page, /The search has ended, or stopped for now\. Trying again in/);
+    const join = options(first.address.port, file);
+    await using device = await openPage("page:linux-chrome", "linux-chrome", { join, listen: join.address });
+    await sees(page, "Joined as linux-chrome");
+    expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);
+  });
+
+  test("two devices are measured on at once, each under its name", async () => {
+    const join = options(0);
+    await using server = await openJoinServer(join);
+    const urls = inviteTo(server);
+    for (const n of [0, 1]) {
+      await expect.poll(() => urls.length).toBe(n + 1);
+      await sees(await visit(urls[n]!), n === 0 ? "Joined as linux-chrome" : "Joined as linux-chrome-2");
+    }
+    const work = workOf("onnx-wasm", networkOf(0.1, 28), settled);
+    const all = await Promise.all(server.peers().map((peer) => peer.run(work)));
+    expect(all.map(({ medianMs }) => medianMs > 0)).toEqual([true, true]);
+  });
+
+  test("a second tab takes the place of the first, which says so and may take it back", async () => {
+    await using server = await openJoinServer(options());
+    const [url] = inviteTo(server);
+    const first = await visit(url!);
+    await sees(first, "Joined as linux-chrome");
+    const second = await first.context().newPage();
+    await second.goto(new URL(url!).origin);
+    await sees(second, "Joined as linux-chrome");
+    await sees(first, "Joined elsewhere");
+    await first.getByRole("button", { name: "Measure in this tab" }).click();
+    await sees(first, "Joined as linux-chrome");
+    await sees(second, "Joined elsewhere");
+    expect(server.peers().length).toBe(1);
+  });
+
+  test("stops while it is hidden, tells the search, and measures anew when it is seen", async () => {
+    const { device, page } = await openJoined();
+    await using _ = device;
+    const setHidden = (isHidden: boolean): Promise<void> =>
+      page.evaluate(`
+        Object.defineProperty(document, "hidden", { configurable: true, value: ${isHidden} });
+        document.dispatchEvent(new Event("visibilitychange"));
+      `);
+    const latency = device.measure(networkModel(0.25, 56), long);
+    await sees(page, "Measuring");
+    await setHidden(true);
+    await sees(page, "Paused");
+    expect(page.workers()).toEqual([]);
+    await setHidden(false);
+    await sees(page, "Measuring");
+    expect((await latency).medianMs).toBeGreaterThan(0);
+  });
+
+  test("takes another name from its user", async () => {
+    await using server = await openJoinServer(options());
+    const [url] = inviteTo(server);
+    const page = await visit(url!);
+    await sees(page, "Joined as linux-chrome");
+    await page.getByLabel("Name").fill("My Phone!");
+    await page.getByLabel("Name").press("Enter");
+    await sees(page, "Joined as my-phone");
+    await page.reload();
+    await sees(page, "Joined as my-phone");
+    expect(server.peers().map(({ name }) => name)).toEqual(["my-phone"]);
+  });
+});
