@@ -99,6 +99,14 @@ command("search", "run or continue a search")
   .addOption(data())
   .addOption(size())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
+  .addOption(
+    new Option("--targets <times>", "several targets at once, like 1ms,2ms,4ms; a finalist for each")
+      .argParser((text) => text.split(",").map(milliseconds))
+      .conflicts("target"),
+  )
+  .addOption(
+    new Option("--objective <what>", "the best network for a target, or the whole front").choices(["reward", "front"]),
+  )
   .addOption(device())
   .addOption(sustained())
   .addOption(listen())

@@ -23,6 +23,8 @@ export interface SearchOptions {
   readonly data?: string;
   readonly size?: number;
   readonly target?: number;
+  readonly targets?: readonly number[];
+  readonly objective?: "reward" | "front";
   readonly device?: string;
   readonly sustained?: boolean;
   readonly listen?: string;

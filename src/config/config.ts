@@ -59,7 +59,11 @@ const configSchema = z.strictObject({
   sustained: z.boolean().default(false),
   /** Target latency in ms; null for half the median of random networks of the space. */
   target: z.number().positive().nullable().default(null),
-  searcher: z.enum(searcherNames).default("ppo"),
+  /** Several target latencies in ms, searched at once for a front that serves them all, with a finalist for each. */
+  targets: z.array(z.number().positive()).min(1).nullable().default(null),
+  searcher: z.enum(searcherNames).default("bayesian"),
+  /** The network of the highest reward, or the whole front of accuracy against latency. */
+  objective: z.enum(["reward", "front"]).default("reward"),
   reward: rewardSchema.default("hard"),
   /** Networks to propose in all. */
   trials: z.int().positive().default(32),
@@ -111,8 +115,13 @@ export function resolveConfig(input: unknown, source: string): Config {
     });
   }
   const { space, reward, proxy, final, ...rest } = result.data;
+  if (rest.target !== null && rest.targets !== null)
+    throw new MnasError("CONFIG_INVALID", `Cannot use ${source}: both target and targets are set`, {
+      hint: "Give one target, or several as targets.",
+    });
   return {
     ...rest,
+    ...(rest.targets === null ? {} : { objective: "front" as const, target: Math.max(...rest.targets) }),
     space: typeof space === "string" ? presetSpace(space) : checkSpace(defineSpace(space.name, space.template)),
     reward: typeof reward === "string" ? { kind: reward } : reward,
     proxy: recipeOf("proxy", proxy),

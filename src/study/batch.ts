@@ -63,6 +63,7 @@ export function learn(study: Study, searcher: Searcher, from: number, to: number
     if (!ended(trial) || genotype === null) throw new Error(`internal: trial ${number} did not end`);
     const reward = trial.reward ?? rewardTrial(study, trial);
     if (trial.reward === null) store.setReward(trial, reward);
-    searcher.tell({ number, genotype, reward });
+    const { accuracy, latency } = trial;
+    searcher.tell({ number, genotype, reward, accuracy, latencyMs: latency?.medianMs ?? null });
   }
 }

@@ -1,7 +1,7 @@
 import type { FinalProposal, Trial } from "../store/store.ts";
 import { mean } from "../util/welch.ts";
 import { taskOf } from "./candidate.ts";
-import { frontOf } from "./front.ts";
+import { chooseFinalists } from "./pick.ts";
 import { referenceFinder, type Reference } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { latencyAt, type Point } from "./speedup.ts";
@@ -34,13 +34,12 @@ function pointOf(trainings: readonly Trial[]): Point | null {
  * as long; when all of these have ended, slower baselines for finalists that no baseline is as accurate as, or faster ones
  * where even the fastest is more accurate; and so on, up to the number that the config allows.
  */
-export function finalPlanner({ store, config, dataset, device, signal, emit }: Study): () => Promise<FinalProposal[]> {
+export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
+  const { store, config, dataset, device, signal, emit } = study;
   const find = referenceFinder(store, device, taskOf(dataset), signal);
   const measuring = (number: number, what: string): void =>
     emit({ event: "measuring", phase: "final", number, notation: `mobilenet-v2 ${what}` });
-  const finalists = frontOf(store.trials("search"))
-    .sort((a, b) => (b.reward ?? 0) - (a.reward ?? 0) || a.number - b.number)
-    .slice(0, config.finalists);
+  const finalists = chooseFinalists(study);
   const trainingsOf = ({ notation }: Wanted): Trial[] =>
     store.trials("final").filter((trial) => trial.notation === notation && trial.seed < config.finalSeeds);
   const hasEnded = (wanted: Wanted): boolean => {

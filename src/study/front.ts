@@ -5,7 +5,7 @@ import type { Trial } from "../store/store.ts";
 export type Measured = Trial & { readonly accuracy: number; readonly latencyMs: number };
 
 /** The trained trials, each network once. */
-function trainedOf(trials: readonly Trial[]): Measured[] {
+export function trainedOf(trials: readonly Trial[]): Measured[] {
   const seen = new Set<string>();
   return trials.flatMap((trial) => {
     if (trial.state !== "complete" || trial.accuracy === null || trial.latency === null || seen.has(trial.notation))
@@ -18,9 +18,12 @@ function trainedOf(trials: readonly Trial[]): Measured[] {
 /** The trained trials that no other beats on both accuracy and latency, fastest first. */
 export const frontOf = (trials: readonly Trial[]): Measured[] => paretoFront(trainedOf(trials));
 
-/** The trial with the highest reward; the earlier one of equals; null before any is trained. */
-export const bestOf = (trials: readonly Trial[]): Measured | null =>
-  trainedOf(trials).reduce<Measured | null>(
+/** Within the target, the trial with the highest reward; else the highest of all; null before any is trained. */
+export function bestOf(trials: readonly Trial[], targetMs: number): Measured | null {
+  const trained = trainedOf(trials);
+  const within = trained.filter(({ latencyMs }) => latencyMs <= targetMs);
+  return (within.length > 0 ? within : trained).reduce<Measured | null>(
     (best, trial) => (best === null || (trial.reward ?? -Infinity) > (best.reward ?? -Infinity) ? trial : best),
     null,
   );
+}

@@ -13,12 +13,14 @@ import type { Store, Trial } from "../store/store.ts";
 import type { WorkOrder } from "../worker/messages.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
+import { taskOf } from "./candidate.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
+import { searcherOptions } from "./objective.ts";
 import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import { findTarget } from "./target.ts";
@@ -147,7 +149,11 @@ export async function runSearch(
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {
   const { store, config, signal, emit } = study;
-  const searcher: Searcher = createSearcher(config.searcher, config.space, { seed: config.seed, batch: config.batch });
+  const searcher: Searcher = createSearcher(
+    config.searcher,
+    config.space,
+    searcherOptions(config, taskOf(study.dataset), study.targetMs),
+  );
   const batches = Math.ceil(config.trials / config.batch);
 
   for (let batch = 0; batch < batches; batch++) {
@@ -164,7 +170,7 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
     learn(study, searcher, from, to);
     if (isDone) continue;
     const trials = store.trials("search");
-    const best = bestOf(trials);
+    const best = bestOf(trials, study.targetMs);
     emit({
       event: "batch",
       batch: batch + 1,

@@ -18,8 +18,8 @@ export interface Target {
 const samples = 9;
 
 /**
- * The target latency: the user's, or half the median of random networks of the space on the device. Kept with the
- * study, since a continued search must not measure another.
+ * The target latency: the user's, or half the median of random networks of the space on the device; for a whole front,
+ * the slowest of them. Kept with the study, since a continued search must not measure another.
  */
 export async function findTarget(study: Omit<Study, "targetMs">): Promise<Target> {
   const { store, config } = study;
@@ -28,10 +28,11 @@ export async function findTarget(study: Omit<Study, "targetMs">): Promise<Target
   let target: Target;
   if (config.target === null) {
     const { result: times } = await measureInStudy(study, () => randomTimes(study));
-    target = {
-      targetMs: median(times) / 2,
-      source: `half the median of ${times.length} random networks of ${config.space.name}`,
-    };
+    const of = `${times.length} random networks of ${config.space.name}`;
+    target =
+      config.objective === "front"
+        ? { targetMs: Math.max(...times), source: `the slowest of ${of}` }
+        : { targetMs: median(times) / 2, source: `half the median of ${of}` };
   } else {
     target = { targetMs: config.target, source: "given" };
   }
