@@ -4,7 +4,7 @@ import { resolveConfig } from "../src/config/config.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { defineSpace } from "../src/space/space.ts";
 import { diverseNetworks } from "../src/study/proxy/networks.ts";
-import { pooledDeviation, rankingsOf } from "../src/study/proxy/ranking.ts";
+import { networkDeviation, pooledDeviation, rankingsOf } from "../src/study/proxy/ranking.ts";
 import { levelsOf } from "../src/study/proxy/trainings.ts";
 import { loadStudyData } from "../src/study/search.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -92,6 +92,20 @@ test("whatever the accuracies, every figure is a number in its range, and some p
     }),
     { numRuns: 8 },
   );
+  expect(
+    networkDeviation([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]),
+  ).toBe(1);
+  // Not farther apart than noise alone would put them.
+  expect(
+    networkDeviation([
+      [1, 3],
+      [2, 4],
+    ]),
+  ).toBe(0);
   expect(
     pooledDeviation([
       [1, 3],

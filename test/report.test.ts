@@ -208,7 +208,7 @@ test("a report says how well the proxy ranks, or that nobody knows", () => {
   expect(unescaped(html)).toContain(
     "full training 0.72 (95 % interval 0.50 to 0.90), deviation between seeds 0.8 points.",
   );
-  expect(html).toContain("4 epochs are recommended instead of 2.");
+  expect(html).toContain("Recommended are 4 epochs instead of 2.");
 });
 
 test("what is said of a comparison is what trainings allow, and a bound is called one", () => {

@@ -43,11 +43,12 @@ const withState =
     start(args, dir, { XDG_STATE_HOME: join(dir, state) });
 
 /** What does not depend on time. */
-const lasting = ({ networks, proxies, recommended, failed }: Validation) => ({
+const lasting = ({ networks, proxies, recommended, failed, full: { seconds: _, ...full } }: Validation) => ({
+  full,
   networks,
   recommended,
   failed,
-  rankings: proxies.map(({ seconds: _, share: __, ...rest }) => rest),
+  rankings: proxies.map(({ seconds: __, ...rest }) => rest),
 });
 
 const validationOf = (stdout: string): Validation => {

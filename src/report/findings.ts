@@ -43,7 +43,7 @@ export function bestText(data: ReportData): string | null {
 function proxyText({ proxy }: ReportData): string {
   if (proxy === null) return "How well it ranks them on these data was never validated; mnas validate-proxy does that.";
   const { kendall, low, high, networks, seedNoise, epochs, recommended } = proxy;
-  const better = recommended === epochs ? "" : ` ${recommended} epochs are recommended instead of ${epochs}.`;
+  const better = recommended === epochs ? "" : ` Recommended are ${plural(recommended, "epoch")} instead of ${epochs}.`;
   return `Validated on ${plural(networks, "network")} of this space and these data: Kendall's tau with full training ${kendall.toFixed(2)} (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}), deviation between seeds ${(100 * seedNoise).toFixed(1)} points.${better}`;
 }
 

@@ -22,6 +22,8 @@ export interface Ranking {
 
 const draws = 2000;
 
+const deviation = (values: readonly number[]): number => Math.sqrt(variance(values));
+
 /** A list of equal values ranks nothing. */
 const tau = (a: readonly number[], b: readonly number[]): number => {
   const value = kendallTau(a, b);
@@ -47,6 +49,9 @@ function withoutNoise(accuracies: Accuracies): number[] {
   return means.map((value) => middle + share * (value - middle));
 }
 
+/** Standard deviation between networks, without what the noise of seeds adds to it. */
+export const networkDeviation = (accuracies: Accuracies): number => deviation(withoutNoise(accuracies));
+
 function possibleTau(proxy: Accuracies, full: Accuracies, rng: Rng): number {
   const signal = withoutNoise(full);
   const [spread, wanted] = [variance(signal), variance(withoutNoise(proxy))];
@@ -60,8 +65,6 @@ function possibleTau(proxy: Accuracies, full: Accuracies, rng: Rng): number {
   );
   return mean(drawn);
 }
-
-const deviation = (values: readonly number[]): number => Math.sqrt(variance(values));
 
 /** Ranks proxies, each given by its accuracies of the same networks; three networks or more. */
 export function rankingsOf(proxies: readonly Accuracies[], full: Accuracies): Ranking[] {

@@ -12,8 +12,9 @@ import type { Ranking } from "./ranking.ts";
 export interface RankedProxy extends Ranking {
   readonly epochs: number;
   readonly recipe: Recipe;
-  /** Mean seconds of a training on one core, and as a share of a full one. */
+  /** Mean seconds of a training on one core, as it was while it lasted. */
   readonly seconds: number;
+  /** Images that it passes, as a share of those of a full training. */
   readonly share: number;
 }
 
@@ -34,6 +35,8 @@ export interface Validation {
     readonly recipe: Recipe;
     /** Pooled standard deviation between seeds. */
     readonly seedNoise: number;
+    /** Standard deviation of accuracy between the networks, without that noise. */
+    readonly deviation: number;
     readonly seconds: number;
   };
   /** By epochs. */

@@ -2,10 +2,10 @@ import type { Config } from "../../config/config.ts";
 import { describeDataset, type Dataset } from "../../data/dataset.ts";
 import { MnasError } from "../../errors.ts";
 import type { Trial } from "../../store/store.ts";
-import { planFor } from "../../train/recipe.ts";
+import { planFor, type Recipe } from "../../train/recipe.ts";
 import { mean } from "../../util/welch.ts";
 import type { Member } from "./networks.ts";
-import { pooledDeviation, rankingsOf } from "./ranking.ts";
+import { networkDeviation, pooledDeviation, rankingsOf } from "./ranking.ts";
 import type { Validation } from "./record.ts";
 import { seeds, type Level, type Trainings } from "./trainings.ts";
 
@@ -41,11 +41,14 @@ export function validationOf(
   const accuracies = (trials: readonly Trial[]): number[] => trials.map(({ accuracy }) => accuracy!);
   const full = whole.map((one) => accuracies(one.full));
   const proxies = levels.map((_, level) => whole.map((one) => accuracies(one.proxy[level]!)));
-  const fullSeconds = secondsOf(whole.flatMap((one) => one.full));
+  const images = (recipe: Recipe): number => {
+    const { steps, batch } = planFor(recipe, dataset);
+    return steps * batch;
+  };
   const ranked = rankingsOf(proxies, full).map((ranking, level) => {
     const seconds = secondsOf(whole.flatMap((one) => one.proxy[level]!));
     const { epochs, recipe } = levels[level]!;
-    return { epochs, recipe, ...ranking, seconds, share: seconds / fullSeconds };
+    return { epochs, recipe, ...ranking, seconds, share: images(recipe) / images(config.final) };
   });
   return {
     version: 1,
@@ -59,7 +62,8 @@ export function validationOf(
       epochs: planFor(config.final, dataset).epochs,
       recipe: config.final,
       seedNoise: pooledDeviation(full),
-      seconds: fullSeconds,
+      deviation: networkDeviation(full),
+      seconds: secondsOf(whole.flatMap((one) => one.full)),
     },
     proxies: ranked,
     recommended: ranked.find(({ isWithinNoise }) => isWithinNoise)!.epochs,
