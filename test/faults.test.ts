@@ -110,7 +110,7 @@ const at = (dir: string) => ({ dir, cwd: folder.dir });
 const leave = async (): Promise<void> => {};
 
 const outside = {
-  evaluate: { command: [process.execPath, program, "slow"], timeoutMs: 1500, startupTimeoutMs: 60_000 },
+  evaluate: { command: [process.execPath, program, "slow"], timeoutMs: 5000, startupTimeoutMs: 60_000 },
   final: { epochs: 0.3, batch: 32 },
 };
 
@@ -137,7 +137,8 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
     const dir = dirOf(`${name}-${round}`);
     for (let life = 0; ; life++) {
       expect(life).toBeLessThan(60);
-      const { code } = await live(args(name), at(dir), async (now) => {
+      const workers = String(1 + rng.int(3));
+      const { code } = await live([...args(name), "--workers", workers], at(dir), async (now) => {
         let isKilled = false;
         while (isLeft() && !isKilled) {
           await wait(rng.int(350));
@@ -161,9 +162,9 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
 }
 
 test.runIf(isLinux)(
-  "killed and stopped at any moment, a search ends as one that was left alone",
+  "killed and stopped at any moment, a search ends as one that was left alone, whatever the number of workers",
   { timeout: 240_000 },
-  () => torment("builtin", { killMain: 6, killWorker: 4, pauseWorker: 3 }),
+  () => torment("builtin", { killMain: 8, killWorker: 4, pauseWorker: 3 }),
 );
 
 test.runIf(isLinux)(

@@ -16,7 +16,7 @@ export interface Life {
   readonly dir: string;
   readonly pid: number;
   /** Whether the search has ended. */
-  isOver(): boolean;
+  readonly isOver: () => boolean;
 }
 
 const phases = ["search", "final"] as const;
