@@ -19,6 +19,7 @@ export type ErrorCode =
   | "DISK_FULL"
   | "EVALUATOR_INVALID"
   | "EVALUATOR_UNAVAILABLE"
+  | "WORKER_UNAVAILABLE"
   | "EXPORT_MISMATCH"
   | "INTERRUPTED";
 
@@ -44,6 +45,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   DEVICE_UNAVAILABLE: 4,
   DISK_FULL: 4,
   EVALUATOR_UNAVAILABLE: 4,
+  WORKER_UNAVAILABLE: 4,
   INTERRUPTED: 130,
 };
 

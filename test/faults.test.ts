@@ -21,7 +21,7 @@ import { loadState, saveState } from "../src/train/state.ts";
 import { createRng, type Rng } from "../src/util/rng.ts";
 import { childrenOf, lives, scratch, workersOf } from "./mnas.ts";
 import { smallDisk } from "./small-disk.ts";
-import { attempts, live, resultOf, type Life } from "./tormented.ts";
+import { live, resultOf, running, type Life } from "./tormented.ts";
 
 const isLinux = process.platform === "linux";
 const program = fileURLToPath(new URL("./evaluator-program.ts", import.meta.url));
@@ -57,8 +57,14 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
 /** Something that is done to a running search; false when there was no chance. */
 type Fault = (life: Life, rng: Rng) => Promise<boolean>;
 
-/** Three deaths are a failure of the trial, by design; so none is killed that died before. */
-const isYoung = ({ dir }: Life): boolean => attempts(dir) === 0;
+/**
+ * Three deaths are a failure of the trial, by design, and so are many of workers that have none: all are at work, and on
+ * trials with which none died before.
+ */
+const isYoung = ({ dir, pid }: Life): boolean => {
+  const trials = running(dir);
+  return trials.length === workersOf(pid).length && trials.every(({ attempts }) => attempts === 0);
+};
 
 const killMain: Fault = async ({ pid }) => send(pid, "SIGKILL");
 const killWorker: Fault = async (life, rng) => {
@@ -80,13 +86,13 @@ const programsOf = (pid: number): number[] => {
   return found;
 };
 const killEvaluator: Fault = async (life, rng) => {
-  const running = programsOf(life.pid);
-  return running.length > 0 && isYoung(life) && send(rng.pick(running), "SIGKILL");
+  const found = programsOf(life.pid);
+  return found.length > 0 && isYoung(life) && send(rng.pick(found), "SIGKILL");
 };
 /** It comes back to life only to be killed for its silence. */
 const stopEvaluator: Fault = async (life, rng) => {
-  const running = programsOf(life.pid);
-  return running.length > 0 && isYoung(life) && send(rng.pick(running), "SIGSTOP");
+  const found = programsOf(life.pid);
+  return found.length > 0 && isYoung(life) && send(rng.pick(found), "SIGSTOP");
 };
 const kinds: Readonly<Record<string, Fault>> = { killMain, killWorker, pauseWorker, killEvaluator, stopEvaluator };
 
@@ -110,7 +116,7 @@ const at = (dir: string) => ({ dir, cwd: folder.dir });
 const leave = async (): Promise<void> => {};
 
 const outside = {
-  evaluate: { command: [process.execPath, program, "slow"], timeoutMs: 1500, startupTimeoutMs: 60_000 },
+  evaluate: { command: [process.execPath, program, "slow"], timeoutMs: 5000, startupTimeoutMs: 60_000 },
   final: { epochs: 0.3, batch: 32 },
 };
 
@@ -137,10 +143,11 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
     const dir = dirOf(`${name}-${round}`);
     for (let life = 0; ; life++) {
       expect(life).toBeLessThan(60);
-      const { code } = await live(args(name), at(dir), async (now) => {
+      const workers = String(1 + rng.int(3));
+      const { code } = await live([...args(name), "--workers", workers], at(dir), async (now) => {
         let isKilled = false;
         while (isLeft() && !isKilled) {
-          await wait(rng.int(350));
+          await wait(rng.int(250));
           if (now.isOver()) return;
           const kind = rng.pick([...left].filter(([, n]) => n > 0).map(([key]) => key));
           if (!(await kinds[kind]!(now, rng))) continue;
@@ -161,9 +168,9 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
 }
 
 test.runIf(isLinux)(
-  "killed and stopped at any moment, a search ends as one that was left alone",
+  "killed and stopped at any moment, a search ends as one that was left alone, whatever the number of workers",
   { timeout: 240_000 },
-  () => torment("builtin", { killMain: 6, killWorker: 4, pauseWorker: 3 }),
+  () => torment("builtin", { killMain: 8, killWorker: 4, pauseWorker: 3 }),
 );
 
 test.runIf(isLinux)(

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Comparison } from "../src/report/report.ts";
 import type { FinalRow } from "../src/study/events.ts";
-import { createRng } from "../src/util/rng.ts";
 import { mean, variance } from "../src/util/welch.ts";
 import { mnas, scratch, start, workersOf } from "./mnas.ts";
 
@@ -107,44 +106,6 @@ test("search finds, trains, compares and exports networks, and everything it say
   expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
   const measured = await mnas(["measure", "m.onnx", "--json"], folder.dir);
   expect(JSON.parse(measured.stdout)).toHaveLength(1);
-});
-
-test("a search killed at random moments and resumed, with any number of workers, ends as an uninterrupted one", async () => {
-  using folder = scratch();
-  writeFileSync(join(folder.dir, "mnas.config.ts"), config);
-  const options = ["--trials", "12", "--seed", "5", "--final-seeds", "2", "--json"];
-  expect((await mnas(["search", ...options, "--workers", "2", "--out", "whole"], folder.dir)).code).toBe(0);
-
-  const rng = createRng("kill");
-  let kills = 0;
-  let args = ["search", ...options, "--workers", "1", "--out", "cut"];
-  for (;;) {
-    const { child, ended } = start(args, folder.dir);
-    // Sooner than it takes, later than nothing: the later lives reach all parts of the search.
-    const timer = setTimeout(() => child.kill("SIGKILL"), 700 + rng.int(1800) + 250 * kills);
-    const { code, stderr } = await ended;
-    clearTimeout(timer);
-    expect(stderr).not.toMatch(/\n\s+at /);
-    if (code === 0) break;
-    kills += 1;
-    const exists = existsSync(join(folder.dir, "cut", "study.db"));
-    args = [
-      "search",
-      ...options,
-      "--workers",
-      String(1 + rng.int(3)),
-      ...(exists ? ["--resume", "cut"] : ["--out", "cut"]),
-    ];
-    expect(kills).toBeLessThan(40);
-  }
-  expect(kills).toBeGreaterThan(0);
-  expect(await rowsOf("cut", folder.dir)).toEqual(await rowsOf("whole", folder.dir));
-
-  const finals = async (run: string): Promise<unknown> => {
-    const { stdout } = await mnas(["search", "--resume", run, "--json"], folder.dir);
-    return (JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as { finals: unknown }).finals;
-  };
-  expect(await finals("cut")).toEqual(await finals("whole"));
 });
 
 test("Ctrl-C stops cleanly, says how to go on, and a search with other settings is refused", async () => {

@@ -7,9 +7,9 @@ import { join } from "node:path";
 export interface SmallDisk extends Disposable {
   readonly dir: string;
   /** Leaves so many bytes free, rounded down to whole pages. */
-  fill(free: number): void;
+  readonly fill: (free: number) => void;
   /** Makes room again. */
-  empty(): void;
+  readonly empty: () => void;
 }
 
 const mostBytes = 256 * 2 ** 20;

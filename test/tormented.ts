@@ -16,7 +16,7 @@ export interface Life {
   readonly dir: string;
   readonly pid: number;
   /** Whether the search has ended. */
-  isOver(): boolean;
+  readonly isOver: () => boolean;
 }
 
 const phases = ["search", "final"] as const;
@@ -62,11 +62,10 @@ export function resultOf(dir: string): object {
   };
 }
 
-/** The attempts of the trials that are being trained. */
-export function attempts(dir: string): number {
+/** The trials that are being trained. */
+export function running(dir: string): Trial[] {
   using run = openRun(dir);
-  const running = phases.flatMap((phase) => run.store.trials(phase)).filter(({ state }) => state === "running");
-  return Math.max(0, ...running.map((trial) => trial.attempts));
+  return phases.flatMap((phase) => run.store.trials(phase)).filter(({ state }) => state === "running");
 }
 
 /** Runs or continues a search, and meanwhile `torments` it once it has begun. */

@@ -148,7 +148,7 @@ test("safetensors files are laid out as the format says", () => {
   const size = Number(bytes.readBigUInt64LE(0));
   expect(size % 8).toBe(0);
   expect(JSON.parse(bytes.toString("utf8", 8, 8 + size))).toEqual({
-    __metadata__: { from: "mnäs" },
+    __metadata__: { from: "mnäs", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     a: { dtype: "F32", shape: [2], data_offsets: [0, 8] },
   });
   expect([bytes.readFloatLE(8 + size), bytes.readFloatLE(12 + size), bytes.length]).toEqual([1, -2, 16 + size]);
@@ -166,6 +166,9 @@ test("a damaged checkpoint is refused with the reason", () => {
     return path;
   };
   expect(() => loadCheckpoint(damaged("cut", bytes.subarray(0, -4)))).toThrow("is cut off");
+  const turned = Uint8Array.from(bytes);
+  turned[bytes.length - 1]! ^= 1;
+  expect(() => loadCheckpoint(damaged("turned", turned))).toThrow("it is damaged");
   expect(() => loadCheckpoint(damaged("short", bytes.subarray(0, 20)))).toThrow("its header is cut off");
   expect(() => loadCheckpoint(damaged("empty", new Uint8Array()))).toThrow("it is too short");
   expect(() => loadCheckpoint(join(folder.dir, "none"))).toThrow("no such file");

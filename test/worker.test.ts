@@ -62,3 +62,25 @@ test.runIf(process.platform === "linux")("networks that kill their workers fail 
   const died = { state: "failed", reason: "its worker died 3 times" };
   expect(run.store.trials("search")).toMatchObject([died, died]);
 });
+
+test.runIf(process.platform === "linux")(
+  "workers that are killed before they have work end the search clearly",
+  async () => {
+    using folder = scratch();
+    using run = await runOf(folder.dir, {}, [small]);
+    await using pool = poolOf(run);
+    let isOver = false;
+    const drained = pool.drain(new AbortController().signal).finally(() => (isOver = true));
+    const failed = expect(drained).rejects.toMatchObject({
+      code: "WORKER_UNAVAILABLE",
+      hint: expect.stringContaining("--workers"),
+    });
+    const kill = (): void => {
+      for (const pid of workersOf(process.pid)) process.kill(pid, "SIGKILL");
+      if (!isOver) setTimeout(kill, 5);
+    };
+    kill();
+    await failed;
+    expect(run.store.trial({ phase: "search", number: 0 })).toMatchObject({ state: "waiting", attempts: 0 });
+  },
+);

@@ -49,7 +49,7 @@ export function summary({ dir, targetMs, origin, front, finals, comparisons, rep
   if (pick !== undefined) {
     const trial = shellWord(`${dir}#${pick.name.replace("trial ", "")}`);
     next.push(`show ${trial}`);
-    if (isGood) next.push(`export ${trial} --out model.onnx`);
+    if (isGood && pick.model !== null) next.push(`export ${trial} --out model.onnx`);
   }
   next.push(longer);
   next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${invocation} ${command}`));

@@ -69,9 +69,6 @@ export function readTensors(file: string): Tensors {
   const header = headerSchema.safeParse(found);
   if (!header.success) return fail("its header is damaged");
   const { __metadata__: { sha256, ...metadata } = {}, ...entries } = header.data;
-  // Files of other programs have none.
-  const plain = { ...(found as object), __metadata__: metadata };
-  if (sha256 !== undefined && checksum(plain, [bytes.subarray(8 + size)]) !== sha256) fail("it is damaged");
   const arrays = Object.entries(entries).map(
     ([
       name,
@@ -91,5 +88,8 @@ export function readTensors(file: string): Tensors {
       ] as const;
     },
   );
+  // Files of other programs have none.
+  const plain = { ...(found as object), __metadata__: metadata };
+  if (sha256 !== undefined && checksum(plain, [bytes.subarray(8 + size)]) !== sha256) fail("it is damaged");
   return { arrays: new Map(arrays), metadata };
 }

@@ -33,6 +33,11 @@ interface Worker {
 /** Several deaths in a row without a trial in hand mean that workers cannot work here; others are the trial's. */
 const maxIdleDeaths = 3;
 
+const killed = (signal: NodeJS.Signals): MnasError =>
+  new MnasError("WORKER_UNAVAILABLE", `Cannot train: all workers were killed (${signal}) before they had a network`, {
+    hint: "This machine may be short of memory: continue with --resume and fewer --workers.",
+  });
+
 /** A pool of `count` worker processes. They start when they are needed: starting would disturb measurements. */
 export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOptions): Pool {
   const workers = new Set<Worker>();
@@ -77,7 +82,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         const trial = store.release(name, failure === null);
         idleDeaths = trial === null ? idleDeaths + 1 : 0;
         if (idleDeaths > maxIdleDeaths * count)
-          failure ??= new Error(`internal: workers cannot work (${signal ?? code})`);
+          failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
         if (failure === null) {
           onDeath(name, signal ?? `exit code ${code}`, trial);
           start();
