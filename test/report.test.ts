@@ -36,6 +36,7 @@ const finalOf = (number: number, name: string, facts: Partial<ReportFinal> = {})
   ...trialOf(number),
   name,
   isReference: false,
+  predictedMs: null,
   testAccuracy: 0.85,
   testError: 0.008,
   model: `models/${name}.onnx`,
@@ -56,6 +57,7 @@ const full: ReportData = {
   dataset: "fashion-mnist",
   device: "EPYC, 1 thread",
   isProxy: false,
+  isPredicted: false,
   space: "mnasnet-tiny",
   searcher: "ppo",
   targetMs: 0.4,
@@ -248,6 +250,7 @@ const anyTrial = fc.record({
 const anyFinal = fc.record({
   facts: anyTrial,
   isReference: fc.boolean(),
+  predictedMs: fc.option(fc.double({ min: 0.001, max: 1e3, noNaN: true })),
   testAccuracy: fc.option(share),
   testError: fc.option(fc.double({ min: 0, max: 0.2, noNaN: true })),
 });

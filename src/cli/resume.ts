@@ -32,11 +32,13 @@ export interface SearchOptions {
   readonly workers?: number;
   readonly finalists?: number;
   readonly seed?: number;
+  /** Search with a predictor that ranks badly. */
+  readonly force?: boolean;
 }
 
 /** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, ...flags } = options;
+  const { json: _json, config: _config, out: _out, resume: _resume, force: _force, ...flags } = options;
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 

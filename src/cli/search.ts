@@ -1,8 +1,10 @@
 import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { checkSustained } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
+import { leastSpearman } from "../device/predict/fit.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
@@ -11,7 +13,7 @@ import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { invocation, print, say } from "./output.ts";
+import { fixed, invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
 import { summary } from "./summary.ts";
@@ -24,6 +26,20 @@ const environment = () => ({
   cores: cpus().length,
   memoryBytes: totalmem(),
 });
+
+/** Opens a device; one that predicts must rank networks well enough, or the user must insist. */
+async function trustedDevice({ device: name, sustained }: Config, isForced: boolean): Promise<LatencyDevice> {
+  const device = await openDevice(name);
+  checkSustained(device, sustained);
+  const heldOut = device.predicts?.heldOut ?? null;
+  if (isForced || heldOut === null || (heldOut.spearman ?? -1) >= leastSpearman) return device;
+  await device[Symbol.asyncDispose]();
+  throw new MnasError(
+    "USAGE",
+    `Cannot search with "${name}": its rank correlation with measurements is ${fixed(heldOut.spearman, 3)}, must be at least ${leastSpearman}`,
+    { hint: "Fit it to more samples or with a prior, or use --force." },
+  );
+}
 
 /** `mnas search` */
 export async function search(options: SearchOptions): Promise<void> {
@@ -46,14 +62,14 @@ export async function search(options: SearchOptions): Promise<void> {
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
-      await using device = await openDevice(config.device);
+      await using device = await trustedDevice(config, options.force === true);
       await go(run, config, await loadStudyData(config), device);
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
-      await using device = await openDevice(config.device);
+      await using device = await trustedDevice(config, options.force === true);
       stop.signal.throwIfAborted();
       const record = environment();
       using run = createRun(options.out, (store) => {

@@ -48,12 +48,15 @@ export function frontTable(trials: readonly TrialRow[], targetMs: number | null)
   return `${rows}\n${paint("yellow", says)}`;
 }
 
-export const finalsTable = (finals: readonly FinalRow[]): string =>
-  table(
-    ["network", "latency", "test accuracy", "validation", "params", "madds"],
+export function finalsTable(finals: readonly FinalRow[]): string {
+  const hasPredictions = finals.some(({ predictedMs }) => predictedMs !== null);
+  const predicted = (cell: string): string[] => (hasPredictions ? [cell] : []);
+  return table(
+    ["network", "latency", ...predicted("predicted"), "test accuracy", "validation", "params", "madds"],
     finals.map((row) => [
       row.name,
       latencyCell(row),
+      ...predicted(ms(row.predictedMs)),
       row.testAccuracy === null
         ? (row.reason ?? "–")
         : `${percent(row.testAccuracy)} ± ${(100 * (row.testError ?? 0)).toFixed(2)}`,
@@ -62,6 +65,7 @@ export const finalsTable = (finals: readonly FinalRow[]): string =>
       thousands(row.madds),
     ]),
   );
+}
 
 /** The blocks of a notation, which is what differs between members of a space. */
 const blocksOf = (notation: string): string =>

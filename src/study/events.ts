@@ -70,6 +70,8 @@ export interface FinalRow extends TrialRow {
   /** `RUN#N` trial, or the reference network's name. */
   readonly name: string;
   readonly isReference: boolean;
+  /** What was predicted of it before it was measured; null when nothing was. */
+  readonly predictedMs: number | null;
   readonly testAccuracy: number | null;
   /** One standard error of the test accuracy, from the number of test images. */
   readonly testError: number | null;

@@ -16,10 +16,12 @@ export function finalsOf(store: Store): Trial[] {
 /** A final trial as it is printed; `testCount` is the number of test images behind its accuracy. */
 export function finalRow(trial: Trial, testCount: number): FinalRow {
   const { reference, source, testAccuracy: p } = trial;
+  const predictedMs = trial.latency?.["predictedMs"];
   return {
     ...trialRow(trial),
     name: reference ?? `trial ${source}`,
     isReference: reference !== null,
+    predictedMs: typeof predictedMs === "number" ? predictedMs : null,
     testAccuracy: p,
     testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount),
     model: trial.state === "complete" && reference === null ? modelFile(trial) : null,

@@ -5,26 +5,28 @@ import type { FinalProposal } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { weightsFile } from "../worker/work.ts";
 import type { Pool } from "../worker/pool.ts";
-import { candidateOf, taskOf } from "./candidate.ts";
+import { candidateOf } from "./candidate.ts";
 import type { FinalRow } from "./events.ts";
 import { exportOnnx, probeImages } from "./export.ts";
+import { finalistReferences, openFinalsDevice } from "./finals-device.ts";
 import { finalRow, finalsOf, modelFile } from "./final-row.ts";
 import { frontOf } from "./front.ts";
 import { measureTrials } from "./measure.ts";
-import { referenceFinder } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 
 /** Chooses the finalists and, for each, the reference network that takes as long. */
-async function proposeFinals({ store, config, dataset, device, signal, emit }: Study): Promise<void> {
+async function proposeFinals(study: Study): Promise<void> {
+  const { store, config, emit } = study;
   const trials = store.trials("search");
   const finalists = frontOf(trials)
     .sort((a, b) => (b.reward ?? 0) - (a.reward ?? 0) || a.number - b.number)
     .slice(0, config.finalists);
-  const findReference = referenceFinder(store, device, taskOf(dataset), signal);
+  const findReference = finalistReferences(study);
   const proposals: FinalProposal[] = [];
   const seen = new Set<string>();
-  for (const { number, genotype, notation, params, madds, latencyMs } of finalists) {
+  for (const finalist of finalists) {
+    const { number, genotype, notation, params, madds } = finalist;
     proposals.push({ genotype, notation, source: number, params, madds });
     emit({
       event: "measuring",
@@ -32,7 +34,9 @@ async function proposeFinals({ store, config, dataset, device, signal, emit }: S
       number: proposals.length,
       notation: `mobilenet-v2 as fast as trial ${number}`,
     });
-    const { name, candidate } = await findReference(latencyMs);
+    const found = await findReference(finalist);
+    if (found === null) continue;
+    const { name, candidate } = found;
     if (seen.has(candidate.notation)) continue;
     seen.add(candidate.notation);
     const { costs } = candidate;
@@ -69,11 +73,13 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     store.get("finalsOf") === store.trials("search").length &&
     store.trials("final").filter(({ reference }) => reference === null).length ===
       Math.min(config.finalists, frontOf(store.trials("search")).length);
-  if (!isCurrent) await proposeFinals(study);
+  await using device = await openFinalsDevice(study);
+  const measuring = { ...study, device };
+  if (!isCurrent) await proposeFinals(measuring);
 
   retryLost(study);
   await measureTrials(
-    study,
+    measuring,
     store.trials("final").filter(({ latency }) => latency === null),
   );
   await pool.drain(signal);

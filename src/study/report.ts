@@ -21,6 +21,7 @@ function reportData({ dir, store }: Run): ReportData {
     dataset: String(store.get("dataset")),
     device: device.description,
     isProxy: device.origin === "proxy",
+    isPredicted: device.origin === "predicted",
     space: config.space.name,
     searcher: config.searcher,
     targetMs: target.targetMs,

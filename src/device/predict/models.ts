@@ -71,7 +71,11 @@ function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, num
   const scales = names.map((_, j) => x.reduce((sum, row) => sum + row[j]!, 0) / x.length || 1);
   const scaled = x.map((row) => row.map((value, j) => value / scales[j]!));
   const ones = samples.map(() => 1);
-  const w = nonNegativeLeastSquares(scaled, ones, names.map((name) => (name === prior || name === call ? 0 : ridge)));
+  const w = nonNegativeLeastSquares(
+    scaled,
+    ones,
+    names.map((name) => (name === prior || name === call ? 0 : ridge)),
+  );
   return Object.fromEntries(names.map((name, j) => [name, w[j]! / scales[j]!]));
 }
 
