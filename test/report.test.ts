@@ -44,6 +44,7 @@ const finalOf = (number: number, name: string, facts: Partial<ReportFinal> = {})
   ...trialOf(number),
   name,
   isReference: false,
+  predictedMs: null,
   testAccuracy: 0.85,
   testDeviation: 0.003,
   testError: 0.008,
@@ -87,6 +88,7 @@ const full: ReportData = {
   dataset: "fashion-mnist",
   device: "EPYC, 1 thread",
   isProxy: false,
+  isPredicted: false,
   space: "mnasnet-tiny",
   searcher: "ppo",
   targetMs: 0.4,
@@ -317,6 +319,7 @@ const anyTrial = fc.record({
 const anyFinal = fc.record({
   facts: anyTrial,
   isReference: fc.boolean(),
+  predictedMs: fc.option(fc.double({ min: 0.001, max: 1e3, noNaN: true })),
   testAccuracy: fc.option(share),
   testError: fc.option(fc.double({ min: 0, max: 0.2, noNaN: true })),
   testDeviation: fc.option(fc.double({ min: 0, max: 0.2, noNaN: true })),

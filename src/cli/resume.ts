@@ -39,11 +39,22 @@ export interface SearchOptions {
   readonly seed?: number;
   /** The words of a command. */
   readonly evaluator?: readonly string[];
+  /** Search with a predictor that ranks badly. */
+  readonly force?: boolean;
 }
 
 /** The settings that flags change. */
 export function settings(options: SearchOptions): UserConfig {
-  const { json: _json, config: _config, out: _out, resume: _resume, listen: _listen, evaluator, ...flags } = options;
+  const {
+    json: _json,
+    config: _config,
+    out: _out,
+    resume: _resume,
+    listen: _listen,
+    force: _force,
+    evaluator,
+    ...flags
+  } = options;
   const evaluate = evaluator === undefined ? undefined : { command: evaluator };
   return Object.fromEntries(Object.entries({ ...flags, evaluate }).filter(([, value]) => value !== undefined));
 }

@@ -57,14 +57,14 @@ export async function search(options: SearchOptions): Promise<void> {
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
-      await using device = await openSearchDevice(config, () => dir, opening);
+      await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       await go(run, config, await loadStudyData(config), device);
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
-      await using device = await openSearchDevice(config, () => dir, opening);
+      await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       stop.signal.throwIfAborted();
       const record = environment();
       using run = createRun(options.out, (store) => {

@@ -54,18 +54,22 @@ const points = (share: number | null): string => (share === null ? "–" : (100 
 export const testedCell = ({ testAccuracy, testError, reason }: FinalRow): string =>
   testAccuracy === null ? (reason ?? "–") : `${points(testAccuracy)} ± ${points(testError)} %`;
 
-export const finalsTable = (finals: readonly FinalRow[]): string =>
-  table(
-    ["network", "latency", "test accuracy", "deviation", "validation", "madds"],
+export function finalsTable(finals: readonly FinalRow[]): string {
+  const hasPredictions = finals.some(({ predictedMs }) => predictedMs !== null);
+  const predicted = (cell: string): string[] => (hasPredictions ? [cell] : []);
+  return table(
+    ["network", "latency", ...predicted("predicted"), "test accuracy", "deviation", "validation", "madds"],
     finals.map((row) => [
       row.name,
       latencyCell(row),
+      ...predicted(ms(row.predictedMs)),
       testedCell(row),
       points(row.testDeviation),
       percent(row.accuracy),
       thousands(row.madds),
     ]),
   );
+}
 
 /** The blocks of a notation, which is what differs between members of a space. */
 const blocksOf = (notation: string): string =>

@@ -74,6 +74,14 @@ const sleep = async (ms: number, signal: AbortSignal | undefined): Promise<void>
   await setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
 };
 
+/** Throws `USAGE` when a device that computes is to be measured under load. */
+export function checkSustained(device: LatencyDevice, isSustained: boolean): void {
+  if (!isSustained || isMeasured(device)) return;
+  throw new MnasError("USAGE", `Cannot put device "${device.name}" under load: it computes, and measures nothing`, {
+    hint: "Leave out `sustained`, or measure on a device.",
+  });
+}
+
 /**
  * Measures a batch of networks between two measurements of the canary, and again while the canary says that the device
  * did not stay as it was. Devices that compute have no canary.
@@ -87,13 +95,8 @@ export async function measureSteadily<T>(
   batch: () => Promise<T>,
   { signal, isSustained = false, pause = sleep }: SteadyOptions = {},
 ): Promise<Steady<T>> {
-  if (!isMeasured(device)) {
-    if (isSustained)
-      throw new MnasError("USAGE", `Cannot put device "${device.name}" under load: it computes, and measures nothing`, {
-        hint: "Leave out `sustained`, or measure on a device.",
-      });
-    return { result: await batch(), canary: null, isUnstable: false };
-  }
+  checkSustained(device, isSustained);
+  if (!isMeasured(device)) return { result: await batch(), canary: null, isUnstable: false };
   const model = canaryModel();
   const loadMs = isSustained ? sustainedMs : 0;
   const time = async (load = 0): Promise<number> =>

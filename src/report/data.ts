@@ -21,6 +21,8 @@ export interface ReportTrial {
 export interface ReportFinal extends ReportTrial {
   readonly name: string;
   readonly isReference: boolean;
+  /** What was predicted of it before it was measured; null when nothing was. */
+  readonly predictedMs: number | null;
   /** Share of the test images that are classified right, 0..1. */
   readonly testAccuracy: number | null;
   /** Standard deviation of it between trainings; null for a single one. */
@@ -87,6 +89,8 @@ export interface ReportData {
     readonly epochs: number;
     readonly recommended: number;
   } | null;
+  /** Latencies of trials are predicted from earlier measurements of the device, by a table or a predictor. */
+  readonly isPredicted: boolean;
   readonly space: string;
   readonly searcher: string;
   readonly targetMs: number;

@@ -47,6 +47,16 @@ function proxyText({ proxy }: ReportData): string {
   return `Validated on ${plural(networks, "network")} of this space and these data: Kendall's tau with full training ${kendall.toFixed(2)} (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}), deviation between seeds ${(100 * seedNoise).toFixed(1)} points.${better}`;
 }
 
+/** How far predictions were from what the finals took; empty when none was measured. */
+function predictionText({ finals }: ReportData): string {
+  const errors = finals.flatMap(({ predictedMs, latencyMs }) =>
+    predictedMs === null || latencyMs === null ? [] : [Math.abs(predictedMs / latencyMs - 1)],
+  );
+  if (errors.length === 0) return " Nor were the finals.";
+  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  return ` Finals were measured: predictions were off by ${(100 * mean).toFixed(1)} % in the mean of ${errors.length}.`;
+}
+
 /** What a reader must know before trusting the numbers. */
 export function caveatsOf(data: ReportData): string[] {
   const { proposed, trained } = tallyOf(data);
@@ -55,7 +65,9 @@ export function caveatsOf(data: ReportData): string[] {
     `One run, one seed${seed === null ? "" : ` (${seed})`}, ${plural(proposed, "trial")} of which ${trained} trained: another seed finds other networks, and how much results differ between seeds is not known from one run.`,
     data.isProxy
       ? "Latency is a proxy computed from multiply-adds. It was not measured: how long these networks take on a device can rank them differently."
-      : `Latency is the median of repeated runs on the device named above; another device can rank the networks differently.`,
+      : data.isPredicted
+        ? `Latency of trials was predicted from earlier measurements of the device, not measured.${predictionText(data)}`
+        : `Latency is the median of repeated runs on the device named above; another device can rank the networks differently.`,
     `Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end. ${proxyText(data)}`,
     "The front is picked by the same validation accuracies it shows, so these are a little too good. Test images had no part in choosing.",
   ];

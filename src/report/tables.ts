@@ -78,11 +78,18 @@ const finalName = ({ name, isReference }: ReportFinal): Markup =>
     isReference ? mark("square", "reference", 7, 7, 4, null) : mark("diamond", "finalist", 7, 7, 5, null)
   }</svg> ${name}`;
 
+const predictedColumn: Column<ReportFinal> = {
+  header: "Predicted",
+  isNumber: true,
+  cell: ({ predictedMs }) => (predictedMs === null ? dash : ms(predictedMs)),
+};
+
 /** Finalists and references, fastest first; finalists are marked. */
 export function finalTable(data: ReportData): Markup {
   const columns: Column<ReportFinal>[] = [
     { header: "Network", cell: finalName },
     ...latencyColumns(data),
+    ...(data.finals.some(({ predictedMs }) => predictedMs !== null) ? [predictedColumn] : []),
     {
       header: "Test accuracy ± 1 s.e.",
       isNumber: true,

@@ -92,6 +92,8 @@ export interface FinalRow extends TrialRow {
   /** `trial N`, or the reference network's name. */
   readonly name: string;
   readonly isReference: boolean;
+  /** What was predicted of it before it was measured; null when nothing was. */
+  readonly predictedMs: number | null;
   readonly testAccuracy: number | null;
   /** Standard deviation of the test accuracy between trainings; null for a single one. */
   readonly testDeviation: number | null;

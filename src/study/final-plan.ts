@@ -1,6 +1,8 @@
 import type { FinalProposal, Trial } from "../store/store.ts";
 import { mean } from "../util/welch.ts";
 import { taskOf } from "./candidate.ts";
+import { finalistLatency } from "./finals-device.ts";
+import { isUnfit } from "./measure.ts";
 import { chooseFinalists } from "./pick.ts";
 import { referenceFinder, type Reference } from "./reference.ts";
 import type { Study } from "./search.ts";
@@ -62,10 +64,17 @@ export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
       const baseline = baselineOf(await find(latencyMs));
       if (wanted.every(({ notation }) => notation !== baseline.notation)) wanted.push(baseline);
     };
-    for (const { number, genotype, notation, params, madds, latencyMs } of finalists) {
+    for (const finalist of finalists) {
+      const { number, genotype, notation, params, madds } = finalist;
       wanted.push({ genotype, notation, source: number, params, madds });
       measuring(number, `as fast as trial ${number}`);
-      await add(latencyMs);
+      try {
+        await add(await finalistLatency(study, finalist));
+      } catch (error) {
+        // A device that predicts may know nothing of such networks.
+        if (!isUnfit(error)) throw error;
+        emit({ event: "warning", message: `no baseline for trial ${number}: ${error.message}` });
+      }
     }
     for (let round = 1; round < config.baselines && wanted.every(hasEnded); round++) {
       const baselines = wanted.filter(({ source }) => source === undefined);

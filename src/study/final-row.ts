@@ -74,6 +74,7 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number, 
   const failures = trainings.flatMap(({ seed, reason }) => (reason === null ? [] : [`seed ${seed}: ${reason}`]));
   const written = (format: FormatName): string | null =>
     best !== null && !isReference && existsSync(join(dir, modelFile(best, format))) ? modelFile(best, format) : null;
+  const predictedMs = trainings[0]!.latency?.["predictedMs"];
   return {
     ...trialRow(best ?? trainings[0]!),
     state: stateOf(trainings),
@@ -81,6 +82,7 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number, 
     reason: failures.length === 0 ? null : failures.join("; "),
     name,
     isReference,
+    predictedMs: typeof predictedMs === "number" ? predictedMs : null,
     testAccuracy: p,
     testDeviation: spread === null ? null : Math.sqrt(spread),
     testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount + (spread ?? 0) / tested.length),

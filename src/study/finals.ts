@@ -12,6 +12,7 @@ import type { FinalRow } from "./events.ts";
 import { exportModel } from "./export.ts";
 import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.ts";
 import { finalPlanner } from "./final-plan.ts";
+import { openFinalsDevice } from "./finals-device.ts";
 import { formatNames } from "./formats.ts";
 import { measureTrials } from "./measure.ts";
 import { probeImages } from "./probe.ts";
@@ -80,7 +81,9 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
   const { store, config, signal, emit } = study;
   if (config.finalists === 0) return [];
   retryLost(study);
-  const plan = finalPlanner(study);
+  await using device = await openFinalsDevice(study);
+  const measuring = { ...study, device };
+  const plan = finalPlanner(measuring);
   let planned = 0;
   for (;;) {
     const wanted = await plan();
@@ -89,7 +92,7 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     planned = wanted.length;
     const done = store.trials("final").filter(({ state }) => state === "complete" || state === "failed").length;
     emit({ event: "finals", trainings: planned, done });
-    await measureNetworks(study);
+    await measureNetworks(measuring);
     await pool.drain(signal);
   }
   await exportFinalists(study);

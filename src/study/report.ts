@@ -26,6 +26,7 @@ function reportData(run: Run): ReportData {
     device: device.description,
     isProxy: device.origin === "proxy",
     proxy: store.get("proxy") as ProxyNote | null,
+    isPredicted: device.origin === "predicted",
     space: config.space.name,
     searcher: config.searcher,
     targetMs: target.targetMs,
