@@ -94,7 +94,10 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
       // Loading is part of what the device does from here on.
       channel.send({ kind: "started", id });
       const { loadMs: _loadMs, ...how } = timing;
-      const latency = await device.measure({ name, madds: null, graph: null, tflite: null, onnx: () => model }, { ...how, signal });
+      const latency = await device.measure(
+        { name, madds: null, graph: null, tflite: null, onnx: () => model },
+        { ...how, signal },
+      );
       const { medianMs, p90Ms, lowMs, highMs, runs, warmup, overheadMs, isDisturbed } = latency;
       const numbers = { medianMs, p90Ms, lowMs, highMs, runs, warmup, overheadMs, isDisturbed };
       channel.send({ kind: "measured", id, ...numbers });
