@@ -1,51 +1,31 @@
-import { join } from "node:path";
+import { join as joinPath } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
-import { zooArch } from "../src/arch/zoo.ts";
-import type { LatencyDevice } from "../src/device/device.ts";
+import type { DeviceModel, LatencyDevice } from "../src/device/device.ts";
 import type { Notice } from "../src/device/options.ts";
 import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
 import type { Work } from "../src/device/remote/peer.ts";
 import { openPage } from "../src/device/remote/page.ts";
-import { initWeights } from "../src/graph/weights.ts";
 import { toOnnx } from "../src/lower/onnx.ts";
 import { toTflite } from "../src/lower/tflite.ts";
 import { parseArch } from "../src/space/notation.ts";
-import { createRng } from "../src/util/rng.ts";
 import { browserPath, openBrowser, skipReason, type Browser, type Page } from "./browser.ts";
 import { brief, networkModel } from "./device-models.ts";
-import { scratch } from "./mnas.ts";
+import { scratch, start } from "./mnas.ts";
 import { buildPage, type Evaluate } from "./page-site.ts";
 import { distance, largest, startEngine } from "./start-engine.ts";
 
-/** MobileNetV2 of some width for images of `size` pixels, in both formats. */
-function networkOf(width: number, size: number) {
-  const task = { height: size, width: size, channels: 1, classes: 10 };
-  const graph = buildGraph(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
-  const weights = initWeights(graph, createRng(0));
-  const preprocessing = { ...task, mean: [0], deviation: [1] };
-  const metadata = { version: "0", notation: "test", classes: [], preprocessing };
-  return {
-    name: `${width} at ${size} px`,
-    onnx: () => toOnnx(graph, weights, metadata),
-    tflite: () => toTflite(graph, weights, metadata),
-  };
-}
-
 /** A job for a device that joined. */
-function workOf(
-  runtime: "onnx-wasm" | "litert-wasm",
-  network: ReturnType<typeof networkOf>,
-  timing: typeof brief,
-): Work {
+function workOf(runtime: "onnx-wasm" | "litert-wasm", network: DeviceModel, timing: typeof brief): Work {
   const format = runtime === "onnx-wasm" ? "onnx" : "tflite";
   const options = { ...timing, minRuns: 9, tolerance: 0.05, loadMs: 60_000 };
-  return { job: { name: network.name, runtime, format, options }, model: network[format](), plausible: () => true };
+  return { job: { name: network.name, runtime, format, options }, model: network[format]!(), plausible: () => true };
 }
 
 describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () => {
   const space = scratch();
-  const folder = join(space.dir, "web");
+  const folder = joinPath(space.dir, "web");
   let files = 0;
   let browser: Browser;
   let outputs: string;
@@ -64,7 +44,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
   const long = { warmupMs: 6, minMs: 600, maxMs: 600 };
   /** Long enough for the browser to compile what it runs. */
   const settled = { ...brief, warmupMs: 100 };
-  const stateFile = (): string => join(space.dir, `${files++}`, "sessions.json");
+  const stateFile = (): string => joinPath(space.dir, `${files++}`, "sessions.json");
   const options = (port = 0, file = stateFile()) => ({ address: { host: "127.0.0.1", port }, folder, stateFile: file });
   const inviteTo = (server: JoinServer): string[] => {
     const urls: string[] = [];
@@ -132,14 +112,14 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
         [0.5, 112],
         [1, 160],
       ] as const) {
-        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, networkOf(width, size), settled));
+        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, networkModel(width, size), settled));
         expect(overheadMs).toBeGreaterThan(0);
         medians.push(medianMs);
       }
       expect(medians[0]).toBeGreaterThan(0);
       expect(medians).toEqual(medians.toSorted((a, b) => a - b));
       const rows = (await results(page)).map((row) => row.split("\n")[0]!.trim());
-      expect(rows).toEqual(["1 at 160 px", "0.5 at 112 px", "0.1 at 28 px"]);
+      expect(rows).toEqual(["network × 1", "network × 0.5", "network × 0.1"]);
       await sees(page, /3 networks done/);
     },
   );
@@ -246,7 +226,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
       await expect.poll(() => urls.length).toBe(n + 1);
       await sees(await visit(urls[n]!), n === 0 ? "Joined as linux-chrome" : "Joined as linux-chrome-2");
     }
-    const work = workOf("onnx-wasm", networkOf(0.1, 28), settled);
+    const work = workOf("onnx-wasm", networkModel(0.1), brief);
     const all = await Promise.all(server.peers().map((peer) => peer.run(work)));
     expect(all.map(({ medianMs }) => medianMs > 0)).toEqual([true, true]);
   });
@@ -295,5 +275,49 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await page.reload();
     await sees(page, "Joined as my-phone");
     expect(server.peers().map(({ name }) => name)).toEqual(["my-phone"]);
+  });
+
+  test("a search of the command line measures through it, in the runtime of its choice", async () => {
+    using place = scratch();
+    const args = [
+      "search",
+      "--trials",
+      "8",
+      "--batch",
+      "8",
+      "--finalists",
+      "0",
+      "--target",
+      "0.001ms",
+      "--data",
+      "fashion-mnist",
+    ];
+    const env = { XDG_STATE_HOME: place.dir };
+    const { child, ended } = start(
+      [...args, "--device", "page@litert-wasm", "--listen", "127.0.0.1:0", "--json"],
+      place.dir,
+      env,
+    );
+    let joined: Promise<Page> | undefined;
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      const event = JSON.parse(line) as { event: string; urls?: string[] };
+      if (event.event === "join") joined ??= visit(event.urls![0]!);
+    });
+    const { code, stdout, stderr } = await ended;
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { event: string; trial?: { latencyMs: number } });
+    const latencies = events.flatMap(({ trial }) => (trial === undefined ? [] : [trial.latencyMs]));
+    expect(latencies.length).toBe(8);
+    expect(Math.min(...latencies)).toBeGreaterThan(0);
+    expect(events.at(-1)!.event).toBe("done");
+    expect(events.find(({ event }) => event === "device")).toMatchObject({
+      origin: "web",
+      description: expect.stringMatching(/LiteRT\.js \d+\.\d+\.\d+ WebAssembly$/),
+    });
+    await sees(await joined!, /8 networks done|Not connected/);
   });
 });

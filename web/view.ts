@@ -35,7 +35,7 @@ function element(tag: string, text: string, className = ""): HTMLElement {
 }
 
 /** Three digits are more than a browser knows. */
-export const msText = (ms: number): string => `${ms < 0.1 ? ms.toFixed(3) : Number(ms.toPrecision(3))} ms`;
+const msText = (ms: number): string => `${ms < 0.1 ? ms.toFixed(3) : Number(ms.toPrecision(3))} ms`;
 
 const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 

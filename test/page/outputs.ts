@@ -4,8 +4,8 @@ import { openOnnx } from "../../web/runtimes/onnx.ts";
 import type { Evaluate } from "../page-site.ts";
 
 const evaluate: Evaluate = async (runtime, model, image) => {
-  const { load } = await (runtime === "onnx" ? openOnnx : openLiteRt)("wasm");
-  const loaded = await load(Uint8Array.from(model), () => Float32Array.from(image));
+  const opened = await (runtime === "onnx" ? openOnnx : openLiteRt)("wasm");
+  const loaded = await opened.load(Uint8Array.from(model), () => Float32Array.from(image));
   return [...(await loaded.run())];
 };
 
