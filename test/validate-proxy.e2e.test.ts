@@ -43,12 +43,12 @@ const withState =
     start(args, dir, { XDG_STATE_HOME: join(dir, state) });
 
 /** What does not depend on time. */
-const lasting = ({ networks, proxies, recommended, failed, full: { seconds: _, ...full } }: Validation) => ({
-  full,
+const lasting = ({ networks, proxies, recommended, failed, full }: Validation) => ({
+  full: { ...full, seconds: null },
   networks,
   recommended,
   failed,
-  rankings: proxies.map(({ seconds: __, ...rest }) => rest),
+  rankings: proxies.map((proxy) => ({ ...proxy, seconds: null })),
 });
 
 const validationOf = (stdout: string): Validation => {
@@ -107,7 +107,11 @@ test("a validation that is killed and resumed ends as an uninterrupted one, and 
   expect(eventsOf<SearchEvent>(found.stdout).find(({ event }) => event === "proxy")).toEqual({
     event: "proxy",
     validated: {
-      ...{ kendall, low, high, seedNoise, epochs },
+      kendall,
+      low,
+      high,
+      seedNoise,
+      epochs,
       networks: 4,
       recommended: validation.recommended,
       time: validation.time,

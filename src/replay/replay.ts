@@ -53,7 +53,7 @@ interface Seen {
 }
 
 /** Marks at which a search is scored. */
-export const marksOf = (samples: number): number[] =>
+const marksOf = (samples: number): number[] =>
   [50, 100, 200, 300, 500, 1000, 2000, 5000].filter((mark) => mark < samples).concat(samples);
 
 /** A search against a table, scored at each mark. Deterministic: the seed decides the searcher and what it sees. */

@@ -9,7 +9,7 @@ import type { Study } from "./search.ts";
  * The trained networks, best first: those within the target before the others, then by the reward of the accuracy that is
  * expected of them, which one training alone does not tell.
  */
-export function rankForTarget(study: Pick<Study, "store" | "config" | "dataset">, targetMs: number): Measured[] {
+function rankForTarget(study: Pick<Study, "store" | "config" | "dataset">, targetMs: number): Measured[] {
   const { store, config, dataset } = study;
   const trained = trainedOf(store.trials("search")).flatMap((trial) =>
     trial.genotype === null ? [] : [{ ...trial, genotype: trial.genotype }],
