@@ -67,7 +67,7 @@ export async function replay(options: ReplayCliOptions): Promise<void> {
   const runs = Array.from({ length: seeds }, (_, i) => replayOnce(known, { ...settings, seed: seed + i }));
   const seconds = (performance.now() - began) / 1000;
   const bySamples = summarizeScores(runs);
-  const result = { table: options.table, ...settings, seeds, seed, ...bySamples.at(-1)!, bySamples, seconds };
+  const result = { table: options.table, options: settings, seeds, seed, ...bySamples.at(-1)!, bySamples, seconds };
   if (out !== undefined) {
     writeFileAtomically(`${out}.json`, JSON.stringify(result, null, 2));
     const measure = goal === "front" ? "hypervolume" : "accuracy";

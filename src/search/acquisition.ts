@@ -22,7 +22,8 @@ const rewardAcquisition = (objective: Extract<Objective, { kind: "reward" }>): A
  * (https://doi.org/10.1109/TEVC.2005.851275), with an optimistic accuracy in place of the expectation.
  */
 function frontAcquisition(seen: readonly Metrics[]): Acquisition {
-  const slowest = Math.max(...seen.map(({ latencyMs }) => latencyMs));
+  // A little beyond the slowest, so that more accuracy is worth something there too.
+  const slowest = 1.1 * Math.max(...seen.map(({ latencyMs }) => latencyMs));
   const best = Math.max(...seen.map(({ accuracy }) => accuracy));
   let front = paretoFront(seen);
   const worst = front[0]?.accuracy ?? 0;
@@ -46,7 +47,7 @@ function frontAcquisition(seen: readonly Metrics[]): Acquisition {
     if (accuracy > floor && slowest > from) area += (accuracy - floor) * (slowest - from);
     if (area > 0) return area / (height * slowest);
     const under = front.findLast((member) => member.latencyMs <= latencyMs)?.accuracy ?? accuracy;
-    return (accuracy - under) / height - 1e-9;
+    return Math.min(0, accuracy - under) / height - 1e-9;
   };
   return {
     score: (_, metrics) => gain(metrics),
