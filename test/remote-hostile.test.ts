@@ -26,7 +26,7 @@ const work = (name = "m", plausible: Work["plausible"] = () => true): Work => ({
     name,
     runtime: "onnx-wasm",
     format: "onnx",
-    options: { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 5000 },
+    options: { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 0, startMs: 5000 },
   },
   model: Uint8Array.of(1, 2, 3),
   plausible,
@@ -168,7 +168,7 @@ test("a result counts once, and of a job that was cancelled not at all", async (
 test("a device that does not begin in time is taken for lost", async () => {
   const { client, peer } = await joined(async () => {});
   const { job, ...rest } = work();
-  const slow = { ...rest, job: { ...job, options: { ...job.options, loadMs: 20 } } };
+  const slow = { ...rest, job: { ...job, options: { ...job.options, startMs: 20 } } };
   await expect(peer.run(slow)).rejects.toMatchObject({
     isCrash: true,
     message: expect.stringContaining("did not start"),

@@ -90,7 +90,7 @@ test("a search that vanishes ends its job, and the next is served", async () => 
   await once(socket, "message");
   const model = Uint8Array.of(1);
   const sha256 = createHash("sha256").update(model).digest("hex");
-  const options = { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 1 };
+  const options = { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 0, startMs: 1 };
   const job = { kind: "job", id: "a", name: "m", runtime: "onnx-cpu", format: "onnx", bytes: 1, sha256, options };
   socket.send(JSON.stringify(job));
   socket.send(model);
@@ -127,7 +127,7 @@ test.each([
     headers: { Authorization: `Bearer ${token}` },
   });
   await once(socket, "message");
-  const options = { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 1 };
+  const options = { warmupMs: 1, minMs: 1, maxMs: 1, minRuns: 9, tolerance: 1, loadMs: 0, startMs: 1 };
   const sha256 = "0".repeat(64);
   const job = { kind: "job", id: "a", name: "m", runtime: "onnx-cpu", format: "onnx", bytes: 1, sha256, options };
   for (const frame of frames(job)) socket.send(frame);

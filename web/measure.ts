@@ -75,7 +75,7 @@ export function createMeasurer() {
     rounds: number,
     first: LoadedModel,
     again: () => Promise<LoadedModel>,
-    { warmupMs, minMs, maxMs, minRuns, tolerance }: JobOptions,
+    { loadMs, warmupMs, minMs, maxMs, minRuns, tolerance }: JobOptions,
   ): Promise<Timed[]> => {
     const share = {
       warmupMs: warmupMs / rounds,
@@ -86,7 +86,8 @@ export function createMeasurer() {
     };
     const all: Timed[] = [];
     for (let loaded = first; ; loaded = await again()) {
-      all.push(await timeBatches(() => loaded.run(), share, grainMs));
+      const options = all.length === 0 ? { ...share, loadMs } : share;
+      all.push(await timeBatches(() => loaded.run(), options, grainMs));
       await loaded.dispose();
       if (all.length === rounds) return all;
     }

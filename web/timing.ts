@@ -1,4 +1,4 @@
-import { timeRuns, type Runs } from "../src/device/protocol.ts";
+import { timeRuns, type Runs, type TimingOptions } from "../src/device/protocol.ts";
 import type { JobOptions } from "../src/device/remote/messages.ts";
 import { median } from "../src/device/statistics.ts";
 
@@ -97,7 +97,7 @@ export interface Timed extends Runs {
  */
 export async function timeBatches(
   run: () => Promise<unknown>,
-  options: Omit<JobOptions, "loadMs">,
+  options: Omit<JobOptions, "startMs" | "loadMs"> & TimingOptions,
   grainMs: number,
   clock: Clock = now,
 ): Promise<Timed> {

@@ -110,13 +110,14 @@ export interface Refused {
 
 /** How to time a job: the protocol of ../protocol.ts, with every option given. */
 export interface JobOptions {
+  readonly loadMs: number;
   readonly warmupMs: number;
   readonly minMs: number;
   readonly maxMs: number;
   readonly minRuns: number;
   readonly tolerance: number;
   /** Longest time from `job` to `started`; then the search takes the device for lost. */
-  readonly loadMs: number;
+  readonly startMs: number;
 }
 
 /** Measure one network. The model is the next frame, a binary one. */

@@ -107,8 +107,8 @@ export function createPeer({ channel, patienceMs, onPaused, ...who }: PeerOption
       deadline = setTimeout(() => cancel(error), patienceMs);
       return;
     }
-    const { loadMs, warmupMs, maxMs } = job.options;
-    const ms = isStarted ? runMs + 2 * (warmupMs + maxMs) : loadMs;
+    const { loadMs, startMs, warmupMs, maxMs } = job.options;
+    const ms = isStarted ? runMs + 2 * (loadMs + warmupMs + maxMs) : startMs;
     const what = isStarted ? "finish" : "start";
     const late = (): void => channel.close(closeCodes.silent, `it did not ${what} in ${Math.round(ms / 1000)} s`);
     deadline = setTimeout(late, ms);

@@ -19,12 +19,13 @@ export interface RemoteOptions {
 
 /** How a device measures unless told otherwise: as `host` does. */
 const defaults: JobOptions = {
+  loadMs: 0,
   warmupMs: 100,
   minMs: 300,
   maxMs: 600,
   minRuns: leastRuns,
   tolerance: 0.01,
-  loadMs: 120_000,
+  startMs: 120_000,
 };
 /** A model that a device dies of so often cannot be run there. */
 const mostCrashes = 3;

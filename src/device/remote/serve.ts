@@ -93,7 +93,7 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
     try {
       // Loading is part of what the device does from here on.
       channel.send({ kind: "started", id });
-      const { loadMs: _loadMs, ...how } = timing;
+      const { startMs: _startMs, ...how } = timing;
       const latency = await device.measure(
         { name, madds: null, graph: null, onnx: () => model, tflite: null },
         { ...how, signal },
