@@ -22,7 +22,7 @@ const networks = [
   [0.1, 28],
   [0.25, 56],
   [0.5, 112],
-].map(([width, size]) => networkModel(width!, size!));
+].map(([width, size]) => networkModel(width!, size));
 const measuredOn = provenanceOf(openMadds(), await openMadds().measure(networks[0]!));
 writeTable(tableFile, {
   kind: "latency-table",

@@ -163,6 +163,10 @@ test("mnas fit states its error, the search refuses a predictor that ranks badly
   expect(file.heldOut).toEqual(said.heldOut);
   expect(file).toMatchObject({ space: "toy", samples: 12, measuredOn: { name: "madds" }, prior: null });
 
+  const circular = await mnas(["fit", "--device", "predictor:p.json", "--out", "q.json"], folder.dir);
+  expect(circular.code).toBe(2);
+  expect(circular.stderr).toContain("it predicts");
+
   write("bad.json", JSON.stringify({ ...file, heldOut: { ...file.heldOut, spearman: 0.89 } }));
   const search = ["search", "--device", "predictor:bad.json", "--trials", "2", "--finalists", "1", "--out", "run"];
   const refused = await mnas(search, folder.dir);
