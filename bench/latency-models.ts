@@ -77,6 +77,7 @@ say(
   `the space has ${all.length} layers, which take about ${estimate.toFixed(0)} min; measuring ${isWhole ? "all" : `the ${parts.length} that the networks have`}`,
 );
 began = performance.now();
+let said = 0;
 const table = await profile(
   {
     kind: "latency-table",
@@ -99,7 +100,9 @@ const table = await profile(
     networks: scaling,
     modelOf: (arch) => deviceModel(buildCandidate(arch)),
     onProgress: (_, { done, total }) => {
-      if (done % 160 === 0) say(`  ${done}/${total} after ${minutes(began).toFixed(1)} min`);
+      if (minutes(began) < said + 1) return;
+      said = minutes(began);
+      say(`  ${done}/${total} after ${said.toFixed(0)} min`);
     },
   },
 );
