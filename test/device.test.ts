@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { parseCores } from "../src/device/cores.ts";
+import { openMadds } from "../src/device/madds.ts";
 import { deviceNames, openDevice } from "../src/device/open.ts";
 import type { LatencyDevice } from "../src/device/device.ts";
 import { openHost } from "../src/device/host.ts";
@@ -10,6 +11,11 @@ import { deviceConformance } from "./contract/device.ts";
 import { brief, networkModel } from "./device-models.ts";
 import { scratch } from "./mnas.ts";
 import { joinAs, pageFolder } from "./page-client.ts";
+import { fitModel } from "../src/device/predict/models.ts";
+import { pointOf, writePredictor } from "../src/device/predict/predictor.ts";
+import { provenanceOf } from "../src/device/provenance.ts";
+import { keyOf, layeredParts } from "../src/device/table/parts.ts";
+import { writeTable } from "../src/device/table/table.ts";
 
 const space = scratch();
 const anywhere = { host: "127.0.0.1", port: 0 };
@@ -43,15 +49,58 @@ deviceConformance("madds", true, () => openDevice("madds"));
 deviceConformance("page", false, openStandIn);
 deviceConformance("tcp", false, openServed);
 
+const folder = scratch();
+afterAll(() => folder[Symbol.dispose]());
+const [tableFile, predictorFile] = ["t.json", "p.json"].map((name) => join(folder.dir, name)) as [string, string];
+const networks = [
+  [0.1, 28],
+  [0.25, 56],
+  [0.5, 112],
+].map(([width, size]) => networkModel(width!, size));
+const measuredOn = provenanceOf(openMadds(), await openMadds().measure(networks[0]!));
+writeTable(tableFile, {
+  kind: "latency-table",
+  version: "0",
+  measuredOn,
+  time: null,
+  space: null,
+  task: null,
+  canaryMs: null,
+  scale: 1,
+  isComplete: true,
+  unstable: [],
+  bases: {},
+  entries: Object.fromEntries(
+    networks.flatMap(({ arch }) =>
+      layeredParts(arch!).map((part) => [keyOf(part), part.size[0] * part.size[2] * 1e-4]),
+    ),
+  ),
+});
+const samples = networks.map((model) => ({ ...pointOf(model, null), ms: model.madds! / 4e6 }));
+writePredictor(predictorFile, {
+  kind: "latency-predictor",
+  version: "0",
+  measuredOn,
+  time: null,
+  space: "zoo",
+  task: { height: 28, width: 28, channels: 1, classes: 10 },
+  samples: samples.length,
+  heldOut: { mape: 0, kendall: 1, spearman: 1, networks: 3 },
+  model: fitModel("costs, corrected", samples),
+  prior: null,
+});
+deviceConformance(`table:${tableFile}`, true, () => openDevice(`table:${tableFile}`));
+deviceConformance(`predictor:${predictorFile}`, true, () => openDevice(`predictor:${predictorFile}`));
+
 test("the contract holds for every device that openDevice() knows", () => {
-  expect(deviceNames).toEqual(["host", "madds", "page", "tcp"]);
+  expect(deviceNames).toEqual(["host", "madds", "table", "predictor", "page", "tcp"]);
 });
 
 test("openDevice() names the devices there are", async () => {
   await expect(openDevice("pixel")).rejects.toMatchObject({
     code: "DEVICE_UNAVAILABLE",
     message: 'Cannot open device "pixel": no such device',
-    hint: "Use one of host, madds, page[:NAME][@RUNTIME], tcp://HOST:PORT.",
+    hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], tcp://HOST:PORT.",
   });
 });
 

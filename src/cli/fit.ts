@@ -51,6 +51,7 @@ export async function fit(options: FitOptions): Promise<void> {
   const work = async (signal: AbortSignal) => {
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { signal });
+    const measuredOn = provenanceOf(device, canary);
     const seconds = ((performance.now() - began) / 1000) * networks.length * 1.25;
     if (!json) {
       say(`device   ${device.description}${originNote(device.origin)}`);
@@ -63,12 +64,12 @@ export async function fit(options: FitOptions): Promise<void> {
         signal,
         onProgress: (done) => void (json || view.show(done)),
       });
-      return { canary, ...measured };
+      return { measuredOn, time: canary.time, ...measured };
     } finally {
       if (!json) view.end();
     }
   };
-  const { canary, samples, unstable } = await interruptible(
+  const { measuredOn, time, samples, unstable } = await interruptible(
     { message: "Fit interrupted; nothing was written", hint: "Start again with the same command." },
     work,
   );
@@ -78,8 +79,8 @@ export async function fit(options: FitOptions): Promise<void> {
   writePredictor(out, {
     kind: "latency-predictor",
     version,
-    measuredOn: provenanceOf(device, canary),
-    time: canary.time,
+    measuredOn,
+    time,
     space: space.name,
     task,
     samples: fitted.length,

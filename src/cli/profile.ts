@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { canaryModel, isDrift } from "../device/canary.ts";
+import type { Latency } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { provenanceChanges, provenanceOf } from "../device/provenance.ts";
 import { missingParts, partTiming, profile as profileParts } from "../device/table/profile.ts";
@@ -52,6 +53,9 @@ function startFrom(file: string, fresh: LatencyTable): LatencyTable {
   );
 }
 
+const driftText = (wasMs: number, { medianMs }: Latency): string =>
+  `the device takes ${ms(medianMs)} for what took ${ms(wasMs)} when the table was begun; new times do not fit the old`;
+
 /** `mnas profile --device D --space S --out table.json` */
 export async function profile(options: ProfileOptions): Promise<void> {
   const { out, json = false } = options;
@@ -70,7 +74,6 @@ export async function profile(options: ProfileOptions): Promise<void> {
   const table = await interruptible({ message: "Profile interrupted", hint }, async (signal) => {
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { ...partTiming, signal });
-    const secondsEach = (performance.now() - began) / 1000;
     const start = startFrom(out, {
       kind: "latency-table",
       version,
@@ -87,25 +90,17 @@ export async function profile(options: ProfileOptions): Promise<void> {
     });
     const left = missingParts(start, parts).length;
     const total = parts.length + wholeNetworks;
-    const plan = {
-      parts: parts.length,
-      missing: left,
-      networks: wholeNetworks,
-      seconds: secondsEach * (left + wholeNetworks),
-    };
-    if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan }));
+    const plan = { parts: parts.length, missing: left, networks: wholeNetworks };
+    const seconds = ((performance.now() - began) / 1000) * (left + wholeNetworks);
+    if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan, seconds }));
     else {
       say(`device   ${device.description}${originNote(device.origin)}`);
       say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
-      say(
-        `layers   ${parts.length} different ones${left < parts.length ? `, ${parts.length - left} measured before` : ""}`,
-      );
-      say(`time     about ${duration(plan.seconds)}`);
+      const before = left < parts.length ? `, ${parts.length - left} measured before` : "";
+      say(`layers   ${parts.length} different ones${before}`);
+      say(`time     about ${duration(seconds)}`);
+      if (start.canaryMs !== null && isDrift(canary.medianMs, start.canaryMs)) warn(driftText(start.canaryMs, canary));
     }
-    if (start.canaryMs !== null && isDrift(canary.medianMs, start.canaryMs))
-      warn(
-        `the device takes ${ms(canary.medianMs)} for a network that took ${ms(start.canaryMs)} when the table was begun; what is added does not fit what is there`,
-      );
     const view = stepsView(total, parts.length - left, json);
     try {
       return await profileParts(start, {
@@ -136,7 +131,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
       `${counted(unstable.length, "layer")} measured while the device was not stable; run it again to measure them again`,
     );
   if (!isComplete) warn(`${parts.length - count} of ${parts.length} layers cannot run on this device`);
-  print(`table    ${out}, ${counted(count, "time")}, ${ms(Math.max(...Object.values(entries)))} at most`);
+  print(`table    ${out}, ${counted(count, "time")}, ${ms(Math.max(0, ...Object.values(entries)))} at most`);
   print(`scale    ${scale.toFixed(3)}: what ${wholeNetworks} whole networks took, as a share of their sums`);
   print(`next     mnas search --device ${shellWord(`table:${out}`)}`);
 }

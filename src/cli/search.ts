@@ -57,7 +57,8 @@ export async function search(options: SearchOptions): Promise<void> {
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
-      await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
+      // Who began it has accepted the device.
+      await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: true });
       await go(run, config, await loadStudyData(config), device);
     } else {
       const flags = settings(options);

@@ -27,10 +27,17 @@ export const taskSchema = z.strictObject({
   classes: z.int().positive(),
 });
 
-export const provenanceOf = (
-  { name, description }: LatencyDevice,
+/** Where a device measures, by itself and one of its records. Throws `USAGE` for one that only predicts. */
+export function provenanceOf(
+  { name, description, origin }: LatencyDevice,
   { device, os, runtime, runtimeVersion, provider, threads }: Latency,
-): Provenance => ({ name, description, device, os, runtime, runtimeVersion, provider, threads });
+): Provenance {
+  if (origin === "predicted")
+    throw new MnasError("USAGE", `Cannot measure on "${name}": it predicts`, {
+      hint: "Name the device whose latencies it predicts.",
+    });
+  return { name, description, device, os, runtime, runtimeVersion, provider, threads };
+}
 
 /** What is different between where numbers were measured and a device, as `what: was → is`. */
 export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>

@@ -49,7 +49,7 @@ export function nonNegativeLeastSquares(x: Matrix, y: readonly number[], ridges:
   for (let round = 0; round < mostRounds; round++) {
     let change = 0;
     for (let j = 0; j < width; j++) {
-      if (gram[j]![j]! === 0) continue;
+      if (!(gram[j]![j]! > 0)) continue;
       const next = Math.max(0, w[j]! + (target[j]! - dot(gram[j]!, w)) / gram[j]![j]!);
       change = Math.max(change, Math.abs(next - w[j]!));
       w[j] = next;

@@ -1,0 +1,228 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { compare, fitBest } from "../src/device/predict/fit.ts";
+import { dot, nonNegativeLeastSquares, solve } from "../src/device/predict/linear.ts";
+import { fitModel, predict, usableKinds, type Sample } from "../src/device/predict/models.ts";
+import { pointOf, type Predictor } from "../src/device/predict/predictor.ts";
+import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
+import { mnasnetTinySpace } from "../src/space/presets.ts";
+import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { createRng } from "../src/util/rng.ts";
+import { linearDevice, randomModel, smallSpace, syntheticDevice, task } from "./latency-devices.ts";
+import { mnas, scratch } from "./mnas.ts";
+
+const value = fc.double({ min: -3, max: 3, noNaN: true });
+const matrix = (rows: number, columns: number) =>
+  fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows });
+
+test("solve() finds what a positive definite matrix was multiplied by", () => {
+  fc.assert(
+    fc.property(matrix(5, 5), fc.array(value, { minLength: 5, maxLength: 5 }), (b, x) => {
+      const a = b.map((p, i) => b.map((q, j) => dot(p, q) + (i === j ? 1 : 0)));
+      const found = solve(
+        a,
+        a.map((row) => dot(row, x)),
+      );
+      found.forEach((each, i) => expect(each).toBeCloseTo(x[i]!, 8));
+    }),
+  );
+});
+
+test("nonNegativeLeastSquares() leaves no weight that would better grow, or shrink without getting negative", () => {
+  fc.assert(
+    fc.property(matrix(8, 4), fc.array(value, { minLength: 8, maxLength: 8 }), (x, y) => {
+      const w = nonNegativeLeastSquares(x, y, [0.1, 0.1, 0.1, 0.1]);
+      const residual = x.map((row, i) => dot(row, w) - y[i]!);
+      w.forEach((weight, j) => {
+        const slope = dot(
+          x.map((row) => row[j]!),
+          residual,
+        );
+        expect(weight).toBeGreaterThanOrEqual(0);
+        const gradient = slope + 0.1 * weight;
+        if (weight > 0) expect(gradient).toBeCloseTo(0, 6);
+        else expect(gradient).toBeGreaterThanOrEqual(-1e-6);
+      });
+    }),
+  );
+});
+
+const samplesOf = async (device: ReturnType<typeof linearDevice>, count: number, space = mnasnetTinySpace) => {
+  const models = differentNetworks(space, task, count, createRng("samples")).map((arch) =>
+    deviceModel(buildCandidate(arch)),
+  );
+  return (await measureSamples(device, models, null, { onProgress: () => {} })).samples;
+};
+
+test("a device that has a price for each kind of work is predicted within a percent from 30 networks", async () => {
+  const samples = await samplesOf(linearDevice(), 80);
+  const { model } = fitBest(samples.slice(0, 30));
+  const heldOut = compare(model, samples.slice(30));
+  expect(heldOut.networks).toBe(50);
+  expect(heldOut.mape).toBeLessThan(0.01);
+  expect(heldOut.kendall).toBeGreaterThan(0.97);
+});
+
+test("a prior that is right but for its scale and offset is found out from few networks", async () => {
+  const samples = (await samplesOf(linearDevice(), 60)).map((sample) => ({ ...sample, priorMs: 3 * sample.ms - 0.02 }));
+  const few = samples.slice(0, 8);
+  const model = fitModel("prior", few);
+  expect(compare(model, samples.slice(8)).mape).toBeLessThan(1e-6);
+  expect(fitBest(few).kinds[0]!.mape).toBeLessThan(1e-6);
+});
+
+test("a correction learns what costs do not say, and leaves alone what they say", async () => {
+  const plain = await samplesOf(linearDevice(), 70);
+  // Networks with much pooling are slower than the sum of their costs.
+  const bent = plain.map((sample) => ({ ...sample, ms: sample.ms * (1 + 0.3 * Math.min(1, sample.ms)) }));
+  const error = (kind: "costs" | "costs, corrected", all: readonly Sample[]): number =>
+    compare(fitModel(kind, all.slice(0, 40)), all.slice(40)).mape;
+  expect(error("costs, corrected", bent)).toBeLessThan(error("costs", bent));
+  expect(error("costs, corrected", plain)).toBeLessThan(0.01);
+});
+
+test("kinds with a prior are only for samples that have one", async () => {
+  const samples = await samplesOf(linearDevice(), 6);
+  expect(usableKinds(samples)).toEqual(["costs", "costs, corrected"]);
+  expect(usableKinds(samples.map((sample) => ({ ...sample, priorMs: 1 })))).toHaveLength(5);
+});
+
+test("a model says the same when it comes back from a file", async () => {
+  const samples = await samplesOf(linearDevice(), 30);
+  const model = fitModel("costs, corrected", samples);
+  const copy = JSON.parse(JSON.stringify(model)) as typeof model;
+  for (const sample of samples) expect(predict(copy, sample)).toBe(predict(model, sample));
+});
+
+test("a model file, of which the layers are not known, cannot be predicted", () => {
+  expect(() => pointOf({ name: "m.onnx", graph: null }, null)).toThrow(
+    expect.objectContaining({ code: "MODEL_INVALID" }),
+  );
+});
+
+test("a space of few networks has no more to give", () => {
+  expect(() => differentNetworks(smallSpace, task, 5000, createRng(0))).toThrow(
+    expect.objectContaining({ code: "USAGE" }),
+  );
+});
+
+test("samples that were measured while the device was not stable are counted", async () => {
+  const device = syntheticDevice(() => 1);
+  const shaky = {
+    ...device,
+    measure: async (...args: Parameters<typeof device.measure>) => ({
+      ...(await device.measure(...args)),
+      isUnstable: args[0].name === randomModel(1).name,
+    }),
+  };
+  const models = [1, 2, 3].map((seed) => randomModel(seed));
+  expect((await measureSamples(shaky, models, null, { onProgress: () => {} })).unstable).toBe(1);
+});
+
+const toyConfig = `
+const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
+export default {
+  space: {
+    name: "toy",
+    template: {
+      stem: { kernel: 3, stride: 2, filters: 8 },
+      blocks: [
+        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
+          layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]), skip: oneOf("skip", ["none", "pool"]) },
+      ],
+      head: { filters: 0 },
+      dropout: 0,
+    },
+    decisions: [],
+  },
+  target: 0.02,
+  proxy: { epochs: 0.1, batch: 32 },
+  final: { epochs: 0.1, batch: 32 },
+};
+`;
+
+test("mnas fit states its error, the search refuses a predictor that ranks badly, and measures its finalists", async () => {
+  using folder = scratch();
+  const write = (name: string, content: string): void => writeFileSync(join(folder.dir, name), content);
+  write("mnas.config.ts", toyConfig);
+  const fitted = await mnas(
+    ["fit", "--device", "madds", "--samples", "12", "--held-out", "6", "--out", "p.json", "--json"],
+    folder.dir,
+  );
+  expect(fitted.code).toBe(0);
+  const said = JSON.parse(fitted.stdout) as { heldOut: object };
+  expect(said).toMatchObject({
+    predictor: "p.json",
+    samples: 12,
+    unstable: 0,
+    heldOut: { mape: expect.any(Number), kendall: expect.any(Number), spearman: expect.any(Number), networks: 6 },
+  });
+  const file = JSON.parse(readFileSync(join(folder.dir, "p.json"), "utf8")) as Predictor;
+  expect(file.heldOut).toEqual(said.heldOut);
+  expect(file).toMatchObject({ space: "toy", samples: 12, measuredOn: { name: "madds" }, prior: null });
+
+  const circular = await mnas(["fit", "--device", "predictor:p.json", "--out", "q.json"], folder.dir);
+  expect(circular.code).toBe(2);
+  expect(circular.stderr).toContain("it predicts");
+
+  write("bad.json", JSON.stringify({ ...file, heldOut: { ...file.heldOut, spearman: 0.89 } }));
+  const search = ["search", "--device", "predictor:bad.json", "--trials", "2", "--finalists", "1", "--out", "run"];
+  const refused = await mnas(search, folder.dir);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("its rank correlation with measurements is 0.890, must be at least 0.9");
+
+  const forced = await mnas([...search, "--force", "--json"], folder.dir);
+  expect(forced.code).toBe(0);
+  const events = forced.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(events.filter(({ event }) => event === "device").map(({ origin }) => origin)).toEqual(["predicted", "proxy"]);
+  const [finalist, reference] = events.at(-1)!["finals"] as { predictedMs: number; latencyMs: number; madds: number }[];
+  for (const final of [finalist!, reference!]) {
+    expect(final.latencyMs).toBe(final.madds / 4e6);
+    expect(final.predictedMs).toBeGreaterThan(0);
+  }
+  expect(readFileSync(join(folder.dir, "run/report.html"), "utf8")).toContain("predictions were off by");
+});
+
+test("finalists of a device that cannot be opened stay predicted, and the search says so", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), toyConfig);
+  const profiled = await mnas(["profile", "--device", "madds", "--out", "t.json", "--json"], folder.dir);
+  expect(profiled.code).toBe(0);
+  const table = readFileSync(join(folder.dir, "t.json"), "utf8").replace('"name": "madds"', '"name": "pixel"');
+  writeFileSync(join(folder.dir, "t.json"), table);
+  const { code, stdout } = await mnas(
+    ["search", "--device", "table:t.json", "--trials", "2", "--finalists", "1", "--out", "run", "--json"],
+    folder.dir,
+  );
+  expect(code).toBe(0);
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const warnings = events.filter(({ event }) => event === "warning").map(({ message }) => String(message));
+  expect(warnings).toContainEqual(expect.stringContaining("finalists are not measured, only predicted"));
+  expect(warnings).toContainEqual(expect.stringContaining("no reference network for trial"));
+  expect(events.at(-1)!["finals"]).toMatchObject([{ predictedMs: null, isReference: false, state: "complete" }]);
+});
+
+test.each([
+  [["fit"], 2, "required option '--out <file>'"],
+  [["fit", "--out", "p.json", "--samples", "3"], 2, "It must be an integer of 5 or more."],
+  [["fit", "--out", "p.json", "--held-out", "0"], 2, "It must be an integer of 5 or more."],
+  [["fit", "--out", "p.json", "--prior", "none.json"], 3, 'Cannot read "none.json"'],
+  [["fit", "--out", "there.json"], 2, "it exists"],
+  [["fit", "--out", "p.json", "--prior", "there.json"], 2, 'Cannot read latency table or predictor "there.json"'],
+  [["search", "--device", "predictor:there.json"], 2, 'Cannot read latency predictor "there.json"'],
+  [["search", "--device", "madds", "--sustained"], 2, "it computes, and measures nothing"],
+])("mnas %j is refused", async (args, code, says) => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "there.json"), "{}");
+  const ended = await mnas(args, folder.dir);
+  expect(ended.code).toBe(code);
+  expect(ended.stderr).toContain(says);
+});
