@@ -48,7 +48,7 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
   /** Long enough to do something meanwhile. */
   const long = { warmupMs: 6, minMs: 600, maxMs: 600 };
   /** Long enough for the browser to compile what it runs. */
-  const settled = { ...brief, warmupMs: 100 };
+  const settled = { ...brief, warmupMs: 30 };
   const stateFile = (): string => joinPath(space.dir, `${files++}`, "sessions.json");
   const options = (port = 0, file = stateFile()) => ({ address: { host: "127.0.0.1", port }, folder, stateFile: file });
   const inviteTo = (server: JoinServer): string[] => {
@@ -111,20 +111,17 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
         provider: "WebAssembly",
         threads: 1,
       });
+      // The largest first: what the browser has not compiled yet only makes it slower still.
       const medians = [];
-      for (const [width, size] of [
-        [0.1, 28],
-        [0.5, 112],
-        [1, 160],
-      ] as const) {
-        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, networkModel(width, size), settled));
+      for (const network of [networkModel(1, 112), networkModel(0.25, 56), networkModel(0.1)]) {
+        const { medianMs, overheadMs } = await peer!.run(workOf(runtime, network, settled));
         expect(overheadMs).toBeGreaterThan(0);
         medians.push(medianMs);
       }
-      expect(medians[0]).toBeGreaterThan(0);
-      expect(medians).toEqual(medians.toSorted((a, b) => a - b));
+      expect(medians[2]).toBeGreaterThan(0);
+      expect(medians).toEqual(medians.toSorted((a, b) => b - a));
       const rows = (await results(page)).map((row) => row.split("\n")[0]!.trim());
-      expect(rows).toEqual(["network × 1", "network × 0.5", "network × 0.1"]);
+      expect(rows).toEqual(["network × 0.1", "network × 0.25", "network × 1"]);
       await sees(page, /3 networks done/);
     },
   );
