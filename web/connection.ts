@@ -58,6 +58,14 @@ const reasons: Readonly<Record<number, string>> = {
   [closeCodes.silent]: "The search heard nothing from this device.",
 };
 
+/** Whether a model is what was sent; only secure contexts can compute a digest. */
+async function isIntact({ bytes, sha256 }: Job, model: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  if (model.length !== bytes) return false;
+  if (!isSecureContext) return true;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", model));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === sha256;
+}
+
 /** Keeps a connection to the search that served this page. */
 export function connect(options: Options): Connection {
   const { who, name, pass, onLink, onWelcome, onRefused, onJob, onCancel } = options;
@@ -112,6 +120,17 @@ export function connect(options: Options): Connection {
           return;
       }
     };
+    const takeModel = async (model: Uint8Array<ArrayBuffer>): Promise<void> => {
+      const job = pending;
+      // That of a job which was cancelled meanwhile is nobody's.
+      if (job === null) return;
+      const isWhole = await isIntact(job, model);
+      if (socket !== own || pending !== job) return;
+      pending = null;
+      if (isWhole) return onJob(job, model);
+      leave();
+      lose("A network was damaged on its way.");
+    };
     own.addEventListener("open", () => {
       if (socket !== own) return;
       const hello: Hello = { kind: "hello", protocol: protocolVersion, ...pass(), name: name(), ...who };
@@ -121,9 +140,7 @@ export function connect(options: Options): Connection {
       if (socket !== own) return;
       heard = Date.now();
       if (typeof data === "string") return take(JSON.parse(data) as SearchMessage);
-      // The model of a job that was cancelled meanwhile is nobody's.
-      if (pending !== null) onJob(pending, new Uint8Array(data));
-      pending = null;
+      void takeModel(new Uint8Array(data));
     });
     own.addEventListener("close", ({ code }) => {
       if (socket !== own) return;

@@ -76,7 +76,7 @@ export async function describe(grainMs: number): Promise<Description> {
   const noGpu = isSecureContext ? "no WebGPU in this browser" : "no WebGPU on plain http";
   return {
     ...identity,
-    device: [identity.model, drawing, `${cores} cores`]
+    device: [identity.model, drawing ?? computing, `${cores} cores`]
       .filter((part) => part !== null)
       .join(", ")
       .slice(0, 200),

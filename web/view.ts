@@ -86,8 +86,9 @@ function stateOf({ link, job, isHidden, done, who }: Shown): State {
 
 const notices: Readonly<Record<Awake, string | null>> = {
   lock: null,
-  video: "Over plain http only a trick keeps the screen on. If it goes dark, set the screen time-out to its longest.",
-  none: "This browser lets the page do nothing against a dark screen, and measuring stops then: set the screen time-out to its longest.",
+  video:
+    "Over plain http, only a tiny video keeps the screen on. If it goes dark all the same, set the screen time-out to its longest.",
+  none: "This page cannot keep the screen on, and measuring stops when it goes dark: set the screen time-out to its longest.",
 };
 
 function row(who: Description, { job, outcome }: Done): HTMLElement {
