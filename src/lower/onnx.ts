@@ -82,8 +82,8 @@ function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null)
     emit,
     float,
     int64: (name, array) => constant(name, "int64", [array.length], BigInt64Array.from(array, BigInt)),
-    weights: (nodes, { filters, bias, dims, perOutput, order }) => {
-      const [{ name, inputs }, last] = [nodes[0]!, nodes.at(-1)!];
+    weights: (work, { filters, bias, dims, perOutput, order }) => {
+      const [{ name, inputs }, last] = [work[0]!, work.at(-1)!];
       if (stored === null) {
         const weight = float(`${name}.weight`, dims, order(filters));
         return bias === null ? [weight] : [weight, float(`${name}.bias`, [bias.length], bias)];
