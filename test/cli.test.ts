@@ -7,6 +7,7 @@ import { barLine } from "../src/cli/bar.ts";
 import { createPace } from "../src/cli/pace.ts";
 import { frontTable } from "../src/cli/tables.ts";
 import { shellWord } from "../src/util/shell.ts";
+import type { Int8Report } from "../src/study/int8.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 
 /** Runs a command that must fail, in a folder with these files, and returns what the user sees. */
@@ -132,6 +133,23 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
   ["an architecture file that is no JSON", ["measure", "a.json"], { "a.json": "{" }, 2, "it is not JSON"],
   ["an export over a file", ["export", "mnasnet-small", "--out", "m.onnx"], { "m.onnx": "mine" }, 2, "Use --force"],
   ["an export over a folder", ["export", "mnasnet-small", "--out", "a", "--force"], { "a/b": "" }, 3, "it is a folder"],
+  [
+    "an export into another format",
+    ["export", "mnasnet-small", "--out", "m.onnx", "--format", "tflite"],
+    {},
+    2,
+    "ending says onnx",
+  ],
+  ["an export in no format", ["export", "mnasnet-small", "--out", "m.bin"], {}, 2, "does not say in which format"],
+  ["int8 without a training", ["export", "mnasnet-small", "--int8", "--out", "m.tflite"], {}, 2, "no trained weights"],
+  [
+    "data of another network",
+    ["export", "mnasnet-small", "--size", "32", "--data", "fashion-mnist", "--out", "m.tflite"],
+    {},
+    2,
+    "the network is for 32×32×3 in 1000 classes",
+  ],
+  ["a TFLite file for ONNX Runtime", ["measure", "m.tflite"], { "m.tflite": "x" }, 2, "the device runs ONNX models"],
   ["weights into no folder", ["train", "mnasnet-small", "--out", "a/w.safetensors"], {}, 3, "no such folder"],
   ["too many classes", ["measure", "mnasnet-a1", "--classes", "1000000000"], {}, 2, "parameters, must be at most"],
   ["too large images", ["measure", "mnasnet-a1", "--size", "100000"], {}, 2, "bytes of activations, must be at most"],
@@ -203,6 +221,11 @@ test("train trains, tests and writes weights that export takes", async () => {
   );
   expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
   expect(existsSync(join(folder.dir, "m.onnx"))).toBe(true);
+  const int8 = ["export", notation, "--weights", "w.safetensors", "--int8", "--data", "fashion-mnist"];
+  const small = await mnas([...int8, "--out", "m.tflite", "--json"], folder.dir);
+  const { int8: report } = JSON.parse(small.stdout) as { int8: Int8Report };
+  expect(report.floatAccuracy).toBeCloseTo(result.accuracy, 6);
+  expect(Math.abs(report.accuracy - report.floatAccuracy)).toBeLessThan(0.1);
 });
 
 test("measuring leaves nothing in the home folder: the runtime's telemetry is off", async () => {

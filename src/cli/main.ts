@@ -105,6 +105,8 @@ command("export <network>", "write a network as ONNX or TFLite: a zoo name, a no
   .requiredOption("--out <file>", "file to write, .onnx or .tflite", path)
   .addOption(new Option("--format <name>", "format, where the ending does not say it").choices(["onnx", "tflite"]))
   .option("--weights <file>", "weights that `mnas train --out` wrote", path)
+  .option("--int8", "int8 weights and values; says what it costs in accuracy")
+  .addOption(data())
   .option("--force", "overwrite the file")
   .addOption(width())
   .addOption(size())

@@ -1,6 +1,6 @@
 import { MnasError } from "../errors.ts";
 import { parametersOf, type Graph } from "../graph/graph.ts";
-import type { Node, NodeOf } from "../graph/node.ts";
+import type { ActivationFunction, Node, NodeOf } from "../graph/node.ts";
 import type { Weights } from "../graph/weights.ts";
 
 /** What writing a graph as a file needs to know beyond its nodes. */
@@ -66,20 +66,31 @@ export function foldedOf(folding: Folding, node: Convolution): { filters: Float3
   return { filters, bias: Float32Array.from(shift, (value, c) => value + (bias?.[c] ?? 0) * scale[c]!) };
 }
 
-/** [area, in, out] with the outputs first; ONNX has [out, in, area], TFLite [out, area, in]. */
-export function outputsFirst<T extends Float32Array | Int8Array>(
-  from: T,
-  area: number,
-  outputs: number,
-  order: "in area" | "area in",
-): T {
+/** [area, in, out] as [out, in, area], as ONNX has it; with `area` left out as [out, area, in], as TFLite does. */
+export function outputsFirst<T extends Float32Array | Int8Array>(from: T, outputs: number, area = 1): T {
   const to = from.slice() as T;
   const inputs = from.length / area / outputs;
   for (let p = 0; p < area; p++) {
     for (let i = 0; i < inputs; i++) {
-      const at = order === "in area" ? i * area + p : p * inputs + i;
-      for (let o = 0; o < outputs; o++) to[o * inputs * area + at] = from[(p * inputs + i) * outputs + o]!;
+      for (let o = 0; o < outputs; o++) to[(o * inputs + i) * area + p] = from[(p * inputs + i) * outputs + o]!;
     }
   }
   return to;
+}
+
+/** Activations that an operator may compute on its way, when nothing else reads what comes before. */
+export type Fused = "relu" | "relu6";
+const isFused = (f: ActivationFunction): f is Fused => f === "relu" || f === "relu6";
+
+/** Ops whose operators can do it. Those for pooling cannot: int8 is stored behind a pool as it is before. */
+const hosts: ReadonlySet<Node["op"]> = new Set(["Conv", "DepthwiseConv", "BatchNorm", "Scale", "Add", "Dense"]);
+
+/** The nodes whose work an operator for `node` does, and the activation among them. */
+export function tailOf(node: Node, { normOf, readerOf }: Folding): { nodes: Node[]; activation: Fused | "none" } {
+  const norm = normOf(node);
+  const nodes = norm === undefined ? [node] : [node, norm];
+  const reader = readerOf(nodes.at(-1)!);
+  if (!hosts.has(node.op) || reader?.op !== "Activation" || !isFused(reader.attrs.function))
+    return { nodes, activation: "none" };
+  return { nodes: [...nodes, reader], activation: reader.attrs.function };
 }

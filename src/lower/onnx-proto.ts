@@ -60,7 +60,7 @@ const messages = {
 } as const satisfies Record<string, Record<string, Field>>;
 
 /** Values of `Tensor.type` and `TensorType.element`. */
-export const elementTypes = { float: 1, int64: 7, bool: 9 } as const;
+export const elementTypes = { float: 1, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 
 /** Values of `Attribute.type`. */
 export const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, ints: 7 } as const;

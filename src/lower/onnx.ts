@@ -1,11 +1,12 @@
 import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { ActivationFunction, Node, NodeOf, OpName, Shape } from "../graph/node.ts";
-import { samePadding } from "../graph/ops.ts";
+import type { Node } from "../graph/node.ts";
 import type { Weights } from "../graph/weights.ts";
-import { foldedOf, foldingOf, outputsFirst, type Convolution, type Folding } from "./folding.ts";
+import { foldingOf, tailOf } from "./folding.ts";
 import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
+import { lowerNode, type Attribute, type Context } from "./onnx-ops.ts";
 import { attributeTypes, elementTypes, decode, encode, type Message } from "./onnx-proto.ts";
+import { quantizationOf, storeWeights, type Affine, type Quantization, type Ranges } from "./quantization.ts";
 
 /** Opset 17 has every operator needed, and runs in ONNX Runtime since 1.12 (2022), so on phones in use. */
 const opset = 17;
@@ -13,97 +14,6 @@ const opset = 17;
 const irVersion = 8;
 /** The batch dimension has a name instead of a size: it costs no time, and a user may run many images at once. */
 const batch = "batch";
-
-type Attribute = number | string | readonly number[];
-
-/** What lowering one node may use. Names are of ONNX values. */
-interface Context extends Folding {
-  /** The value of a node, [batch, channels, height, width]. */
-  readonly of: (node: Node) => string;
-  /** Adds an operation; returns its output, named `name`. */
-  readonly emit: (
-    type: string,
-    name: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, Attribute>>,
-  ) => string;
-  readonly float: (name: string, dims: readonly number[], values: Float32Array) => string;
-  readonly int64: (name: string, values: readonly number[]) => string;
-  readonly isOutput: (node: Node) => boolean;
-}
-
-/** Explicit padding: ONNX has no "same" rule that is defined for pooling with excluded borders. */
-function windowOf([height, width]: Shape, { kernel, stride }: { kernel: number; stride: number }) {
-  const rows = samePadding(height, kernel, stride);
-  const columns = samePadding(width, kernel, stride);
-  return {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [rows.before, columns.before, rows.after, columns.after],
-  };
-}
-
-function convolve(node: Convolution, groups: number, context: Context): string {
-  const { name, inputs, attrs, shape } = node;
-  const channels = shape[2];
-  const { filters, bias } = foldedOf(context, node);
-  const weight = outputsFirst(filters, attrs.kernel ** 2, channels, "in area");
-  const operands = [
-    context.of(inputs[0]),
-    context.float(`${name}.weight`, [channels, inputs[0].shape[2] / groups, attrs.kernel, attrs.kernel], weight),
-    ...(bias === null ? [] : [context.float(`${name}.bias`, [channels], bias)]),
-  ];
-  return context.emit("Conv", name, operands, { ...windowOf(inputs[0].shape, attrs), group: groups });
-}
-
-const activate: { readonly [Name in ActivationFunction]: (name: string, x: string, context: Context) => string } = {
-  relu: (name, x, { emit }) => emit("Relu", name, [x]),
-  relu6: (name, x, { emit, float }) => {
-    const bounds = [float("zero", [], Float32Array.of(0)), float("six", [], Float32Array.of(6))];
-    return emit("Clip", name, [x, ...bounds]);
-  },
-  hswish: (name, x, { emit }) => emit("HardSwish", name, [x]),
-  sigmoid: (name, x, { emit }) => emit("Sigmoid", name, [x]),
-};
-
-/** How each op is written; the result is the name of its value. */
-const lower: { readonly [Name in OpName]: (node: NodeOf<Name>, context: Context) => string } = {
-  Input: () => "image",
-  Conv: (node, context) => convolve(node, 1, context),
-  DepthwiseConv: (node, context) => convolve(node, node.shape[2], context),
-  BatchNorm: (node, context) => {
-    const { name, inputs, attrs, shape } = node;
-    if (context.normOf(inputs[0]) === node) return context.of(inputs[0]);
-    const parts = ["gamma", "beta", "mean", "variance"].map((part) =>
-      context.float(`${name}.${part}`, [shape[2]], context.weight(node, part)),
-    );
-    return context.emit("BatchNormalization", name, [context.of(inputs[0]), ...parts], { epsilon: attrs.epsilon });
-  },
-  Activation: ({ name, inputs, attrs }, context) => activate[attrs.function](name, context.of(inputs[0]), context),
-  Scale: ({ name, inputs }, { emit, of }) => emit("Mul", name, inputs.map(of)),
-  Add: ({ name, inputs }, { emit, of }) => emit("Add", name, inputs.map(of)),
-  AvgPool: ({ name, inputs: [x], attrs }, { emit, of }) =>
-    emit("AveragePool", name, [of(x)], { ...windowOf(x.shape, attrs), count_include_pad: 0 }),
-  MaxPool: ({ name, inputs: [x], attrs }, { emit, of }) => emit("MaxPool", name, [of(x)], windowOf(x.shape, attrs)),
-  FitChannels: ({ name, inputs: [x], attrs: { channels } }, { emit, of, int64 }) => {
-    const extra = channels - x.shape[2];
-    if (extra >= 0) return emit("Pad", name, [of(x), int64(`${name}.pads`, [0, 0, 0, 0, 0, extra, 0, 0])]);
-    const range = [int64(`${name}.start`, [0]), int64(`${name}.end`, [channels]), int64("channels", [1])];
-    return emit("Slice", name, [of(x), ...range]);
-  },
-  GlobalAvgPool: ({ name, inputs: [x] }, { emit, of }) => emit("GlobalAveragePool", name, [of(x)]),
-  Dropout: ({ inputs: [x] }, { of }) => of(x),
-  Dense: (node, { emit, of, float, int64, weight, isOutput }) => {
-    const { name, inputs, attrs } = node;
-    const flat = emit("Flatten", `${name}.flat`, [of(inputs[0])]);
-    const operands = [
-      float(`${name}.weight`, [inputs[0].shape[2], attrs.units], weight(node, "weight")),
-      float(`${name}.bias`, [attrs.units], weight(node, "bias")),
-    ];
-    if (isOutput(node)) return emit("Gemm", "logits", [flat, ...operands]);
-    return emit("Unsqueeze", name, [emit("Gemm", `${name}.rows`, [flat, ...operands]), int64("pixel", [2, 3])]);
-  },
-};
 
 function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
   if (typeof value === "string") return { name, string: value, type: attributeTypes.string };
@@ -113,41 +23,93 @@ function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
     : { name, float: value, type: attributeTypes.float };
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | BigInt64Array): Uint8Array =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Constants): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-/** The operations and constants that compute a graph from the value "image" to the value "logits". */
-function lowerGraph(graph: Graph, weights: Weights): Pick<Message<"Graph">, "nodes" | "initializers"> {
+type Constants = Float32Array | BigInt64Array | Int32Array | Int8Array;
+
+/** What a graph is in ONNX, and what the values of its nodes are called. */
+interface Lowered extends Required<Pick<Message<"Graph">, "nodes" | "initializers">> {
+  readonly values: ReadonlyMap<Node, string>;
+}
+
+/**
+ * The operations and constants that compute a graph from the value "image" to the value "logits". Where `stored` says
+ * how values are in int8, each is quantized and dequantized again, which runtimes take for work on int8.
+ */
+function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null): Lowered {
   const nodes: Message<"Operation">[] = [];
   const initializers = new Map<string, Message<"Tensor">>();
   const values = new Map<Node, string>();
+  const folding = foldingOf(graph, weights);
   const constant = (
     name: string,
-    type: number,
+    type: keyof typeof elementTypes,
     dims: readonly number[],
-    array: Float32Array | BigInt64Array,
+    array: Constants,
   ): string => {
-    initializers.set(name, { name, type, dims, data: bytesOf(array) });
+    initializers.set(name, { name, type: elementTypes[type], dims, data: bytesOf(array) });
     return name;
   };
-  const context: Context = {
-    ...foldingOf(graph, weights),
-    of: (node) => values.get(node)!,
-    emit: (type, name, inputs, attributes = {}) => {
-      nodes.push({ type, name, inputs, outputs: [name], attributes: Object.entries(attributes).map(attributeOf) });
-      return name;
-    },
-    float: (name, dims, array) => constant(name, elementTypes.float, dims, array),
-    int64: (name, array) => constant(name, elementTypes.int64, [array.length], BigInt64Array.from(array, BigInt)),
-    isOutput: (node) => node === graph.output,
+  const float: Context["float"] = (name, dims, array) => constant(name, "float", dims, array);
+  const emit: Context["emit"] = (type, name, inputs, attributes = {}) => {
+    nodes.push({ type, name, inputs, outputs: [name], attributes: Object.entries(attributes).map(attributeOf) });
+    return name;
   };
+  /** Int8 or int32 constants with scales along the first dimension, or one, as numbers again. */
+  const dequantized = (name: string, dims: readonly number[], array: Int8Array | Int32Array, scales: Float32Array) => {
+    const type = array instanceof Int8Array ? "int8" : "int32";
+    const each = scales.length > 1 ? [scales.length] : [];
+    const zeros = array instanceof Int8Array ? new Int8Array(scales.length) : new Int32Array(scales.length);
+    const parts = [
+      constant(`${name}.${type}`, type, dims, array),
+      float(`${name}.scale`, each, scales),
+      constant(`${name}.zero`, type, each, zeros),
+    ];
+    return emit("DequantizeLinear", name, parts, scales.length > 1 ? { axis: 0 } : {});
+  };
+  /** A value that goes through int8. */
+  const rounded = (name: string, value: string, { scale, zeroPoint }: Affine): string => {
+    const how = [
+      float(`${value}.scale`, [], Float32Array.of(scale)),
+      constant(`${value}.zero`, "int8", [], Int8Array.of(zeroPoint)),
+    ];
+    return emit("DequantizeLinear", name, [emit("QuantizeLinear", `${value}.int8`, [value, ...how]), ...how]);
+  };
+  const context: Context = {
+    ...folding,
+    of: (node) => values.get(node)!,
+    emit,
+    float,
+    int64: (name, array) => constant(name, "int64", [array.length], BigInt64Array.from(array, BigInt)),
+    weights: (work, { filters, bias, dims, perOutput, order }) => {
+      const [{ name, inputs }, last] = [work[0]!, work.at(-1)!];
+      if (stored === null) {
+        const weight = float(`${name}.weight`, dims, order(filters));
+        return bias === null ? [weight] : [weight, float(`${name}.bias`, [bias.length], bias)];
+      }
+      const scaling = { input: stored.get(inputs[0]!)!, output: stored.get(last)!, perOutput };
+      const int8 = storeWeights({ filters, bias: bias ?? new Float32Array(last.shape[2]) }, scaling);
+      return [
+        dequantized(`${name}.weight`, dims, order(int8.filters), int8.scales),
+        dequantized(`${name}.bias`, [int8.bias.length], int8.bias, int8.biasScales),
+      ];
+    },
+    result: (node) => (node !== graph.output ? null : stored === null ? "logits" : "logits.float"),
+  };
+  /** Nodes whose value an operation keeps to itself, in int8 as in TFLite. */
+  const inner = new Set(graph.nodes.flatMap((node) => tailOf(node, folding).nodes.slice(0, -1)));
   for (const node of graph.nodes) {
-    values.set(node, (lower[node.op] as (node: Node, context: Context) => string)(node, context));
+    const value = lowerNode(node, context);
+    const isRounded = node.inputs.some((input: Node) => values.get(input) === value && !inner.has(input));
+    const name = value === "logits.float" ? "logits" : `${value}.rounded`;
+    const isDone = stored === null || inner.has(node) || isRounded;
+    values.set(node, isDone ? value : rounded(name, value, stored.get(node)!));
   }
   const [height, width] = graph.output.shape;
   const result = context.of(graph.output);
   if (result !== "logits") context.emit(height === 1 && width === 1 ? "Flatten" : "Identity", "logits", [result]);
-  return { nodes, initializers: [...initializers.values()] };
+  return { nodes, initializers: [...initializers.values()], values };
 }
 
 function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
@@ -157,11 +119,17 @@ function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
 
 /**
  * The network as an ONNX model for inference: batch-norm folded into the convolutions, float32 input `image`
- * [batch, channels, height, width], output `logits` [batch, classes].
+ * [batch, channels, height, width], output `logits` [batch, classes]. With the ranges of all values, weights are int8
+ * and every value goes through int8, so that runtimes work on int8.
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata): Uint8Array {
+export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges): Uint8Array {
+  const { nodes, initializers } = lowerGraph(
+    graph,
+    weights,
+    ranges === undefined ? null : quantizationOf(graph, ranges),
+  );
   const [height, width, channels] = graph.input.shape;
   const [rows, columns, classes] = graph.output.shape;
   return encode("Model", {
@@ -171,12 +139,39 @@ export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata):
     opsets: [{ domain: "", version: opset }],
     graph: {
       name: "mnas",
-      ...lowerGraph(graph, weights),
+      nodes,
+      initializers,
       inputs: [valueInfo("image", [channels, height, width])],
       outputs: [valueInfo("logits", rows === 1 && columns === 1 ? [classes] : [classes, rows, columns])],
     },
     metadata: metadataEntries(metadata, "NCHW"),
   });
+}
+
+/**
+ * The network as an ONNX model that gives the value of every node, for a look inside; `names` are those of the outputs,
+ * by the names of the nodes; nodes whose value is the image have none.
+ */
+export function toOnnxWithValues(
+  graph: Graph,
+  weights: Weights,
+): { model: Uint8Array; names: ReadonlyMap<string, string> } {
+  const { nodes, initializers, values } = lowerGraph(graph, weights, null);
+  const names = new Map([...values].flatMap(([{ name }, value]) => (value === "image" ? [] : [[name, value]])));
+  const [height, width, channels] = graph.input.shape;
+  const tensor = { element: elementTypes.float };
+  const model = encode("Model", {
+    irVersion,
+    opsets: [{ domain: "", version: opset }],
+    graph: {
+      name: "values",
+      nodes,
+      initializers,
+      inputs: [valueInfo("image", [channels, height, width])],
+      outputs: [...new Set(names.values())].map((name) => ({ name, type: { tensor } })),
+    },
+  });
+  return { model, names };
 }
 
 /**

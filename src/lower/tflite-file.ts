@@ -58,7 +58,7 @@ function writeTable(builder: Builder, name: TableName, row: Row): number {
   builder.startObject(1 + Math.max(-1, ...Object.values<Field>(tables[name]).map(([number]) => number)));
   fields.forEach(([key, [number, kind, initial]], i) => {
     const value = row[key] as number;
-    if (pointed[i] != null) builder.addFieldOffset(number, pointed[i]!, 0);
+    if (pointed[i] != null) builder.addFieldOffset(number, pointed[i], 0);
     else if (kind === "byte") builder.addFieldInt8(number, value, 0);
     else if (kind === "int") builder.addFieldInt32(number, value, typeof initial === "number" ? initial : 0);
     else throw new Error(`internal: no single ${kind} is in the tables`);

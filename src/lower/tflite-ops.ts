@@ -1,5 +1,5 @@
 import type { ActivationFunction, Node, NodeOf, OpName } from "../graph/node.ts";
-import { affineOf, foldedOf, outputsFirst, type Folding } from "./folding.ts";
+import { affineOf, foldedOf, tailOf, type Folding } from "./folding.ts";
 import { activations, paddings, type operators, type OptionsName, type Table } from "./tflite-schema.ts";
 
 export type OperatorName = keyof typeof operators;
@@ -8,6 +8,18 @@ export type OperatorName = keyof typeof operators;
 export type Options = {
   [Name in OptionsName]: readonly [name: Name, options: Table<Name>];
 }[OptionsName];
+
+/** Filters as the graph has them, the outputs in their last dimension, and a bias for each output. */
+export interface Filters {
+  readonly filters: Float32Array;
+  readonly bias: Float32Array;
+  /** Dimensions in the file. */
+  readonly dims: readonly number[];
+  /** Where among these the outputs are: last as in the graph, or first. */
+  readonly axis: 0 | 3;
+  /** Whether each output has a scale of its own when the filters are int8. */
+  readonly perOutput: boolean;
+}
 
 /** What lowering one node may use. Tensors are known by their numbers. */
 export interface Context extends Folding {
@@ -22,77 +34,65 @@ export interface Context extends Folding {
   ) => number;
   /** A tensor of constants, which is written once for each name. */
   readonly constant: (name: string, dims: readonly number[], values: Float32Array | Int32Array) => number;
-  /** Filters, with the outputs at dimension `axis`, and bias of a node, as operands. */
-  readonly weights: (
-    node: Node,
-    filters: { readonly dims: readonly number[]; readonly axis: number; readonly values: Float32Array },
-    bias: Float32Array,
-  ) => readonly [filters: number, bias: number];
+  /** Filters and bias of an operator that does the work of some nodes, as operands. */
+  readonly weights: (nodes: readonly Node[], weights: Filters) => readonly [filters: number, bias: number];
   readonly isOutput: (node: Node) => boolean;
-}
-
-/** An operator may compute the activation behind it, when nothing else reads what comes before. */
-const fused: Partial<Record<ActivationFunction, number>> = { relu: activations.relu, relu6: activations.relu6 };
-
-/** The nodes whose work an operator for `node` does, and the activation among them. */
-function tailOf(node: Node, { normOf, readerOf }: Folding): { nodes: Node[]; activation: number } {
-  const norm = normOf(node);
-  const nodes = norm === undefined ? [node] : [node, norm];
-  const reader = readerOf(nodes.at(-1)!);
-  const activation = reader?.op === "Activation" ? fused[reader.attrs.function] : undefined;
-  if (activation === undefined) return { nodes, activation: activations.none };
-  return { nodes: [...nodes, reader!], activation };
 }
 
 const strides = (stride: number) => ({ padding: paddings.same, strideWidth: stride, strideHeight: stride });
 
-function convolve(
-  node: Node,
-  { kernel, stride }: { kernel: number; stride: number },
-  { filters, bias }: { filters: Float32Array; bias: Float32Array | null },
-  context: Context,
-): number {
-  const { nodes, activation } = tailOf(node, context);
-  const [, , outputs] = node.shape;
-  const dims = [outputs, kernel, kernel, filters.length / kernel ** 2 / outputs];
-  const values = outputsFirst(filters, kernel ** 2, outputs, "area in");
-  const operands = context.weights(node, { dims, axis: 0, values }, bias ?? new Float32Array(outputs));
-  return context.emit(
-    "CONV_2D",
-    nodes,
-    [context.of(node.inputs[0]!), ...operands],
-    ["ConvOptions", { ...strides(stride), activation }],
-  );
+interface Window {
+  readonly kernel: number;
+  readonly stride: number;
+}
+interface Folded {
+  readonly filters: Float32Array;
+  readonly bias: Float32Array | null;
 }
 
-/** Each channel by its own filter; `filters` are [area, channels], as TFLite has them. */
-function convolveChannels(
-  node: Node,
-  { kernel, stride }: { kernel: number; stride: number },
-  { filters, bias }: { filters: Float32Array; bias: Float32Array | null },
-  context: Context,
-): number {
+function convolve(node: Node, { kernel, stride }: Window, { filters, bias }: Folded, context: Context): number {
+  const { nodes, activation } = tailOf(node, context);
+  const [, , outputs] = node.shape;
+  const operands = context.weights(nodes, {
+    filters,
+    bias: bias ?? new Float32Array(outputs),
+    dims: [outputs, kernel, kernel, filters.length / kernel ** 2 / outputs],
+    axis: 0,
+    perOutput: true,
+  });
+  const options = { ...strides(stride), activation: activations[activation] };
+  return context.emit("CONV_2D", nodes, [context.of(node.inputs[0]!), ...operands], ["ConvOptions", options]);
+}
+
+/** Each channel by its own filter. */
+function convolveChannels(node: Node, { kernel, stride }: Window, { filters, bias }: Folded, context: Context): number {
   const { nodes, activation } = tailOf(node, context);
   const [, , channels] = node.shape;
-  const dims = [1, kernel, kernel, channels];
-  const operands = context.weights(node, { dims, axis: 3, values: filters }, bias ?? new Float32Array(channels));
-  return context.emit(
-    "DEPTHWISE_CONV_2D",
-    nodes,
-    [context.of(node.inputs[0]!), ...operands],
-    ["DepthwiseConvOptions", { ...strides(stride), multiplier: 1, activation }],
-  );
+  const operands = context.weights(nodes, {
+    filters,
+    bias: bias ?? new Float32Array(channels),
+    dims: [1, kernel, kernel, channels],
+    axis: 3,
+    perOutput: true,
+  });
+  const options = { ...strides(stride), multiplier: 1, activation: activations[activation] };
+  const inputs = [context.of(node.inputs[0]!), ...operands];
+  return context.emit("DEPTHWISE_CONV_2D", nodes, inputs, ["DepthwiseConvOptions", options]);
 }
 
 function pool(operator: OperatorName, node: NodeOf<"AvgPool"> | NodeOf<"MaxPool">, context: Context): number {
   const { kernel, stride } = node.attrs;
+  const options = { ...strides(stride), filterWidth: kernel, filterHeight: kernel, activation: activations.none };
+  return context.emit(operator, [node], [context.of(node.inputs[0])], ["PoolOptions", options]);
+}
+
+/** Two values, pixel by pixel. */
+function combine(operator: "ADD" | "MUL", node: NodeOf<"Add"> | NodeOf<"Scale">, context: Context): number {
   const { nodes, activation } = tailOf(node, context);
-  return context.emit(
-    operator,
-    nodes,
-    [context.of(node.inputs[0])],
-    ["PoolOptions", { ...strides(stride), filterWidth: kernel, filterHeight: kernel, activation }],
-  );
+  return context.emit(operator, nodes, node.inputs.map(context.of), [
+    operator === "ADD" ? "AddOptions" : "MulOptions",
+    { activation: activations[activation] },
+  ]);
 }
 
 const activate: {
@@ -125,8 +125,9 @@ function dense(node: NodeOf<"Dense">, context: Context): number {
   const bias = context.weight(node, "bias");
   // Inside a network its result must keep height and width.
   if (!context.isOutput(node)) return convolve(node, { kernel: 1, stride: 1 }, { filters, bias }, context);
-  const values = outputsFirst(filters, 1, attrs.units, "area in");
-  const operands = context.weights(node, { dims: [attrs.units, inputs[0].shape[2]], axis: -1, values }, bias);
+  // One scale for all outputs: older runtimes know no other way here.
+  const dims = [attrs.units, inputs[0].shape[2]];
+  const operands = context.weights([node], { filters, bias, dims, axis: 0, perOutput: false });
   return context.emit("FULLY_CONNECTED", [node], [context.of(inputs[0]), ...operands], ["DenseOptions", {}]);
 }
 
@@ -145,14 +146,8 @@ const lower: { readonly [Name in OpName]: (node: NodeOf<Name>, context: Context)
     const [operator, options] = activate[node.attrs.function];
     return emit(operator, [node], [of(node.inputs[0])], options);
   },
-  Scale: (node, context) => {
-    const { nodes, activation } = tailOf(node, context);
-    return context.emit("MUL", nodes, node.inputs.map(context.of), ["MulOptions", { activation }]);
-  },
-  Add: (node, context) => {
-    const { nodes, activation } = tailOf(node, context);
-    return context.emit("ADD", nodes, node.inputs.map(context.of), ["AddOptions", { activation }]);
-  },
+  Scale: (node, context) => combine("MUL", node, context),
+  Add: (node, context) => combine("ADD", node, context),
   AvgPool: (node, context) => pool("AVERAGE_POOL_2D", node, context),
   MaxPool: (node, context) => pool("MAX_POOL_2D", node, context),
   FitChannels: fit,

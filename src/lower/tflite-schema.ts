@@ -171,7 +171,7 @@ type Holds<Kind> = Kind extends keyof Scalars
   : Kind extends TableName
     ? Table<Kind>
     : Kind extends "options"
-      ? Table<OptionsName>
+      ? object
       : never;
 
 /** A table of the TFLite format; what is absent has its default. */

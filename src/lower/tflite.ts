@@ -2,8 +2,9 @@ import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Weights } from "../graph/weights.ts";
-import { foldingOf } from "./folding.ts";
+import { foldingOf, outputsFirst } from "./folding.ts";
 import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
+import { quantizationOf, storeWeights, type Affine, type Quantization, type Ranges } from "./quantization.ts";
 import { decodeModel, encodeModel } from "./tflite-file.ts";
 import { lowerNode, type Context, type OperatorName, type Options } from "./tflite-ops.ts";
 import { operators, optionTypes, schemaVersion, tensorTypes, type Table } from "./tflite-schema.ts";
@@ -13,13 +14,24 @@ const signatureKey = "serving_default";
 /** Codes above do not fit into the byte of old readers, who then see this one. */
 const largestByteCode = 127;
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array | Int8Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
+type Constants = Float32Array | Int32Array | Int8Array;
+type Stored = Table<"Quantization">;
 
-type TensorType = keyof typeof tensorTypes;
+const bytesOf = ({ buffer, byteOffset, byteLength }: Constants): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+const typeOf = (array: Constants): keyof typeof tensorTypes =>
+  array instanceof Float32Array ? "float32" : array instanceof Int8Array ? "int8" : "int32";
+
+const quantize = ({ scale, zeroPoint }: Affine): Stored => ({ scale: [scale], zeroPoint: [zeroPoint] });
+const symmetric = (scales: Float32Array, axis: number): Stored => ({
+  scale: [...scales],
+  zeroPoint: Array<number>(scales.length).fill(0),
+  ...(scales.length > 1 ? { axis } : {}),
+});
 
 /** The parts of a file while it is built. */
 interface Parts {
+  readonly isInt8: boolean;
   readonly tensors: Table<"Tensor">[];
   readonly buffers: Table<"Buffer">[];
   readonly codes: Table<"OperatorCode">[];
@@ -28,10 +40,30 @@ interface Parts {
 
 const add = <T>(list: T[], item: T): number => list.push(item) - 1;
 
-function codeOf({ codes }: Parts, operator: OperatorName): number {
+/** Versions of operators that work on int8, where float32 does not have the same. */
+const int8Versions: Partial<Record<OperatorName, number>> = {
+  ADD: 2,
+  AVERAGE_POOL_2D: 2,
+  CONV_2D: 3,
+  DEPTHWISE_CONV_2D: 3,
+  DEQUANTIZE: 2,
+  FULLY_CONNECTED: 4,
+  LOGISTIC: 2,
+  MAX_POOL_2D: 2,
+  MEAN: 2,
+  MUL: 2,
+  PAD: 2,
+  RELU: 2,
+  RELU6: 2,
+  SLICE: 2,
+};
+
+function codeOf({ codes, isInt8 }: Parts, operator: OperatorName): number {
   const code = operators[operator];
   const found = codes.findIndex((each) => each.code === code);
-  return found >= 0 ? found : add(codes, { code, byteCode: Math.min(code, largestByteCode), version: 1 });
+  if (found >= 0) return found;
+  const version = (isInt8 ? int8Versions[operator] : undefined) ?? 1;
+  return add(codes, { code, byteCode: Math.min(code, largestByteCode), version });
 }
 
 function operate(
@@ -50,62 +82,97 @@ function operate(
   return output;
 }
 
-/** The operators and tensors that compute a graph, and the tensor of its output. */
-function lowerGraph(graph: Graph, weights: Weights, parts: Parts): { input: number; output: number } {
-  const values = new Map<Node, number>();
+/** Adds tensors to a file. */
+function tensorsOf(parts: Parts) {
   const constants = new Map<string, number>();
-  const tensor = (name: string, shape: readonly number[], type: TensorType, buffer = 0): number =>
-    add(parts.tensors, { name, shape, type: tensorTypes[type], buffer, hasRank: 1 });
-  const constant = (name: string, dims: readonly number[], array: Float32Array | Int32Array): number => {
+  const tensor = (
+    name: string,
+    shape: readonly number[],
+    type: keyof typeof tensorTypes,
+    more: Table<"Tensor"> = {},
+  ): number => add(parts.tensors, { name, shape, type: tensorTypes[type], hasRank: 1, ...more });
+  const constant = (name: string, dims: readonly number[], array: Constants, quantization?: Stored): number => {
     const before = constants.get(name);
     if (before !== undefined) return before;
     const buffer = add(parts.buffers, { data: bytesOf(array) });
-    const made = tensor(name, dims, array instanceof Int32Array ? "int32" : "float32", buffer);
+    const made = tensor(name, dims, typeOf(array), { buffer, ...(quantization === undefined ? {} : { quantization }) });
     constants.set(name, made);
     return made;
   };
-  const isOutput = (node: Node): boolean => node === graph.output;
+  return { tensor, constant };
+}
+
+/** The operators and tensors that compute a graph; `stored` says how its values are in int8. */
+function lowerGraph(
+  graph: Graph,
+  weights: Weights,
+  stored: Quantization | null,
+  parts: Parts,
+): { input: number; output: number } {
+  const { tensor, constant } = tensorsOf(parts);
+  const values = new Map<Node, number>();
   const [height, width, channels] = graph.output.shape;
   const resultShape = height === 1 && width === 1 ? [1, channels] : [1, height, width, channels];
+  const affineOf = (node: Node): Affine => stored!.get(node)!;
+  const value = (name: string, shape: readonly number[], node: Node): number =>
+    stored === null
+      ? tensor(name, shape, "float32")
+      : tensor(`${name}.int8`, shape, "int8", { quantization: quantize(affineOf(node)) });
 
   const context: Context = {
     ...foldingOf(graph, weights),
-    isOutput,
+    isOutput: (node) => node === graph.output,
     of: (node) => values.get(node)!,
     constant,
-    weights: ({ name }, filters, bias) => [
-      constant(`${name}.weight`, filters.dims, filters.values),
-      constant(`${name}.bias`, [bias.length], bias),
-    ],
+    weights: (nodes, { filters, bias, dims, axis, perOutput }) => {
+      const [{ name, inputs }, last] = [nodes[0]!, nodes.at(-1)!];
+      const order = <T extends Float32Array | Int8Array>(array: T): T =>
+        axis === 0 ? outputsFirst(array, dims[0]!) : array;
+      const names = [`${name}.weight`, `${name}.bias`] as const;
+      if (stored === null) return [constant(names[0], dims, order(filters)), constant(names[1], [bias.length], bias)];
+      const scaling = { input: affineOf(inputs[0]!), output: affineOf(last), perOutput };
+      const int8 = storeWeights({ filters, bias }, scaling);
+      return [
+        constant(names[0], dims, order(int8.filters), symmetric(int8.scales, axis)),
+        constant(names[1], [bias.length], int8.bias, symmetric(int8.biasScales, 0)),
+      ];
+    },
     emit: (operator, nodes, inputs, options) => {
       const last = nodes.at(-1)!;
       const isResult = operator === "FULLY_CONNECTED";
-      const value = tensor(isResult ? "logits" : last.name, isResult ? resultShape : [1, ...last.shape], "float32");
-      for (const node of nodes) values.set(node, value);
-      return operate(parts, operator, inputs, value, options);
+      const made = value(isResult ? "logits" : last.name, isResult ? resultShape : [1, ...last.shape], last);
+      for (const node of nodes) values.set(node, made);
+      return operate(parts, operator, inputs, made, options);
     },
   };
   const input = tensor("image", [1, ...graph.input.shape], "float32");
-  values.set(graph.input, input);
+  const image = stored === null ? input : value("image", [1, ...graph.input.shape], graph.input);
+  if (image !== input) operate(parts, "QUANTIZE", [input], image, ["QuantizeOptions", {}]);
+  values.set(graph.input, image);
   for (const node of graph.nodes) if (!values.has(node)) values.set(node, lowerNode(node, context));
-  const result = context.of(graph.output);
-  if (parts.tensors[result]!.name === "logits") return { input, output: result };
-  const shape = constant("logits.shape", [resultShape.length], Int32Array.from(resultShape));
+
+  let result = context.of(graph.output);
+  if (graph.output.op !== "Dense") {
+    const shape = constant("logits.shape", [resultShape.length], Int32Array.from(resultShape));
+    const reshaped = value("logits", resultShape, graph.output);
+    result = operate(parts, "RESHAPE", [result, shape], reshaped, ["ReshapeOptions", { shape: resultShape }]);
+  }
+  if (stored === null) return { input, output: result };
   const output = tensor("logits", resultShape, "float32");
-  operate(parts, "RESHAPE", [result, shape], output, ["ReshapeOptions", { shape: resultShape }]);
-  return { input, output };
+  return { input, output: operate(parts, "DEQUANTIZE", [result], output, ["DequantizeOptions", {}]) };
 }
 
 /**
  * The network as a TFLite model for inference of one image: batch-norm folded into the convolutions, ReLU and ReLU6
  * fused into the operators before them, float32 input `image` [1, height, width, channels], output `logits`
- * [1, classes].
+ * [1, classes]. With the ranges of all values, everything in between is int8.
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toTflite(graph: Graph, weights: Weights, metadata: ModelMetadata): Uint8Array {
-  const parts: Parts = { tensors: [], buffers: [{}], codes: [], operations: [] };
-  const { input, output } = lowerGraph(graph, weights, parts);
+export function toTflite(graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges): Uint8Array {
+  const stored = ranges === undefined ? null : quantizationOf(graph, ranges);
+  const parts: Parts = { isInt8: stored !== null, tensors: [], buffers: [{}], codes: [], operations: [] };
+  const { input, output } = lowerGraph(graph, weights, stored, parts);
   const texts = metadataEntries(metadata, "NHWC").map(({ key, value }) => ({
     name: key,
     buffer: add(parts.buffers, { data: new TextEncoder().encode(value) }),

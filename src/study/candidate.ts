@@ -56,6 +56,19 @@ export const taskOf = ({ train: { height, width, channels }, classes }: Dataset)
   classes: classes.length,
 });
 
+/** Refuses data that a network is not for. Throws `DATA_INVALID`. */
+export function checkTask(dataset: Dataset, task: Task): void {
+  const is = taskOf(dataset);
+  const keys = ["height", "width", "channels", "classes"] as const;
+  if (keys.every((key) => is[key] === task[key])) return;
+  const show = (what: Task): string => `${what.height}×${what.width}×${what.channels} in ${what.classes} classes`;
+  throw new MnasError(
+    "DATA_INVALID",
+    `Cannot use data "${dataset.source}": its images are ${show(is)}, the network is for ${show(task)}`,
+    { hint: "Name with --data what the network was trained on." },
+  );
+}
+
 /** What a model file says of itself, with the preprocessing of the data it was trained on. */
 export const metadataOf = (
   notation: string,

@@ -5,26 +5,34 @@ import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { ModelMetadata } from "../lower/metadata.ts";
 import { toOnnx } from "../lower/onnx.ts";
+import type { Ranges } from "../lower/quantization.ts";
 import { toTflite } from "../lower/tflite.ts";
 import type { Task } from "../space/arch.ts";
 import type { ProbeImages } from "./probe.ts";
 
-/** Logits of ONNX Runtime for NHWC images, one image at a time. */
-async function onnxLogits(
-  model: Uint8Array,
-  { height, width, channels }: Task,
-  images: ProbeImages,
-): Promise<Float32Array> {
+/** Each image in the order of dimensions that our ONNX models want. */
+export function* onnxImages(
+  { count, values }: ProbeImages,
+  { height, width, channels }: Pick<Task, "height" | "width" | "channels">,
+): Iterable<Float32Array> {
+  const size = height * width * channels;
+  for (let n = 0; n < count; n++) {
+    const nchw = new Float32Array(size);
+    for (let i = 0; i < size; i++)
+      nchw[(i % channels) * height * width + Math.floor(i / channels)] = values[n * size + i]!;
+    yield nchw;
+  }
+}
+
+/** Logits of ONNX Runtime, one image at a time. */
+async function onnxLogits(model: Uint8Array, task: Task, images: ProbeImages): Promise<Float32Array> {
   const ort = await loadRuntime();
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   try {
     const logits: number[] = [];
-    const size = height * width * channels;
-    for (let n = 0; n < images.count; n++) {
-      const nchw = new Float32Array(size);
-      for (let i = 0; i < size; i++)
-        nchw[(i % channels) * height * width + Math.floor(i / channels)] = images.values[n * size + i]!;
-      const results = await session.run({ image: new ort.Tensor("float32", nchw, [1, channels, height, width]) });
+    for (const image of onnxImages(images, task)) {
+      const tensor = new ort.Tensor("float32", image, [1, task.channels, task.height, task.width]);
+      const results = await session.run({ image: tensor });
       logits.push(...(results["logits"]!.data as Float32Array));
     }
     return Float32Array.from(logits);
@@ -37,7 +45,8 @@ async function onnxLogits(
 interface Format {
   /** What the file is checked with, for people. */
   readonly runtime: string;
-  readonly write: (graph: Graph, weights: Weights, metadata: ModelMetadata) => Uint8Array;
+  /** With ranges in int8, else in float32. */
+  readonly write: (graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges) => Uint8Array;
   /** Logits for all images, as the runtime computes them. */
   readonly run: (model: Uint8Array, task: Task, images: ProbeImages) => Promise<Float32Array>;
 }

@@ -1,7 +1,7 @@
 import { fillBatch } from "../data/batches.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
 import { sizeOf } from "../data/images.ts";
-import { loadImages } from "../data/source.ts";
+import { loadImages, type ImageSource } from "../data/source.ts";
 import type { Task } from "../space/arch.ts";
 
 /** Normalised images, NHWC. */
@@ -10,14 +10,45 @@ export interface ProbeImages {
   readonly values: Float32Array;
 }
 
+/** Images of a part, by their numbers, ready for a network, with what they show. Throws as `loadImages` does. */
+async function normalised(
+  dataset: Dataset,
+  part: ImageSource,
+  order: Uint32Array,
+): Promise<ProbeImages & { readonly labels: Int32Array }> {
+  const images = await loadImages(part, order);
+  const count = order.length;
+  const out = { images: new Float32Array(count * sizeOf(images)), labels: new Int32Array(count) };
+  fillBatch(
+    dataset,
+    images,
+    Uint32Array.from(order, (_, i) => i),
+    0,
+    out,
+  );
+  return { count, values: out.images, labels: out.labels };
+}
+
 /** The first images of the validation part, ready for a network. Throws as `loadImages` does. */
-export async function probeImages(dataset: Dataset, count: number): Promise<ProbeImages> {
-  const used = Math.min(count, dataset.validation.count);
-  const order = Uint32Array.from({ length: used }, (_, i) => i);
-  const part = await loadImages(dataset.validation, order);
-  const images = new Float32Array(used * sizeOf(part));
-  fillBatch(dataset, part, order, 0, { images, labels: new Int32Array(used) });
-  return { count: used, values: images };
+export const probeImages = (dataset: Dataset, count: number): Promise<ProbeImages> =>
+  normalised(
+    dataset,
+    dataset.validation,
+    Uint32Array.from({ length: Math.min(count, dataset.validation.count) }, (_, i) => i),
+  );
+
+/** How many images are in memory at once. */
+const chunk = 64;
+
+/** At most `count` images of a part, at equal distances, some at a time. Throws as `loadImages` does. */
+export async function* spread(dataset: Dataset, part: "train" | "validation", count: number) {
+  const source = dataset[part];
+  const used = Math.min(count, source.count);
+  for (let from = 0; from < used; from += chunk) {
+    const length = Math.min(chunk, used - from);
+    const order = Uint32Array.from({ length }, (_, i) => Math.floor(((from + i) * source.count) / used));
+    yield await normalised(dataset, source, order);
+  }
 }
 
 /** Images of the embedded data set stretched to another size, for networks that come without data of their own. */
