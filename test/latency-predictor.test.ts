@@ -83,6 +83,15 @@ test("a correction learns what costs do not say, and leaves alone what they say"
   expect(error("costs, corrected", plain)).toBeLessThan(0.01);
 });
 
+test("cross-validation predicts each network by models that have not seen it: noise stays noise", async () => {
+  const rng = createRng("noise");
+  const samples = (await samplesOf(linearDevice(), 30)).map((sample) => ({ ...sample, ms: 1 + 2 * rng.next() }));
+  // The best that knows nothing says the same of all.
+  const constant = 1.8;
+  const blind = samples.reduce((sum, { ms }) => sum + Math.abs(constant / ms - 1), 0) / samples.length;
+  for (const { mape } of fitBest(samples).kinds) expect(mape).toBeGreaterThan(0.9 * blind);
+});
+
 test("kinds with a prior are only for samples that have one", async () => {
   const samples = await samplesOf(linearDevice(), 6);
   expect(usableKinds(samples)).toEqual(["costs", "costs, corrected"]);
