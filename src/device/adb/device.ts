@@ -71,7 +71,7 @@ export async function openAdb(
         provider: `${provider}, ${cores}`,
         os,
         origin: "native",
-        notes: ["the interval is of normal runs of the tool's deviation, in all rounds", ...notes],
+        notes: [`the interval supposes that runs are normal: ${tool.file} gives their spread, not each`, ...notes],
         ...(temperatureC === null ? {} : { temperatureC }),
         time: new Date().toISOString(),
       };

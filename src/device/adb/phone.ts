@@ -33,9 +33,9 @@ export async function choosePhone(
 ): Promise<string> {
   const listed = await adb.run(["devices"], { signal });
   if (listed.code !== 0) throwFailure(`open device "${name}"`, listed);
-  const phones = [...listed.stdout.matchAll(/^(\S+)\s+(.*?)\s*$/gm)]
-    .map(([, id, state]) => ({ id: id!, state: state! }))
-    .filter(({ id, state }) => id !== "List" && id !== "*" && state !== "");
+  // Before the list, adb may talk about its server.
+  const list = listed.stdout.split(/^List of devices attached\s*$/m).at(-1)!;
+  const phones = [...list.matchAll(/^(\S+)\s+(\S.*?)\s*$/gm)].map(([, id, state]) => ({ id: id!, state: state! }));
   const fail = (why: string, hint: string): never => {
     throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": ${why}`, { hint });
   };

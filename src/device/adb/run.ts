@@ -17,16 +17,16 @@ const patienceMs = 600_000;
 /** What a phone's shell says when it cannot start a program. */
 const unstartable = /not executable|not found|permission denied|CANNOT LINK|exec format error|inaccessible/i;
 
-/** The line of an output that says best what went wrong. */
+/** What lines have that say what went wrong; the first such line says it best. */
+const complaint = /error|fail|invalid|not a valid|not executable|not found|denied|n't |exception/i;
+
+/** What went wrong, by the output. */
 function problemOf(output: string): string {
   const lines = output.split("\n").flatMap((line) => {
     const text = line.replace(/^(?:INFO|WARN|ERROR): /, "").trim();
     return text === "" || /^(?:Benchmarking failed|STARTING!)/.test(text) ? [] : [text];
   });
-  return (lines.findLast((line) => /error|fail|invalid|not |n't |exception/i.test(line)) ?? lines.at(-1) ?? "").slice(
-    0,
-    200,
-  );
+  return (lines.find((line) => complaint.test(line)) ?? lines.at(-1) ?? "").slice(0, 200);
 }
 
 /** Why a tool gave no numbers, as an error; the phone is there. */
@@ -50,7 +50,9 @@ function errorOf(place: Place, tool: Tool, model: string, code: number | null, o
     return unavailable(`${tool.file} was killed`, "The phone may be short of memory; close its apps and try again.");
   const why =
     code > 128 ? `it crashed (exit code ${code})` : problem || `it ended with exit code ${code} and said nothing`;
-  return new MnasError("MODEL_INVALID", `Cannot run "${model}" in ${tool.runtime} on ${place.name}: ${why}`);
+  return new MnasError("MODEL_INVALID", `Cannot run "${model}" in ${tool.runtime} on ${place.name}: ${why}`, {
+    hint: `If other models run there, ${tool.file} may be too old for this one; use a newer one.`,
+  });
 }
 
 /**

@@ -13,6 +13,8 @@ const rounds = 3;
 /** How a phone measures unless told otherwise: longer than `host`, since its cores take some time to speed up. */
 const defaults = { loadMs: 0, warmupMs: 600, minMs: 900, minRuns: leastRuns };
 
+const secondsOf = (ms: number): number => Math.round(ms) / 1000;
+
 async function temperatureOf({ shell }: Phone, signal: AbortSignal): Promise<number | null> {
   const { code, stdout } = await shell(temperatureCommand, { signal });
   return code === 0 ? parseTemperature(stdout) : null;
@@ -35,15 +37,15 @@ export async function timeOnPhone(
   await phone.put(file, tool.bytes(model), { signal });
   try {
     const before = await temperatureOf(phone, signal);
-    const warmupSeconds = warmupMs / 1000 / rounds;
+    const warmupSeconds = secondsOf(warmupMs / rounds);
     const plan = { model: `${phone.folder}/${file}`, runs: 1, seconds: 0, warmupSeconds, expectedMs: null };
     // Shows whether the model runs, and how long it takes.
     const first = await runTool(place, tool, model.name, plan, signal);
     const expectedMs = first.medianMs;
-    if (loadMs > 0) await runTool(place, tool, model.name, { ...plan, seconds: loadMs / 1000, expectedMs }, signal);
+    if (loadMs > 0) await runTool(place, tool, model.name, { ...plan, seconds: secondsOf(loadMs), expectedMs }, signal);
     const timed: ToolRun[] = [];
     for (let i = 0; i < rounds; i++) {
-      const share = { runs: Math.ceil(minRuns / rounds), seconds: minMs / 1000 / rounds, expectedMs };
+      const share = { runs: Math.ceil(minRuns / rounds), seconds: secondsOf(minMs / rounds), expectedMs };
       timed.push(await runTool(place, tool, model.name, { ...plan, ...share }, signal));
     }
     const after = await temperatureOf(phone, signal);
