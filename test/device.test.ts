@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { parseCores } from "../src/device/cores.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { deviceNames, openDevice } from "../src/device/open.ts";
@@ -7,6 +7,7 @@ import type { LatencyDevice } from "../src/device/device.ts";
 import { openHost } from "../src/device/host.ts";
 import { openPage } from "../src/device/remote/page.ts";
 import { serveDevice, type Serving } from "../src/device/remote/serve.ts";
+import { makePhones } from "./adb/phones.ts";
 import { deviceConformance } from "./contract/device.ts";
 import { brief, networkModel } from "./device-models.ts";
 import { scratch } from "./mnas.ts";
@@ -18,6 +19,7 @@ import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { writeTable } from "../src/device/table/table.ts";
 
 const space = scratch();
+for (const [name, value] of Object.entries(makePhones(join(space.dir, "phones")).env)) vi.stubEnv(name, value);
 const anywhere = { host: "127.0.0.1", port: 0 };
 
 /** A page device whose page is a stand-in in this process, with the runtime of Node. */
@@ -41,6 +43,7 @@ async function openServed(): Promise<LatencyDevice> {
 afterAll(async () => {
   for (const serving of servings) await serving[Symbol.asyncDispose]();
   await host?.[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
   space[Symbol.dispose]();
 });
 
@@ -48,6 +51,7 @@ deviceConformance("host", false, () => openDevice("host"));
 deviceConformance("madds", true, () => openDevice("madds"));
 deviceConformance("page", false, openStandIn);
 deviceConformance("tcp", false, openServed);
+deviceConformance("adb", false, () => openDevice("adb"));
 
 const folder = scratch();
 afterAll(() => folder[Symbol.dispose]());
@@ -93,14 +97,14 @@ deviceConformance(`table:${tableFile}`, true, () => openDevice(`table:${tableFil
 deviceConformance(`predictor:${predictorFile}`, true, () => openDevice(`predictor:${predictorFile}`));
 
 test("the contract holds for every device that openDevice() knows", () => {
-  expect(deviceNames).toEqual(["host", "madds", "table", "predictor", "page", "tcp"]);
+  expect(deviceNames).toEqual(["host", "madds", "table", "predictor", "page", "tcp", "adb"]);
 });
 
 test("openDevice() names the devices there are", async () => {
   await expect(openDevice("pixel")).rejects.toMatchObject({
     code: "DEVICE_UNAVAILABLE",
     message: 'Cannot open device "pixel": no such device',
-    hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], tcp://HOST:PORT.",
+    hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], tcp://HOST:PORT, adb[:SERIAL][@MASK][@RUNTIME].",
   });
 });
 

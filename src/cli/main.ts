@@ -62,7 +62,7 @@ const data = (): Option =>
 const device = (): Option =>
   new Option(
     "--device <name>",
-    "what times the networks: host, page[:NAME], tcp://HOST:PORT; table:FILE, predictor:FILE; or the proxy madds",
+    "what times the networks: host, page[:NAME], adb[:SERIAL], tcp://HOST:PORT; table:FILE, predictor:FILE; or the proxy madds",
   );
 const space = (): Option =>
   new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");

@@ -62,6 +62,7 @@ export async function measure(networks: readonly string[], options: MeasureOptio
   }));
   if (options.json === true) return printJson(rows);
   if (rows.some(({ isUnstable }) => isUnstable)) say("the device was not stable; what is marked may be too high");
+  for (const note of new Set(rows.flatMap(({ notes }) => notes ?? []))) say(`note     ${note}`);
   print(
     table(
       ["median", "95 % interval", "p90", "runs", "network"],

@@ -70,8 +70,9 @@ export function latencyLine(latency: { readonly medianMs: number; readonly [key:
     provider,
     origin,
     isUnstable,
+    notes,
   } = latency;
   if (origin === "proxy") return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
   if (origin === "predicted") return `${ms(medianMs)} (predicted for ${String(device)}, not measured)`;
-  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)} ${String(provider)}${isUnstable === true ? "; may be too high: the device was not stable" : ""}`;
+  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)} ${String(provider)}${isUnstable === true ? "; may be too high: the device was not stable" : ""}${Array.isArray(notes) ? `; ${notes.join("; ")}` : ""}`;
 }

@@ -51,6 +51,10 @@ export interface Latency {
   readonly origin: Origin;
   /** What a table or predictor had said of the same network, when that is what was measured. */
   readonly predictedMs?: number;
+  /** What else to know of these numbers, for example that a median is a mean. */
+  readonly notes?: readonly string[];
+  /** Of the device, where it tells, in °C. */
+  readonly temperatureC?: { readonly before: number; readonly after: number };
   /** ISO 8601 time of the measurement; null for what is not measured, whose records are the same in every run. */
   readonly time: string | null;
 }

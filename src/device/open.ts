@@ -42,6 +42,13 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     },
   ],
   [
+    "adb",
+    {
+      form: "adb[:SERIAL][@MASK][@onnx]",
+      open: async (name, rest, options) => (await import("./adb/device.ts")).openAdb(name, rest, options),
+    },
+  ],
+  [
     "tcp",
     {
       form: "tcp://HOST:PORT",
@@ -61,8 +68,8 @@ function unknown(name: string): never {
 
 /**
  * The device of a name, `KIND[:REST]`. `host` is this machine's CPU, `madds` computes milliseconds from multiply-adds,
- * `page` is a browser that joins over the network, `tcp` another machine on which `mnas device serve` runs; `table` adds up
- * what `mnas profile` measured, `predictor` predicts by what `mnas fit` found.
+ * `page` is a browser that joins over the network, `adb` an Android phone, `tcp` another machine on which
+ * `mnas device serve` runs; `table` adds up what `mnas profile` measured, `predictor` predicts by what `mnas fit` found.
  *
  * @throws MnasError `DEVICE_UNAVAILABLE` for an unknown name, or when what the device needs is not there; the reason of
  * `options.signal` when that aborts.
