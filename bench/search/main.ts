@@ -17,7 +17,7 @@ import { findPython, type Python } from "../python.ts";
 import { rows, type Row } from "./rows.ts";
 import { marks, type Score } from "./score.ts";
 import { estimate, share, tableText } from "./text.ts";
-import type { Done, Task } from "./thread.ts";
+import type { Runs, Task } from "./thread.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,7 +47,7 @@ function pythonOrNull(): Python | null {
   }
 }
 
-const run = (task: Task): Promise<Done> =>
+const run = (task: Task): Promise<Runs> =>
   new Promise((resolve, reject) => {
     const worker = new Worker(new URL("thread.ts", import.meta.url), { workerData: task });
     worker.once("message", resolve);
@@ -55,22 +55,19 @@ const run = (task: Task): Promise<Done> =>
   });
 
 /** The scores of all seeds, ten at a time in as many threads as there are cores. */
-async function runAll(row: Row, goal: Task["goal"], seeds: number): Promise<Done> {
+async function runAll(row: Row, goal: Task["goal"], seeds: number): Promise<Runs> {
   const tasks = Array.from({ length: Math.ceil(seeds / 10) }, (_, i): Task => {
     const some = Array.from({ length: Math.min(10, seeds - 10 * i) }, (_unused, j) => 10 * i + j);
     const samples = marks[goal].at(-1)!;
     return { file: file!, row: row.name, goal, samples, seeds: some, python: python?.program ?? null };
   });
-  const done: Done[] = [];
+  const done: Runs[] = [];
   const left = tasks.entries();
   const serve = async (): Promise<void> => {
     for (const [i, task] of left) done[i] = await run(task);
   };
   await Promise.all(Array.from({ length: availableParallelism() }, serve));
-  return {
-    runs: done.flatMap(({ runs }) => runs),
-    seconds: done.reduce((sum, { seconds }) => sum + seconds, 0),
-  };
+  return done.flat();
 }
 
 const columns: Readonly<Record<Task["goal"], readonly (readonly [measure: keyof Score, title: string])[]>> = {
@@ -97,22 +94,22 @@ for (const goal of (["accuracy", "front"] as const).filter((one) => values.goals
       console.error(`${row.name} is left out: no Python has Optuna`);
       continue;
     }
-    const { runs, seconds } = await runAll(row, goal, seeds);
+    const runs = await runAll(row, goal, seeds);
     const at = marks[goal].map((samples, i) => {
       const of = columns[goal].map(([measure]) => [measure, estimate(runs.map((scores) => scores[i]![measure]))]);
       return { samples, ...(Object.fromEntries(of) as Record<keyof Score, ReturnType<typeof estimate>>) };
     });
-    results.push({ goal, row: row.name, at, secondsPerSearch: seconds / seeds });
+    results.push({ goal, row: row.name, at });
     const shown = columns[goal].flatMap(([measure]) =>
       measure === "distinct" ? [share(at.at(-1)!.distinct, 0)] : at.map((one) => share(one[measure], 3)),
     );
-    cells.push([row.name, ...shown, (seconds / seeds).toFixed(2)]);
+    cells.push([row.name, ...shown]);
     console.error(`${goal}: ${cells.at(-1)!.join("  ")}`);
   }
   const last = marks[goal].at(-1)!;
   const heads = columns[goal].flatMap(([measure, title]) =>
     measure === "distinct" ? [`${title}, ${last}`] : marks[goal].map((mark) => `${title}, ${mark}`),
   );
-  say(`\n${tableText([goal, ...heads, "s a search"], cells)}`);
+  say(`\n${tableText([goal, ...heads], cells)}`);
 }
 if (values.json === true) console.log(JSON.stringify({ cpu, versions, seeds, results }, null, 2));

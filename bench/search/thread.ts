@@ -8,17 +8,11 @@ export interface Task extends Order {
   readonly row: string;
 }
 
-export interface Done {
-  /** Of each seed, at each mark. */
-  readonly runs: readonly (readonly Score[])[];
-  readonly seconds: number;
-}
+/** Scores of each seed at each mark. */
+export type Runs = readonly (readonly Score[])[];
 
 const task = workerData as Task;
 const table = readTable(task.file);
 const row = rows.find(({ name }) => name === task.row)!;
-const begun = performance.now();
-const played = row.play(table, task);
-const seconds = (performance.now() - begun) / 1000;
-const done: Done = { runs: played.map((run) => scores(table, task, row, run)), seconds };
-parentPort!.postMessage(done);
+const runs: Runs = row.play(table, task).map((run) => scores(table, task, row, run));
+parentPort!.postMessage(runs);
