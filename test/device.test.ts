@@ -97,14 +97,14 @@ deviceConformance(`table:${tableFile}`, true, () => openDevice(`table:${tableFil
 deviceConformance(`predictor:${predictorFile}`, true, () => openDevice(`predictor:${predictorFile}`));
 
 test("the contract holds for every device that openDevice() knows", () => {
-  expect(deviceNames).toEqual(["host", "madds", "table", "predictor", "page", "tcp", "adb"]);
+  expect(deviceNames).toEqual(["host", "madds", "table", "predictor", "page", "adb", "tcp"]);
 });
 
 test("openDevice() names the devices there are", async () => {
   await expect(openDevice("pixel")).rejects.toMatchObject({
     code: "DEVICE_UNAVAILABLE",
     message: 'Cannot open device "pixel": no such device',
-    hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], tcp://HOST:PORT, adb[:SERIAL][@MASK][@RUNTIME].",
+    hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], adb[:SERIAL][@MASK][@onnx], tcp://HOST:PORT.",
   });
 });
 

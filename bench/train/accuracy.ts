@@ -25,7 +25,7 @@ import { train } from "../../src/train/trainer.ts";
 import { createRng } from "../../src/util/rng.ts";
 import { networks } from "./networks.ts";
 import { describeGraph, writeWeights } from "./problem.ts";
-import { findPython } from "./python.ts";
+import { findPython } from "../python.ts";
 
 const [data = "fashion-mnist", epochs = "15", seeds = "1"] = process.argv.slice(2);
 const hasSize = data === "fashion-mnist" || hasIdx(listFolder(data));
@@ -34,7 +34,7 @@ const config = resolveConfig({ data, size: hasSize ? null : 32, final }, "the ar
 const dataset = await loadStudyData(config);
 const { graph, costs } = candidateOf({ ...parseArch(networks[0]!.notation), task: taskOf(dataset) });
 const plan = planFor(config.final, dataset);
-const python = findPython();
+const python = findPython("pytorch");
 const folder = mkdtempSync(join(tmpdir(), "mnas-accuracy-"));
 
 async function writePart(name: string, source: ImageSource): Promise<void> {
@@ -60,7 +60,7 @@ async function pytorch(seed: number): Promise<number> {
 
 try {
   console.log(`${data}: ${dataset.train.count} training and ${dataset.test.count} test images`);
-  console.log(`${networks[0]!.name}, ${costs.params} parameters, ${epochs} epochs, PyTorch ${python.torch}`);
+  console.log(`${networks[0]!.name}, ${costs.params} parameters, ${epochs} epochs, PyTorch ${python.version}`);
   const { mean, deviation } = dataset;
   const problem = { recipe: plan, mean, deviation, ...describeGraph(graph) };
   writeFileSync(join(folder, "problem.json"), JSON.stringify(problem));

@@ -14,7 +14,7 @@ import { version } from "../../src/version.ts";
 import { compare, type Comparison } from "./compare.ts";
 import { networks } from "./networks.ts";
 import { writeProblem } from "./problem.ts";
-import { findPython } from "./python.ts";
+import { findPython } from "../python.ts";
 import { startOurs, startPytorch } from "./team.ts";
 
 interface Peak {
@@ -100,7 +100,7 @@ const chosen = names.map((name) => {
 });
 const say = (text: string): void => (values.json === true ? console.error(text) : console.log(text));
 
-const { program, torch } = findPython();
+const { program, version: torch } = findPython("pytorch");
 const cores = availableParallelism();
 const cpu = cpus()[0]!.model.trim();
 const versions = { mnas: version, node: process.version, torch };

@@ -1,4 +1,5 @@
-import { replay as replayOnce, type Goal, type ReplayOptions } from "../replay/replay.ts";
+import type { Goal } from "../replay/play.ts";
+import { replay as replayOnce, type ReplayOptions } from "../replay/replay.ts";
 import { summarizeScores, type Estimate, type Summary } from "../replay/summary.ts";
 import { readTable, type ResultTable } from "../replay/table.ts";
 import { curveSvg } from "../report/curve-plot.ts";

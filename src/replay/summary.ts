@@ -11,7 +11,8 @@ export type Measure = (typeof measures)[number];
 
 export type Summary = { readonly samples: number } & { readonly [M in Measure]: Estimate };
 
-function estimate(values: readonly number[]): Estimate {
+/** Mean of values, each of another seed. */
+export function estimate(values: readonly number[]): Estimate {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, stderr: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length) };
