@@ -21,6 +21,7 @@ import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
 import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
+import { setBars } from "./stopping.ts";
 import { findTarget } from "./target.ts";
 
 /** Everything one search works with. */
@@ -158,6 +159,7 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
     const isDone = batchOf(store, from, to).every(({ reward }) => reward !== null);
     if (!isDone) {
       await measureBatch(study, from, to);
+      setBars(study, from, to);
       await pool.drain(signal);
       reuseTwins(study, from, to);
     }
