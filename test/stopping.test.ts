@@ -136,3 +136,14 @@ test("a training that is judged on the way ends in the same bits", async () => {
   expect(judged.result.accuracy).toBe(plain.result.accuracy);
   expect(judged.result.weights).toEqual(plain.result.weights);
 });
+
+test("stopping is off, on, or has rungs that rise and a share, and is refused where nobody judges on the way", () => {
+  const of = (stopping: unknown, more: object = {}) => resolveConfig({ stopping, ...more }, "my.ts").stopping;
+  expect(resolveConfig({}, "my.ts").stopping).toBe(null);
+  expect(of(false)).toBe(null);
+  expect(of(true)).toEqual(of({}));
+  expect(of({ rungs: [0.1], keep: 0.9 })).toEqual({ rungs: [0.1], keep: 0.9 });
+  for (const wrong of [{ rungs: [] }, { rungs: [0.5, 0.25] }, { rungs: [1] }, { keep: 1 }, { keep: 0 }, { eta: 3 }])
+    expect(() => of(wrong), JSON.stringify(wrong)).toThrow("Cannot use my.ts");
+  expect(() => of(true, { evaluate: { command: ["x"] } })).toThrow("stopping needs a trainer");
+});
