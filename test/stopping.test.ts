@@ -62,10 +62,15 @@ test("the least accuracy that passes is exact where it can be reached", () => {
   expect(leastAccuracy(() => false)).toBe(Infinity);
 });
 
-test("what a stopped training would have ended with is a share", () => {
-  expect(expectedAccuracy(0.5, [0.3, 0.1, 0.2])).toBeCloseTo(0.7, 12);
-  expect(expectedAccuracy(0.9, [0.5])).toBe(1);
-  expect(expectedAccuracy(0.1, [-0.5])).toBe(0);
+test("what a stopped training would have ended with has its rank among those that ended", () => {
+  const others = [
+    { atRung: 0.6, accuracy: 0.8 },
+    { atRung: 0.2, accuracy: 0.9 },
+  ];
+  expect([0.2, 0.3, 0.7].map((atRung) => expectedAccuracy(atRung, others))).toEqual(
+    [0.8, 0.85, 0.9].map((x) => expect.closeTo(x, 12)),
+  );
+  expect(expectedAccuracy(0.1, others.slice(1))).toBe(0.9);
 });
 
 const network = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10";
@@ -106,7 +111,7 @@ test("bars are rewards of earlier batches at the latency of the trial, and never
   expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
 });
 
-test("a stopped trial is rewarded by what others gained from its rung on", () => {
+test("a stopped trial is rewarded as one of its rank, at its own latency", () => {
   using store = createStore(":memory:");
   const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
   add(store, 0, 1, [0.4, 0.6], 0.8);
@@ -114,7 +119,7 @@ test("a stopped trial is rewarded by what others gained from its rung on", () =>
   add(store, 2, 0.5, [0.1], null);
   add(store, 3, 2, [0.5, 0.5], null);
   const rewards = store.trials("search").map((trial) => rewardTrial(study, trial));
-  expect(rewards).toEqual([0.8, 0.9, 0.1 + (0.4 + 0.7) / 2, (0.5 + 0.2) / 2].map((x) => expect.closeTo(x, 12)));
+  expect(rewards).toEqual([0.8, 0.9, 0.8, 0.9 / 2].map((x) => expect.closeTo(x, 12)));
 });
 
 async function trained(rungs: readonly number[]): Promise<{ result: Trained; judged: [number, number][] }> {

@@ -121,12 +121,12 @@ async function search(seed: number, { rungs, keep, told }: Rule, dataset: Datase
           standings.push(standing);
           const there = earlier.flatMap((result) => result.standings[k] ?? []);
           if (goesOn(standing, there, objective, keep)) continue;
-          const gains = earlier.flatMap((result) =>
+          const others = earlier.flatMap((result) =>
             result.accuracy === null || result.standings[k] === undefined
               ? []
-              : [result.accuracy - result.standings[k].accuracy],
+              : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
           );
-          const guess = { expected: expectedAccuracy(accuracy, gains), rung: accuracy, chance }[told]!;
+          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[told]!;
           charge(rungStep(rung, steps));
           spent.stopped += 1;
           missed = Math.max(missed, valueOf(curve.accuracy));
