@@ -264,7 +264,7 @@ const row = {
   params: 1000,
   madds: 1000,
   reason: null,
-    rungs: null,
+  rungs: null,
   source: null,
 } as const;
 

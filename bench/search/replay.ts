@@ -28,7 +28,11 @@ const { values, positionals } = parseArgs({
     objective: { type: "string", default: "reward" },
   },
 });
-const [networks, batch, orders] = [values.networks, values.batch, values.orders].map(Number) as [number, number, number];
+const [networks, batch, orders] = [values.networks, values.batch, values.orders].map(Number) as [
+  number,
+  number,
+  number,
+];
 const objective = values.objective as ObjectiveKind;
 /** Images that a training judges at a rung, and steps × images that it learns from. */
 const [judged, learnt] = [1000, 218 * 64];
@@ -54,7 +58,11 @@ const targetMs = Math.max(...all.map(({ latencyMs }) => latencyMs)) / 1.5;
 type Network = (typeof all)[number];
 const standingAt = ({ madds, latencyMs, accuracies }: Network, k: number): Standing => {
   const accuracy = Math.max(0, accuracies[k]!);
-  return { accuracy, latencyMs, reward: rewardOf({ accuracy, latencyMs, params: 1, madds }, { kind: "hard" }, targetMs) };
+  return {
+    accuracy,
+    latencyMs,
+    reward: rewardOf({ accuracy, latencyMs, params: 1, madds }, { kind: "hard" }, targetMs),
+  };
 };
 const last = recorded.length;
 const rewards = all.map((one) => standingAt(one, last).reward);
@@ -67,7 +75,9 @@ for (const [k, rung] of recorded.entries()) {
       all.map((one) => value(standingAt(one, k))),
       all.map((one) => value(standingAt(one, last))),
     ).toFixed(2);
-  console.log(`rung ${rung}: accuracy ${correlation((one) => one.accuracy)}, reward ${correlation((one) => one.reward)}`);
+  console.log(
+    `rung ${rung}: accuracy ${correlation((one) => one.accuracy)}, reward ${correlation((one) => one.reward)}`,
+  );
 }
 
 function replay(rungs: readonly number[], keep: number) {
@@ -77,7 +87,10 @@ function replay(rungs: readonly number[], keep: number) {
   for (let order = 0; order < orders; order++) {
     const rng = createRng("replay").fork(order);
     const left = [...all];
-    const chosen = Array.from({ length: Math.min(networks, left.length) }, () => left.splice(rng.int(left.length), 1)[0]!);
+    const chosen = Array.from(
+      { length: Math.min(networks, left.length) },
+      () => left.splice(rng.int(left.length), 1)[0]!,
+    );
     const seen: Standing[][] = at.map(() => []);
     let [spent, best] = [0, -Infinity];
     for (let from = 0; from < chosen.length; from += batch) {

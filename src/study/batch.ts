@@ -7,8 +7,7 @@ import { measureTrials } from "./measure.ts";
 import { rewardTrial } from "./rewards.ts";
 import type { Study } from "./search.ts";
 
-const ended = (trial: Trial): boolean =>
-  trial.state !== "waiting" && trial.state !== "running";
+const ended = (trial: Trial): boolean => trial.state !== "waiting" && trial.state !== "running";
 
 /** Adds the trials `from..to` that are not in the store yet. All are asked for before any is told. */
 export function proposeBatch({ store, config, dataset }: Study, searcher: Searcher, from: number, to: number): void {

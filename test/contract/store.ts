@@ -87,7 +87,12 @@ export function storeConformance(name: string, create: () => Store): void {
       expect(store.stop(key(0), "a", stop)).toBe(true);
       expect(store.trial(key(0))).toMatchObject({ ...stop, bars, state: "stopped", accuracy: null });
       store.reuse(key(1), 0);
-      expect(store.trial(key(1))).toMatchObject({ rungs: stop.rungs, reason: stop.reason, state: "stopped", source: 0 });
+      expect(store.trial(key(1))).toMatchObject({
+        rungs: stop.rungs,
+        reason: stop.reason,
+        state: "stopped",
+        source: 0,
+      });
       store.setBars(key(0), [0]);
       expect(store.trial(key(0))?.bars).toEqual(bars);
     });
