@@ -10,7 +10,8 @@ import { createStore } from "../src/store/sqlite.ts";
 import type { Store } from "../src/store/store.ts";
 import { rewardTrial } from "../src/study/rewards.ts";
 import { loadStudyData, type Study } from "../src/study/search.ts";
-import { expectedAccuracy, setBars } from "../src/study/stopping.ts";
+import { setBars } from "../src/study/bars.ts";
+import { expectedAccuracy } from "../src/study/guess.ts";
 import { train, type Trained } from "../src/train/trainer.ts";
 
 /** On a small grid, so that ties are usual. */

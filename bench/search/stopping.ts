@@ -23,7 +23,7 @@ import { archOf } from "../../src/space/arch.ts";
 import { sample } from "../../src/space/space.ts";
 import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
 import { loadStudyData } from "../../src/study/search.ts";
-import { expectedAccuracy } from "../../src/study/stopping.ts";
+import { expectedAccuracy } from "../../src/study/guess.ts";
 import { planFor } from "../../src/train/recipe.ts";
 import { rungStep } from "../../src/train/trainer.ts";
 import { createRng } from "../../src/util/rng.ts";

@@ -2,7 +2,7 @@ import { MnasError } from "../errors.ts";
 import { rewardOf, type Reward } from "../reward/reward.ts";
 import type { Store, Trial } from "../store/store.ts";
 import type { Study } from "./search.ts";
-import { guessOf } from "./stopping.ts";
+import { guessOf } from "./guess.ts";
 import type { Target } from "./target.ts";
 
 /** Set while a reward function of the user's own has no value for a trial. */

@@ -21,7 +21,7 @@ import { bestOf, frontOf } from "./front.ts";
 import { writeReport } from "./report.ts";
 import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
-import { setBars } from "./stopping.ts";
+import { setBars } from "./bars.ts";
 import { findTarget } from "./target.ts";
 
 /** Everything one search works with. */

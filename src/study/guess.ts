@@ -1,9 +1,6 @@
-import type { Config } from "../config/config.ts";
 import { quantile } from "../device/statistics.ts";
-import { goesOn, leastAccuracy, type ObjectiveKind, type Standing } from "../reward/stopping.ts";
 import { batchStart } from "../search/searcher.ts";
 import type { Trial } from "../store/store.ts";
-import { valueOf } from "./rewards.ts";
 import type { Study } from "./search.ts";
 
 /** A trial whose training was judged on the way. */
@@ -13,42 +10,12 @@ type Judged = Trial & { readonly rungs: readonly number[]; readonly latency: Non
  * The trials of earlier batches that were judged on the way, each network once. What a trial has to reach depends on
  * these alone, so neither the number of workers nor an interruption changes it.
  */
-const judgedBefore = ({ store, config }: Study, number: number): Judged[] =>
+export const judgedBefore = ({ store, config }: Study, number: number): Judged[] =>
   store.trials("search").flatMap((trial) => {
     const { rungs, latency, source } = trial;
     const isEarlier = trial.number < batchStart(number, config.batch);
     return !isEarlier || rungs === null || latency === null || source !== null ? [] : [{ ...trial, rungs, latency }];
   });
-
-const objectiveOf = (config: Config): ObjectiveKind =>
-  "objective" in config && config.objective === "front" ? "front" : "reward";
-
-/** Records for the waiting trials `from..to` the accuracy that each must have at each rung to go on. */
-export function setBars(study: Study, from: number, to: number): void {
-  const { store, config } = study;
-  const { stopping } = config;
-  if (stopping === null) return;
-  const objective = objectiveOf(config);
-  const earlier = judgedBefore(study, from);
-  const standingsAt = stopping.rungs.map((_, rung) =>
-    earlier.flatMap((trial): Standing[] => {
-      const accuracy = trial.rungs[rung];
-      if (accuracy === undefined) return [];
-      return [{ accuracy, latencyMs: trial.latency.medianMs, reward: valueOf(study, trial, accuracy) }];
-    }),
-  );
-  for (const trial of store.trials("search").slice(from, to)) {
-    if (trial.state !== "waiting" || trial.latency === null) continue;
-    const latencyMs = trial.latency.medianMs;
-    const bars = standingsAt.map((standings) =>
-      leastAccuracy((accuracy) => {
-        const one = { accuracy, latencyMs, reward: valueOf(study, trial, accuracy) };
-        return goesOn(one, standings, objective, stopping.keep);
-      }),
-    );
-    store.setBars(trial, bars);
-  }
-}
 
 /** A training that went to its end: its accuracy at a rung, and then. */
 export interface Ended {
