@@ -6,7 +6,9 @@
  * Each order is a search that proposes that many different networks, all of them under the gate. Accuracies are taken
  * less the mean of their seed, whose images they were judged on, so that seeds do not look like better networks. Columns:
  * multiply-adds spent, as a share of full trainings; the best reward among those that were trained to their end, less the
- * best of all; how often the best was stopped. Before that, Spearman's correlation of each rung with the end.
+ * best of all; how often the best was stopped. Before that, for each rung, Spearman's correlation with the end, and how far
+ * guesses of the end are off in the mean, each from the others of its seed: by rank, as searchers are told; by the median
+ * of what others gained; the median of how others ended; the accuracy at the rung itself.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -16,6 +18,7 @@ import { goesOn, type ObjectiveKind, type Standing } from "../../src/reward/stop
 import { buildCandidate } from "../../src/study/candidate.ts";
 import { parseArch } from "../../src/space/notation.ts";
 import { spearman } from "../../src/util/correlation.ts";
+import { expectedAccuracy, type Ended } from "../../src/study/guess.ts";
 import { createRng } from "../../src/util/rng.ts";
 import { recorded, type Curve } from "./curves.ts";
 
@@ -65,6 +68,12 @@ const standingAt = ({ madds, latencyMs, accuracies }: Network, k: number): Stand
   };
 };
 const last = recorded.length;
+const guesses: Readonly<Record<string, (atRung: number, others: readonly Ended[]) => number>> = {
+  rank: expectedAccuracy,
+  gain: (atRung, others) => Math.min(1, atRung + median(others.map((other) => other.accuracy - other.atRung))),
+  median: (_, others) => median(others.map(({ accuracy }) => accuracy)),
+  rung: (atRung) => atRung,
+};
 const rewards = all.map((one) => standingAt(one, last).reward);
 console.log(
   `${all.length} networks, target ${targetMs.toFixed(3)} ms; rewards ${Math.min(...rewards).toFixed(3)} to ${Math.max(...rewards).toFixed(3)}, median ${median(rewards).toFixed(3)}`,
@@ -75,9 +84,16 @@ for (const [k, rung] of recorded.entries()) {
       all.map((one) => value(standingAt(one, k))),
       all.map((one) => value(standingAt(one, last))),
     ).toFixed(2);
-  console.log(
-    `rung ${rung}: accuracy ${correlation((one) => one.accuracy)}, reward ${correlation((one) => one.reward)}`,
-  );
+  const off = Object.entries(guesses).map(([name, guess]) => {
+    const errors = curves.map((curve) => {
+      const others = curves.filter((other) => other.seed === curve.seed && other !== curve);
+      const ended = others.map(({ rungs, accuracy }) => ({ atRung: rungs[k]!, accuracy }));
+      return Math.abs(guess(curve.rungs[k]!, ended) - curve.accuracy);
+    });
+    return `${name} ${mean(errors).toFixed(4)}`;
+  });
+  const correlations = `accuracy ${correlation((one) => one.accuracy)}, reward ${correlation((one) => one.reward)}`;
+  console.log(`rung ${rung}: correlation of ${correlations}; guesses off by ${off.join(", ")}`);
 }
 
 function replay(rungs: readonly number[], keep: number) {
