@@ -278,6 +278,7 @@ const row = {
   params: 1000,
   madds: 1000,
   reason: null,
+  rungs: null,
   source: null,
 } as const;
 

@@ -23,7 +23,7 @@ type TrialsOf<Name> = Extract<SearchEvent, { event: Name; trials: unknown }>;
 
 /** Whether a trial took the time of a training. */
 const isTrained = ({ state, source }: TrialRow): boolean =>
-  source === null && (state === "complete" || state === "failed");
+  source === null && (state === "complete" || state === "stopped" || state === "failed");
 
 const bestLine = ({ accuracy, latencyMs }: TrialRow): string => `${percent(accuracy)} at ${ms(latencyMs)}`;
 
@@ -33,6 +33,7 @@ function batchLine({ trials, best }: TrialsOf<"batch">): string {
   const count = (state: string): number => fresh.filter((trial) => trial.state === state).length;
   const parts: readonly (readonly [count: number, what: string, always?: true])[] = [
     [count("complete"), "trained", true],
+    [count("stopped"), "stopped early"],
     [count("pruned"), "over the gate", true],
     [count("failed"), "failed"],
     [trials.length - fresh.length, "seen before"],

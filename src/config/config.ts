@@ -37,6 +37,26 @@ const spaceSchema = z.union([
 /** A recipe as changes to one that has a name, `proxy` or `final` by default. */
 const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
 
+/**
+ * Later rungs cost more and tell less: with the learning rate at half its peak, networks of the embedded data rank after
+ * half of the training as they do by chance (docs/early-stopping.md).
+ */
+const stoppingDefaults = { rungs: [0.125, 0.25], keep: 1 / 3 };
+
+const stoppingSchema = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      rungs: z
+        .array(z.number().gt(0).lt(1))
+        .min(1)
+        .refine((rungs) => rungs.every((rung, i) => i === 0 || rung > rungs[i - 1]!), "expected rising shares")
+        .default(stoppingDefaults.rungs),
+      keep: z.number().gt(0).lt(1).default(stoppingDefaults.keep),
+    }),
+  ])
+  .transform((given) => (given === false ? null : given === true ? stoppingDefaults : given));
+
 const evaluateSchema = z.strictObject({
   /** The program and its arguments; no shell is in between. */
   command: z.array(z.string().min(1)).min(1),
@@ -84,6 +104,8 @@ const configSchema = z.strictObject({
   proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */
   final: changesSchema.default({}),
+  /** Whether trainings of trials end early that promise less than earlier ones; see docs/early-stopping.md. */
+  stopping: stoppingSchema.default(null),
   /** A program that trains instead of mnas; see docs/evaluators.md. */
   evaluate: evaluateSchema.nullable().default(null),
 });
@@ -119,6 +141,11 @@ export function resolveConfig(input: unknown, source: string): Config {
     throw new MnasError("CONFIG_INVALID", `Cannot use ${source}: both target and targets are set`, {
       hint: "Give one target, or several as targets.",
     });
+  if (rest.stopping !== null && rest.evaluate !== null) {
+    throw new MnasError("CONFIG_INVALID", `Cannot use ${source}: stopping needs a trainer that is judged on the way`, {
+      hint: "Leave out stopping, or evaluate: programs outside mnas are only asked for how a training ends.",
+    });
+  }
   return {
     ...rest,
     ...(rest.targets === null ? {} : { objective: "front" as const, target: Math.max(...rest.targets) }),

@@ -12,7 +12,7 @@ const isFailure = (error: unknown): error is Error =>
 /** The trainer of mnas itself, on this thread. */
 export function builtinEvaluator(dataset: Dataset, hold?: TrainOptions["hold"]): Evaluator {
   return {
-    async *evaluate({ notation, recipe, seed, withTest }, signal) {
+    async *evaluate({ notation, recipe, seed, withTest, rungs = [] }, signal) {
       try {
         return yield* train({
           graph: buildGraph(parseArch(notation)),
@@ -20,6 +20,7 @@ export function builtinEvaluator(dataset: Dataset, hold?: TrainOptions["hold"]):
           recipe,
           seed,
           withTest,
+          rungs,
           signal,
           ...(hold === undefined ? {} : { hold }),
         });

@@ -12,6 +12,8 @@ export interface Order {
   readonly seed: string;
   /** Judge it on the test images as well. */
   readonly withTest: boolean;
+  /** Shares of the training after which to judge it on the way; only `builtin.ts` does. */
+  readonly rungs?: readonly number[];
   /** A file that may be used on the way; nothing is left there. */
   readonly scratchFile: string;
 }
@@ -28,7 +30,7 @@ export interface Evaluation {
 }
 
 /** How far an evaluation is; also a sign of life. */
-export type Step = Pick<Progress, "step" | "steps">;
+export type Step = Pick<Progress, "step" | "steps"> & Partial<Pick<Progress, "accuracy">>;
 
 /** What trains the networks of a search and says how good they are. */
 export interface Evaluator extends Disposable {

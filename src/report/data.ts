@@ -1,7 +1,7 @@
 /** A trial of the search as the report shows it. */
 export interface ReportTrial {
   readonly number: number;
-  readonly state: "waiting" | "running" | "complete" | "pruned" | "failed";
+  readonly state: "waiting" | "running" | "complete" | "stopped" | "pruned" | "failed";
   readonly notation: string;
   /** Share of the validation images that are classified right, 0..1. */
   readonly accuracy: number | null;
@@ -11,7 +11,7 @@ export interface ReportTrial {
   readonly reward: number | null;
   readonly params: number;
   readonly madds: number;
-  /** Why it was pruned or failed. */
+  /** Why it was stopped, pruned or failed. */
   readonly reason: string | null;
   /** The trial whose result this one reuses. */
   readonly source: number | null;
@@ -150,6 +150,7 @@ export interface Tally {
   readonly planned: number;
   readonly proposed: number;
   readonly trained: number;
+  readonly stopped: number;
   readonly gated: number;
   readonly failed: number;
   /** Reuse the result of an earlier trial of the same network. */
@@ -167,6 +168,7 @@ export function tallyOf(data: ReportData): Tally {
     planned: Math.max(trials.length, configNumber(data, "trials") ?? 0),
     proposed: trials.length,
     trained: count("complete"),
+    stopped: count("stopped"),
     gated: count("pruned"),
     failed: count("failed"),
     seen: trials.length - fresh.length,

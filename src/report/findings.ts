@@ -3,9 +3,10 @@ import { latencyName, listed, ms, percent, plural } from "./text.ts";
 
 /** How the trials ended, in words. */
 export function tallyText(data: ReportData): string {
-  const { proposed, trained, gated, failed, seen, open } = tallyOf(data);
+  const { proposed, trained, stopped, gated, failed, seen, open } = tallyOf(data);
   const parts = [
     `${trained} trained`,
+    stopped > 0 ? `${stopped} stopped early` : null,
     gated > 0 ? `${gated} over the gate` : null,
     failed > 0 ? `${failed} failed` : null,
     seen > 0 ? `${seen} seen before` : null,

@@ -8,7 +8,7 @@ import {
   type TrainedFinal,
   type TrainedTrial,
 } from "./data.ts";
-import { dot, dotRadius, mark, progressClass } from "./marks.ts";
+import { dot, dotRadius, mark, progressClass, type Shape } from "./marks.ts";
 import { markup, type Markup } from "./markup.ts";
 import { latencyDomain, linearScale, logScale, outlierFloor, shareDomain, spansDecades, type Scale } from "./scale.ts";
 import { latencyName, ms, percent, shortened, tooltip } from "./text.ts";
@@ -25,11 +25,18 @@ const latenciesOf = ({ trials, finals, targetMs }: ReportData): number[] => [
 export const needsLog = (data: ReportData): boolean => spansDecades(latenciesOf(data));
 
 /** Trials that were tried and have no accuracy: their own shape by why. */
-const untrainedOf = ({ trials }: ReportData): ReportTrial[] =>
-  trials.filter(
-    ({ state, source, latencyMs }) =>
-      (state === "pruned" || state === "failed") && source === null && latencyMs !== null,
-  );
+const untrainedShapes: Partial<Record<ReportTrial["state"], Shape>> = {
+  stopped: "plus",
+  pruned: "cross",
+  failed: "triangle",
+};
+
+const untrainedMarks = ({ trials }: ReportData, place: (trial: ReportTrial, shape: Shape, ms: number) => Markup) =>
+  trials.flatMap((trial) => {
+    const shape = untrainedShapes[trial.state];
+    const { source, latencyMs } = trial;
+    return shape === undefined || source !== null || latencyMs === null ? [] : [place(trial, shape, latencyMs)];
+  });
 
 /** A labelled vertical line, like a flag: its label is in a row of its own above the plot, on the side with room. */
 function flag(name: "target" | "gate", label: string, x: number, row: number, { left, right, bottom }: Area): Markup {
@@ -129,15 +136,8 @@ ${gateMs <= x.domain[1] ? flag("gate", `gate ${ms(gateMs)}`, x.at(gateMs), top -
 ${flag("target", `target ${ms(targetMs)}${isProxy ? " (proxy)" : ""}`, x.at(targetMs), top - 25, { ...area, bottom: baseline })}
 <path class="front" d="${stepPath(front.map(place), right)}"/>
 <g>${others.map(point)}</g>
-<g>${untrainedOf(data).map((trial) =>
-    mark(
-      trial.state === "failed" ? "triangle" : "cross",
-      "untrained",
-      x.at(trial.latencyMs ?? 0),
-      bottom + strip / 2,
-      Math.min(r, 3.5),
-      title(trial),
-    ),
+<g>${untrainedMarks(data, (trial, shape, latencyMs) =>
+    mark(shape, "untrained", x.at(latencyMs), bottom + strip / 2, Math.min(r, 3.5), title(trial)),
   )}</g>
 <g>${front.map((trial) => [dot("ring", ...place(trial), r + 2.5, null), point(trial)])}</g>
 ${frontNumbers(front.map((trial) => ({ number: trial.number, x: x.at(trial.latencyMs), y: y.at(trial.accuracy) })))}

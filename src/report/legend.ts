@@ -17,7 +17,7 @@ const progress = (): Markup =>
 
 /** What the marks of the front plot mean; only those that are there. */
 export function frontKeys(data: ReportData): Key[] {
-  const { trained, gated, failed } = tallyOf(data);
+  const { trained, stopped, gated, failed } = tallyOf(data);
   const last = Math.max(0, data.trials.length - 1);
   const floor = accuracyFloor(data);
   const below = trainedOf(data).filter(({ accuracy }) => accuracy < floor).length;
@@ -40,6 +40,7 @@ export function frontKeys(data: ReportData): Key[] {
       mark: mark("square", "reference", 6, 7, 4, null),
       label: "reference network, trained long",
     },
+    stopped > 0 && { width: 12, mark: mark("plus", "untrained", 6, 7, 3.5, null), label: "stopped early" },
     gated > 0 && { width: 12, mark: mark("cross", "untrained", 6, 7, 3.5, null), label: "over the gate, not trained" },
     failed > 0 && { width: 12, mark: mark("triangle", "untrained", 6, 7, 3.5, null), label: "failed" },
     below > 0 && {

@@ -5,6 +5,7 @@ import { progressSteps } from "./theme.ts";
 /** Shapes around the origin, by radius. No two kinds of marks share one: colour alone tells nothing to many. */
 const shapes = {
   cross: (r: number) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
+  plus: (r: number) => `M${-r} 0H${r}M0 ${-r}V${r}`,
   triangle: (r: number) => `M0 ${r}L${-r} ${-r}H${r}Z`,
   chevron: (r: number) => `M${-r} ${-r / 2}L0 ${r / 2}L${r} ${-r / 2}`,
   diamond: (r: number) => `M0 ${-r}L${r} 0L0 ${r}L${-r} 0Z`,

@@ -18,7 +18,7 @@ CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE trial (
   phase         TEXT NOT NULL CHECK (phase IN ('search', 'final')),
   number        INTEGER NOT NULL,
-  state         TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'complete', 'pruned', 'failed')),
+  state         TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'complete', 'stopped', 'pruned', 'failed')),
   genotype      TEXT,
   notation      TEXT NOT NULL,
   reference     TEXT,
@@ -31,6 +31,8 @@ CREATE TABLE trial (
   accuracy      REAL,
   test_accuracy REAL,
   reward        REAL,
+  bars          TEXT,
+  rungs         TEXT,
   reason        TEXT,
   attempts      INTEGER NOT NULL DEFAULT 0,
   seconds       REAL,
@@ -59,6 +61,8 @@ const toTrial = (row: Row): Trial => ({
   accuracy: row["accuracy"] as number | null,
   testAccuracy: row["test_accuracy"] as number | null,
   reward: row["reward"] as number | null,
+  bars: row["bars"] === null ? null : (JSON.parse(row["bars"] as string) as (number | null)[]),
+  rungs: row["rungs"] === null ? null : (JSON.parse(row["rungs"] as string) as number[]),
   reason: row["reason"] as string | null,
   attempts: Number(row["attempts"]),
   seconds: row["seconds"] as number | null,
@@ -109,6 +113,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
      VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const measured = prepare("UPDATE trial SET latency = ? WHERE phase = ? AND number = ?");
+  const setBars = prepare("UPDATE trial SET bars = ? WHERE phase = ? AND number = ? AND state = 'waiting'");
   const prune = prepare(
     "UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'",
   );
@@ -117,10 +122,10 @@ function storeOf(db: DatabaseSync, file: string): Store {
   );
   const reuse = prepare(
     `UPDATE trial SET state = t.state, latency = t.latency, accuracy = t.accuracy, test_accuracy = t.test_accuracy,
-       reason = t.reason, source = t.number
+       rungs = t.rungs, reason = t.reason, source = t.number
      FROM (SELECT * FROM trial) AS t
      WHERE trial.phase = ? AND trial.number = ? AND trial.state = 'waiting'
-       AND t.phase = trial.phase AND t.number = ? AND t.state IN ('complete', 'pruned', 'failed')`,
+       AND t.phase = trial.phase AND t.number = ? AND t.state IN ('complete', 'stopped', 'pruned', 'failed')`,
   );
   const setReward = prepare("UPDATE trial SET reward = ? WHERE phase = ? AND number = ?");
   // One statement, so two workers can never take the same trial.
@@ -139,7 +144,10 @@ function storeOf(db: DatabaseSync, file: string): Store {
   const mine = "WHERE phase = ? AND number = ? AND worker = ? AND state = 'running'";
   const renew = prepare(`UPDATE trial SET lease_until = ? ${mine}`);
   const complete = prepare(
-    `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, worker = NULL, lease_until = NULL ${mine}`,
+    `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, rungs = ?, worker = NULL, lease_until = NULL ${mine}`,
+  );
+  const stop = prepare(
+    `UPDATE trial SET state = 'stopped', rungs = ?, seconds = ?, reason = ?, worker = NULL, lease_until = NULL ${mine}`,
   );
   const fail = prepare(`UPDATE trial SET state = 'failed', reason = ?, worker = NULL, lease_until = NULL ${mine}`);
   const giveBack = prepare(
@@ -185,6 +193,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
       transaction(() => proposals.forEach(addTrial));
     },
     measured: ({ phase, number }, latency) => void measured.run(JSON.stringify(latency), phase, number),
+    setBars: ({ phase, number }, bars) => void setBars.run(JSON.stringify(bars), phase, number),
     prune: ({ phase, number }, reason) => void prune.run(reason, phase, number),
     reject: ({ phase, number }, reason) => void reject.run(reason, phase, number),
     reuse: ({ phase, number }, from) => void reuse.run(phase, number, from),
@@ -196,8 +205,18 @@ function storeOf(db: DatabaseSync, file: string): Store {
     },
     renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) =>
       renew.run(now + leaseMs, phase, number, worker),
-    complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds }) =>
-      complete.run(accuracy, testAccuracy, seconds, phase, number, worker),
+    complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds, rungs }) =>
+      complete.run(
+        accuracy,
+        testAccuracy,
+        seconds,
+        rungs === undefined ? null : JSON.stringify(rungs),
+        phase,
+        number,
+        worker,
+      ),
+    stop: ({ phase, number }, worker, { rungs, seconds, reason }) =>
+      stop.run(JSON.stringify(rungs), seconds, reason, phase, number, worker),
     fail: ({ phase, number }, worker, reason) => fail.run(reason, phase, number, worker),
     release(worker, isDead, what = "worker") {
       const row = isDead ? lost.get(what, worker) : giveBack.get(worker);

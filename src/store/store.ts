@@ -4,10 +4,10 @@ import type { Genotype } from "../space/space.ts";
 export type Phase = "search" | "final";
 
 /**
- * waiting → running → complete | failed, or waiting → pruned. A trial whose worker is lost waits again. A waiting trial
+ * waiting → running → complete | stopped | failed, or waiting → pruned. A trial whose worker is lost waits again. A waiting trial
  * is offered to workers once it has a latency.
  */
-export type TrialState = "waiting" | "running" | "complete" | "pruned" | "failed";
+export type TrialState = "waiting" | "running" | "complete" | "stopped" | "pruned" | "failed";
 
 /** What a device said of a trial's network; the whole record is kept as the device gave it. */
 export interface LatencyRecord {
@@ -38,7 +38,11 @@ export interface Trial {
   /** The same of the test images; finals only. */
   readonly testAccuracy: number | null;
   readonly reward: number | null;
-  /** Why the trial was pruned or failed. */
+  /** Accuracies that must be reached on the way, one for each rung; null where none is enough. Null without rungs. */
+  readonly bars: readonly (number | null)[] | null;
+  /** Accuracies that were reached there, as far as the training went; null before it ended, and without rungs. */
+  readonly rungs: readonly number[] | null;
+  /** Why the trial was stopped, pruned or failed. */
   readonly reason: string | null;
   /** How many workers died with this trial. */
   readonly attempts: number;
@@ -65,6 +69,15 @@ export interface TrainingResult {
   readonly accuracy: number;
   readonly testAccuracy: number | null;
   readonly seconds: number;
+  /** Accuracies at the rungs, if it has any. */
+  readonly rungs?: readonly number[];
+}
+
+/** A training that ended early. */
+export interface Stop {
+  readonly rungs: readonly number[];
+  readonly seconds: number;
+  readonly reason: string;
 }
 
 /** Trials of one study, and the queue the workers take them from. Every method is one transaction. */
@@ -73,6 +86,8 @@ export interface Store extends Disposable {
   add(proposals: readonly Proposal[]): void;
   /** Records a latency; the trial can now be claimed. */
   measured(key: TrialKey, latency: LatencyRecord): void;
+  /** Records what a waiting trial must reach at each rung of its training; `Infinity` where nothing is enough. */
+  setBars(key: TrialKey, bars: readonly number[]): void;
   /** Ends a waiting trial untrained. */
   prune(key: TrialKey, reason: string): void;
   /** Fails a waiting trial whose network cannot be measured. */
@@ -86,6 +101,8 @@ export interface Store extends Disposable {
   renew(key: TrialKey, claim: Claim): boolean;
   /** Record a result; false means the lease was lost and the result is dropped. */
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
+  /** Record that a training was not worth its end; the same rule as {@link complete}. */
+  stop(key: TrialKey, worker: string, stop: Stop): boolean;
   /** Record that a trial cannot be trained; the same rule as {@link complete}. */
   fail(key: TrialKey, worker: string, reason: string): boolean;
   /**

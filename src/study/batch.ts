@@ -3,12 +3,12 @@ import { archOf } from "../space/arch.ts";
 import type { Proposal, Trial } from "../store/store.ts";
 import { buildCandidate, taskOf } from "./candidate.ts";
 import { trialRow } from "./events.ts";
+import { guessOf } from "./guess.ts";
 import { measureTrials } from "./measure.ts";
 import { rewardTrial } from "./rewards.ts";
 import type { Study } from "./search.ts";
 
-const ended = (trial: Trial): boolean =>
-  trial.state === "complete" || trial.state === "pruned" || trial.state === "failed";
+const ended = (trial: Trial): boolean => trial.state !== "waiting" && trial.state !== "running";
 
 /** Adds the trials `from..to` that are not in the store yet. All are asked for before any is told. */
 export function proposeBatch({ store, config, dataset }: Study, searcher: Searcher, from: number, to: number): void {
@@ -63,7 +63,7 @@ export function learn(study: Study, searcher: Searcher, from: number, to: number
     if (!ended(trial) || genotype === null) throw new Error(`internal: trial ${number} did not end`);
     const reward = trial.reward ?? rewardTrial(study, trial);
     if (trial.reward === null) store.setReward(trial, reward);
-    const { accuracy, latency } = trial;
-    searcher.tell({ number, genotype, reward, accuracy, latencyMs: latency?.medianMs ?? null });
+    const accuracy = trial.accuracy ?? guessOf(study, trial);
+    searcher.tell({ number, genotype, reward, accuracy, latencyMs: trial.latency?.medianMs ?? null });
   }
 }

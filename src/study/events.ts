@@ -73,6 +73,8 @@ export interface TrialRow {
   readonly params: number;
   readonly madds: number;
   readonly reason: string | null;
+  /** Accuracies on the way, where its training was judged there. */
+  readonly rungs: readonly number[] | null;
   /** The trial whose result this one reuses. */
   readonly source: number | null;
 }
@@ -125,5 +127,6 @@ export const trialRow = (trial: Trial): TrialRow => ({
   params: trial.params,
   madds: trial.madds,
   reason: trial.reason,
+  rungs: trial.rungs,
   source: trial.source,
 });

@@ -2,6 +2,7 @@ import { MnasError } from "../errors.ts";
 import { rewardOf, type Reward } from "../reward/reward.ts";
 import type { Store, Trial } from "../store/store.ts";
 import type { Study } from "./search.ts";
+import { guessOf } from "./guess.ts";
 import type { Target } from "./target.ts";
 
 /** Set while a reward function of the user's own has no value for a trial. */
@@ -10,13 +11,9 @@ const openKey = "rewardIsOpen";
 /** Whether the search stopped at a trial for which the reward function has no value, so that it must be corrected. */
 export const isRewardOpen = (store: Store): boolean => store.get(openKey) === true;
 
-/**
- * The reward of an ended trial. What was not trained, or could not be, is as good as guessing; what could not be
- * measured is as slow as the gate.
- */
-export function rewardTrial({ store, config, dataset, targetMs, run }: Study, trial: Trial): number {
+/** The reward that a trial has with an accuracy; one that could not be measured is as slow as the gate. */
+export function valueOf({ store, config, targetMs, run }: Study, trial: Trial, accuracy: number): number {
   const { params, madds } = trial;
-  const accuracy = trial.accuracy ?? 1 / dataset.classes.length;
   const latencyMs = trial.latency?.medianMs ?? config.gate * targetMs;
   const metrics = { accuracy, latencyMs, params, madds };
   try {
@@ -32,6 +29,13 @@ export function rewardTrial({ store, config, dataset, targetMs, run }: Study, tr
     });
   }
 }
+
+/**
+ * The reward of an ended trial. What was not trained, or could not be, is as good as guessing; what was stopped early as
+ * good as it is expected to have become.
+ */
+export const rewardTrial = (study: Study, trial: Trial): number =>
+  valueOf(study, trial, trial.accuracy ?? guessOf(study, trial) ?? 1 / study.dataset.classes.length);
 
 /** The first trial that a corrected function rewards otherwise than it was rewarded, as `reward of trial N: was → is`. */
 export function changedReward(store: Store, reward: Reward): string[] {

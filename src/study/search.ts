@@ -23,6 +23,7 @@ import { writeReport } from "./report.ts";
 import { searcherOptions } from "./objective.ts";
 import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
+import { setBars } from "./bars.ts";
 import { findTarget } from "./target.ts";
 
 /** Everything one search works with. */
@@ -164,6 +165,7 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
     const isDone = batchOf(store, from, to).every(({ reward }) => reward !== null);
     if (!isDone) {
       await measureBatch(study, from, to);
+      setBars(study, from, to);
       await pool.drain(signal);
       reuseTwins(study, from, to);
     }

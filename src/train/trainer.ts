@@ -16,6 +16,8 @@ export interface TrainOptions {
   readonly seed: string;
   /** Evaluate on the test part as well. */
   readonly withTest?: boolean;
+  /** Shares of the steps, above 0 and below 1, after which the validation part is judged on the way. */
+  readonly rungs?: readonly number[];
   /** Weights to begin with, where they are not to be fresh. */
   readonly init?: Weights;
   /** Where an earlier training with the same options was; it goes on as if never interrupted. */
@@ -35,6 +37,8 @@ export interface Progress {
   readonly loss: number;
   /** Share of the last batch that was classified correctly. */
   readonly batchAccuracy: number;
+  /** Share of correct answers on the validation part where this step ends at a rung; null elsewhere. */
+  readonly accuracy: number | null;
   /** What `resume` takes; before the next step only. */
   state(): EngineState;
 }
@@ -69,6 +73,9 @@ export function predictions(logits: Float32Array, classes: number, count: number
   });
 }
 
+/** Steps done at a rung: at least one. */
+export const rungStep = (rung: number, steps: number): number => Math.max(1, Math.round(rung * steps));
+
 /** Share of images of a part that the engine's current weights classify correctly; the team shares the batches. */
 async function accuracyOf(
   engine: Engine,
@@ -93,7 +100,7 @@ async function accuracyOf(
  * @throws Diverged when the loss is not finite. @throws the signal's reason when aborted.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<Progress, Trained> {
-  const { graph, dataset, recipe, seed, init, resume, signal, withTest = false, team = alone } = options;
+  const { graph, dataset, recipe, seed, init, resume, signal, withTest = false, rungs = [], team = alone } = options;
   const { hold = (step) => step() } = options;
   const rng = createRng(seed);
   const start = performance.now();
@@ -112,6 +119,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
   if (resume === undefined) engine.setWeights(new Map([...initWeights(graph, rng.fork("init")), ...(init ?? [])]));
   else engine.setState(resume);
   const feed = createFeed({ dataset, plan, rng, rank: team.rank });
+  const judged = new Set(rungs.map((rung) => rungStep(rung, steps)));
 
   for (let step = resume?.steps ?? 0; step < steps; step++) {
     signal?.throwIfAborted();
@@ -122,7 +130,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
     const loss = losses! / team.size;
     hold(() => engine.update(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
-    yield { step: step + 1, steps, loss, batchAccuracy: correct! / batch, state: () => engine.state() };
+    // What is judged is the network as it is; images, labels and activations are written anew at each step.
+    const accuracy = judged.has(step + 1) ? await accuracyOf(engine, feed, "validation", options) : null;
+    yield { step: step + 1, steps, loss, batchAccuracy: correct! / batch, accuracy, state: () => engine.state() };
     await breathe();
   }
 

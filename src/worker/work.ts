@@ -9,7 +9,7 @@ import {
   type Order,
 } from "../evaluator/evaluator.ts";
 import { parseArch } from "../space/notation.ts";
-import type { Claim, Store, Trial, TrialKey } from "../store/store.ts";
+import type { Claim, Stop, Store, TrainingResult, Trial, TrialKey } from "../store/store.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
 import { makeFolder } from "../util/files.ts";
 import type { FromWorker } from "./messages.ts";
@@ -41,11 +41,23 @@ const seedOf = ({ seed }: RecordedConfig, trial: Trial): string =>
 /** Where an evaluator may leave weights, until they are checked and written as ours. */
 const scratchFile = (runDir: string, key: TrialKey): string => resolve(runDir, trialDir(key), "evaluated.safetensors");
 
-/** Evaluates one trial as its phase asks, renewing the lease as it goes; null when another worker has the trial now. */
+/** Why a trial ends at a rung, by what it must reach there; null when it goes on. */
+function failing({ bars }: Trial, rung: number, share: number, accuracy: number): string | null {
+  const bar = bars?.[rung];
+  if (bar === undefined || (bar !== null && accuracy >= bar)) return null;
+  const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+  const need = bar === null ? "no accuracy is enough at its latency" : `${percent(bar)} needed at its latency`;
+  return `after ${percent(share)} of its training: ${percent(accuracy)} accurate, ${need}`;
+}
+
+/**
+ * Evaluates one trial as its phase asks, renewing the lease as it goes, unless it is stopped on the way; null when another
+ * worker has the trial now.
+ */
 async function evaluate(
   trial: Trial,
   { store, config, runDir, name, signal, say, evaluator, leaseMs = 60_000 }: WorkOptions,
-): Promise<Evaluation | null> {
+): Promise<(Evaluation & Pick<TrainingResult, "rungs">) | Stop | null> {
   const { phase, number, notation } = trial;
   const claim = (): Claim => ({ worker: name, now: Date.now(), leaseMs });
   const order: Order = {
@@ -54,14 +66,26 @@ async function evaluate(
     recipe: changed(phase === "search" ? config.proxy : config.final, { epochs: trial.epochs ?? undefined }),
     seed: seedOf(config, trial),
     withTest: phase === "final",
+    rungs: trial.bars === null ? [] : (config.stopping?.rungs ?? []),
     scratchFile: scratchFile(runDir, trial),
   };
   const evaluation = evaluator.evaluate(order, signal);
+  const rungs: number[] = [];
+  const start = performance.now();
   let renewed = Date.now();
   let said = 0;
   for (;;) {
     const { done, value } = await evaluation.next();
-    if (done === true) return value;
+    if (done === true) return { ...value, ...(trial.bars === null ? {} : { rungs }) };
+    const { step, steps, accuracy = null } = value;
+    if (accuracy !== null) {
+      rungs.push(accuracy);
+      const reason = failing(trial, rungs.length - 1, step / steps, accuracy);
+      if (reason !== null) {
+        await evaluation.throw(new Error("stopped")).catch(() => {});
+        return { rungs, seconds: (performance.now() - start) / 1000, reason };
+      }
+    }
     const now = Date.now();
     if (now - renewed > leaseMs / 4) {
       if (!store.renew(trial, claim())) {
@@ -72,7 +96,7 @@ async function evaluate(
       renewed = now;
     }
     if (now - said > 250) {
-      say({ kind: "progress", phase, number, step: value.step, steps: value.steps });
+      say({ kind: "progress", phase, number, step, steps });
       said = now;
     }
   }
@@ -94,6 +118,11 @@ export async function work(options: WorkOptions): Promise<void> {
     try {
       const evaluation = await evaluate(trial, options);
       if (evaluation === null) continue;
+      if ("reason" in evaluation) {
+        store.stop(trial, name, evaluation);
+        say({ kind: "ended", phase: trial.phase, number: trial.number });
+        continue;
+      }
       const { weights } = evaluation;
       if (weights !== null) {
         makeFolder(join(runDir, trialDir(trial)));

@@ -40,6 +40,8 @@ export function storeConformance(name: string, create: () => Store): void {
         accuracy: 0.9,
         testAccuracy: null,
         reward: 0.5,
+        bars: null,
+        rungs: null,
         reason: null,
         attempts: 0,
         seconds: 3,
@@ -73,6 +75,26 @@ export function storeConformance(name: string, create: () => Store): void {
       store.prune(key(0), "too slow");
       expect(store.claim(claim("a"))).toBe(null);
       expect(store.trial(key(0))).toMatchObject({ state: "pruned", reason: "too slow" });
+    });
+
+    test("keeps what a training has to reach on the way, and how one ended that did not", () => {
+      using store = filled(2);
+      store.setBars(key(0), [0.5, Infinity]);
+      const { bars } = store.claim(claim("a"))!;
+      expect(bars).toEqual([0.5, null]);
+      const stop = { rungs: [0.6, 0.9], seconds: 1, reason: "after 50 %" };
+      expect(store.stop(key(0), "b", stop)).toBe(false);
+      expect(store.stop(key(0), "a", stop)).toBe(true);
+      expect(store.trial(key(0))).toMatchObject({ ...stop, bars, state: "stopped", accuracy: null });
+      store.reuse(key(1), 0);
+      expect(store.trial(key(1))).toMatchObject({
+        rungs: stop.rungs,
+        reason: stop.reason,
+        state: "stopped",
+        source: 0,
+      });
+      store.setBars(key(0), [0]);
+      expect(store.trial(key(0))?.bars).toEqual(bars);
     });
 
     test("gives a trial whose lease ran out to another, and refuses the late result", () => {

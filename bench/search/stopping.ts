@@ -1,0 +1,175 @@
+/*
+ * What early stopping saves, and what it costs: searches of the default space on the embedded data with `--device madds`,
+ * with and without it.
+ *
+ *   node bench/search/stopping.ts curves.jsonl [--seeds 0,1,2,3,4] [--trials 32] [--searcher ppo]
+ *                                 [--rules "full;0.125,0.25:0.3333:expected"] [--objective reward]
+ *
+ * A rule is its rungs, what it keeps, and what the searcher is told of a network that was stopped: `expected`, the reward
+ * at the accuracy it would have ended with at a guess; `rung`, that at the accuracy it had; `chance`, that of guessing.
+ *
+ * The searches are those of `mnas search --finalists 0`, trial for trial; but each network of a seed is trained once, to
+ * its end, and kept in the file, so that a rule can be tried without training and is charged for what it would have cost:
+ * multiply-adds of its steps, three times those of an inference for each image, and of judging, one for each image.
+ */
+import { parseArgs } from "node:util";
+import { resolveConfig } from "../../src/config/config.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { median } from "../../src/device/statistics.ts";
+import { rewardOf } from "../../src/reward/reward.ts";
+import { goesOn, type ObjectiveKind, type Standing } from "../../src/reward/stopping.ts";
+import { createSearcher, type SearcherName } from "../../src/search/searchers.ts";
+import { archOf } from "../../src/space/arch.ts";
+import { sample } from "../../src/space/space.ts";
+import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
+import { loadStudyData } from "../../src/study/search.ts";
+import { expectedAccuracy } from "../../src/study/guess.ts";
+import { planFor } from "../../src/train/recipe.ts";
+import { rungStep } from "../../src/train/trainer.ts";
+import { createRng } from "../../src/util/rng.ts";
+import { openCurves, recorded, type Curve } from "./curves.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string", default: "0,1,2,3,4" },
+    trials: { type: "string", default: "32" },
+    searcher: { type: "string", default: "ppo" },
+    objective: { type: "string", default: "reward" },
+    rules: { type: "string", default: "full;0.125,0.25:0.3333:expected" },
+  },
+});
+const [file] = positionals;
+if (file === undefined) throw new Error("Cannot compare: name a file for the trainings");
+const curveOf = openCurves(file);
+const objective = values.objective as ObjectiveKind;
+const batch = 8;
+
+interface Rule {
+  readonly name: string;
+  readonly rungs: readonly number[];
+  readonly keep: number;
+  readonly told: string;
+}
+
+const parseRule = (name: string): Rule => {
+  if (name === "full") return { name, rungs: [], keep: 1, told: "expected" };
+  const [rungs = "", keep = "", told = ""] = name.split(":");
+  return { name, rungs: rungs.split(",").map(Number), keep: Number(keep), told };
+};
+
+interface Outcome {
+  readonly best: number;
+  readonly steps: number;
+  readonly madds: number;
+  readonly trained: number;
+  readonly stopped: number;
+  /** The best that was stopped, had it been trained to its end. */
+  readonly missed: number;
+}
+
+/** What one network of a search came to. */
+interface Result {
+  readonly notation: string;
+  readonly told: number;
+  readonly latencyMs: number;
+  /** At each rung of the rule that it reached. */
+  readonly standings: readonly Standing[];
+  /** Null when it was not trained to its end. */
+  readonly accuracy: number | null;
+  readonly wouldBe: number;
+  readonly number: number;
+}
+
+async function search(seed: number, { rungs, keep, told }: Rule, dataset: Dataset): Promise<Outcome> {
+  const config = resolveConfig({ seed, searcher: values.searcher as SearcherName }, "the options");
+  const { space, reward, proxy } = config;
+  const { steps, batch: images } = planFor(proxy, dataset);
+  const chance = 1 / dataset.classes.length;
+  const rng = createRng(seed).fork("target");
+  const draw = (i: number) => buildCandidate(archOf(space, sample(space, rng.fork(i)), taskOf(dataset)));
+  const targetMs = median(Array.from({ length: 9 }, (_, i) => draw(i).costs.madds / 4e6)) / 2;
+  const searcher = createSearcher(config.searcher, space, { seed, batch });
+  const results: Result[] = [];
+  const spent = { steps: 0, madds: 0, trained: 0, stopped: 0 };
+  let [best, missed] = [-Infinity, -Infinity];
+
+  for (let from = 0; from < Number(values.trials); from += batch) {
+    const genotypes = Array.from({ length: batch }, (_, i) => searcher.ask(from + i));
+    const earlier = results.filter(({ number }) => number < from);
+    for (const [i, genotype] of genotypes.entries()) {
+      const number = from + i;
+      const { notation, costs } = buildCandidate(archOf(space, genotype, taskOf(dataset)));
+      const twin = results.find((result) => result.notation === notation);
+      const latencyMs = costs.madds / 4e6;
+      const valueOf = (accuracy: number): number =>
+        rewardOf({ accuracy, latencyMs, params: costs.params, madds: costs.madds }, reward, targetMs);
+      const evaluate = async (): Promise<Result> => {
+        const none = { notation, latencyMs, standings: [], accuracy: null, wouldBe: 0, number };
+        if (latencyMs > config.gate * targetMs) return { ...none, told: valueOf(chance) };
+        const curve: Curve = await curveOf(seed, notation, dataset);
+        spent.trained += 1;
+        const standings: Standing[] = [];
+        const charge = (until: number): void => {
+          const judged = standings.length + (until === steps ? 1 : 0);
+          spent.steps += until;
+          spent.madds += costs.madds * (3 * images * until + judged * dataset.validation.count);
+        };
+        for (const [k, rung] of rungs.entries()) {
+          const accuracy = curve.rungs[recorded.findIndex((each) => each === rung)]!;
+          const standing = { accuracy, latencyMs, reward: valueOf(accuracy) };
+          standings.push(standing);
+          const there = earlier.flatMap((result) => result.standings[k] ?? []);
+          if (goesOn(standing, there, objective, keep)) continue;
+          const others = earlier.flatMap((result) =>
+            result.accuracy === null || result.standings[k] === undefined
+              ? []
+              : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
+          );
+          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[told]!;
+          charge(rungStep(rung, steps));
+          spent.stopped += 1;
+          missed = Math.max(missed, valueOf(curve.accuracy));
+          return { ...none, standings, told: valueOf(guess) };
+        }
+        charge(steps);
+        best = Math.max(best, valueOf(curve.accuracy));
+        return { ...none, standings, accuracy: curve.accuracy, told: valueOf(curve.accuracy) };
+      };
+      results.push(twin === undefined ? await evaluate() : { ...twin, standings: [], number });
+    }
+    for (const [i, genotype] of genotypes.entries())
+      searcher.tell({ number: from + i, genotype, reward: results[from + i]!.told });
+  }
+  return { best, missed, ...spent };
+}
+
+const meanOf = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+const outcomes = new Map<string, Outcome[]>();
+for (const seed of values.seeds.split(",").map(Number)) {
+  const dataset = await loadStudyData({ data: "fashion-mnist", seed, size: null });
+  for (const rule of values.rules.split(";").map(parseRule)) {
+    const outcome = await search(seed, rule, dataset);
+    outcomes.set(rule.name, [...(outcomes.get(rule.name) ?? []), outcome]);
+  }
+}
+const full = outcomes.get("full") ?? [];
+for (const [name, all] of outcomes) {
+  const share = (key: "steps" | "madds"): string =>
+    full.length === 0 ? "" : `${(100 * meanOf(all.map((one, i) => one[key] / full[i]![key]))).toFixed(1)} %`;
+  const differences = full.length === 0 ? [] : all.map((one, i) => one.best - full[i]!.best);
+  const error = Math.sqrt(meanOf(differences.map((x) => (x - meanOf(differences)) ** 2)) / (differences.length - 1));
+  console.log(
+    [
+      name.padEnd(34),
+      `best ${meanOf(all.map((one) => one.best)).toFixed(4)}`,
+      `(${all.map((one) => one.best.toFixed(3)).join(" ")})`,
+      `diff ${meanOf(differences).toFixed(4)} ± ${error.toFixed(4)}`,
+      `trained ${meanOf(all.map((one) => one.trained)).toFixed(1)}`,
+      `stopped ${meanOf(all.map((one) => one.stopped)).toFixed(1)}`,
+      `steps ${meanOf(all.map((one) => one.steps)).toFixed(0)} ${share("steps")}`,
+      `compute ${share("madds")}`,
+      `lost ${all.filter((one) => one.missed > one.best).length}/${all.length}`,
+    ].join("  "),
+  );
+}

@@ -1,0 +1,67 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { TrialRow } from "../src/study/events.ts";
+import { mnas, scratch, start } from "./mnas.ts";
+
+const config = `
+const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
+export default {
+  space: {
+    name: "toy",
+    decisions: [],
+    template: {
+      stem: { kernel: 3, stride: 2, filters: 8 },
+      blocks: [
+        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
+          layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]), skip: oneOf("skip", ["none", "pool"]) },
+      ],
+      head: { filters: 0 },
+      dropout: 0,
+    },
+  },
+  device: "madds",
+  target: 0.02,
+  gate: 4,
+  batch: 4,
+  seed: 5,
+  trials: 12,
+  finalists: 0,
+  proxy: { epochs: 0.2, batch: 32 },
+  stopping: { rungs: [0.25, 0.5], keep: 0.34 },
+};
+`;
+
+const rowsOf = async (dir: string, cwd: string): Promise<TrialRow[]> =>
+  JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as TrialRow[];
+
+test("a search that stops trainings early, killed and resumed with any number of workers, ends as an uninterrupted one", async () => {
+  using folder = scratch();
+  const { dir } = folder;
+  writeFileSync(join(dir, "mnas.config.ts"), config);
+  const whole = await mnas(["search", "--workers", "2", "--out", "whole"], dir);
+  expect([whole.code, whole.stderr]).toEqual([0, expect.stringContaining("stopped early")]);
+  const rows = await rowsOf("whole", dir);
+  const stopped = rows.filter(({ state, source }) => state === "stopped" && source === null);
+  expect(stopped.length).toBeGreaterThan(0);
+  expect(rows.slice(0, 4).filter(({ state }) => state === "stopped")).toEqual([]);
+  for (const { number, accuracy, rungs, reason, reward } of stopped) {
+    expect([accuracy, rungs!.length < 3, reward! > 0]).toEqual([null, true, true]);
+    expect(reason).toMatch(/^after [\d.]+ % of its training: [\d.]+ % accurate, [\d.]+ % needed at its latency$/);
+    expect(existsSync(join(dir, "whole", "trials", String(number).padStart(6, "0")))).toBe(false);
+  }
+  expect(readdirSync(join(dir, "whole", "trials")).length).toBe(
+    rows.filter(({ state, source }) => state === "complete" && source === null).length,
+  );
+
+  // In the second batch, where there are bars.
+  const { child, ended } = start(["search", "--workers", "1", "--out", "cut", "--json"], dir);
+  let seen = 0;
+  child.stdout!.on("data", (text) => {
+    seen += String(text).split('"event":"trial"').length - 1;
+    if (seen >= 6) child.kill("SIGKILL");
+  });
+  expect((await ended).code).not.toBe(0);
+  expect((await mnas(["search", "--resume", "cut", "--workers", "3"], dir)).code).toBe(0);
+  expect(await rowsOf("cut", dir)).toEqual(rows);
+});

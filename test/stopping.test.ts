@@ -1,0 +1,155 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { buildGraph } from "../src/arch/build.ts";
+import { resolveConfig } from "../src/config/config.ts";
+import { openMadds } from "../src/device/madds.ts";
+import { paretoFront } from "../src/reward/pareto.ts";
+import { goesOn, leastAccuracy, type Standing } from "../src/reward/stopping.ts";
+import { parseArch } from "../src/space/notation.ts";
+import { createStore } from "../src/store/sqlite.ts";
+import type { Store } from "../src/store/store.ts";
+import { rewardTrial } from "../src/study/rewards.ts";
+import { loadStudyData, type Study } from "../src/study/search.ts";
+import { setBars } from "../src/study/bars.ts";
+import { expectedAccuracy } from "../src/study/guess.ts";
+import { train, type Trained } from "../src/train/trainer.ts";
+
+/** On a small grid, so that ties are usual. */
+const standing: fc.Arbitrary<Standing> = fc
+  .tuple(fc.integer({ min: 0, max: 8 }), fc.integer({ min: 1, max: 8 }))
+  .map(([k, l]) => ({ accuracy: k / 8, latencyMs: l / 4, reward: (k / 8) * Math.min(1, 4 / l) }));
+const standings = fc.array(standing, { maxLength: 12 });
+const keep = fc.constantFrom(0.1, 0.25, 1 / 3, 0.5, 0.9);
+const objective = fc.constantFrom("reward" as const, "front" as const);
+
+test("the best so far goes on, and so does whatever no earlier network beats when the front is sought", () => {
+  fc.assert(
+    fc.property(standing, standings, keep, (one, earlier, share) => {
+      const isBest = earlier.every(({ reward }) => reward <= one.reward);
+      if (isBest) expect(goesOn(one, earlier, "reward", share)).toBe(true);
+      if (paretoFront([one, ...earlier]).includes(one)) expect(goesOn(one, earlier, "front", share)).toBe(true);
+    }),
+  );
+});
+
+test("which goes on does not depend on the order of those before, and more accuracy never stops a network", () => {
+  fc.assert(
+    fc.property(standing, standings, objective, keep, (one, earlier, kind, share) => {
+      const before = goesOn(one, earlier, kind, share);
+      expect(goesOn(one, earlier.toReversed(), kind, share)).toBe(before);
+      const better = { ...one, accuracy: one.accuracy + 1, reward: one.reward + 1 };
+      if (before) expect(goesOn(better, earlier, kind, share)).toBe(true);
+    }),
+  );
+});
+
+test("of networks that are judged by those before them, the wanted share goes on", () => {
+  const rewards = Array.from({ length: 100 }, (_, i) => ((i * 37) % 100) / 100);
+  const before = rewards.map((reward) => ({ accuracy: reward, latencyMs: 1, reward }));
+  for (const share of [0.25, 0.5])
+    for (const kind of ["reward", "front"] as const)
+      expect(before.filter((one) => goesOn(one, before, kind, share)).length).toBeCloseTo(100 * share, -0.5);
+  const slower = { accuracy: 0, latencyMs: 0.5, reward: 0 };
+  expect([goesOn(slower, before, "reward", 0.5), goesOn(slower, before, "front", 0.5)]).toEqual([false, true]);
+});
+
+test("the least accuracy that passes is exact where it can be reached", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 0, max: 1000 }), (count, k) => {
+      const bar = Math.min(1, k / count);
+      expect(leastAccuracy((accuracy) => accuracy >= bar)).toBe(bar);
+    }),
+  );
+  expect(leastAccuracy(() => false)).toBe(Infinity);
+});
+
+test("what a stopped training would have ended with has its rank among those that ended", () => {
+  const others = [
+    { atRung: 0.6, accuracy: 0.8 },
+    { atRung: 0.2, accuracy: 0.9 },
+  ];
+  expect([0.2, 0.3, 0.7].map((atRung) => expectedAccuracy(atRung, others))).toEqual(
+    [0.8, 0.85, 0.9].map((x) => expect.closeTo(x, 12)),
+  );
+  expect(expectedAccuracy(0.1, others.slice(1))).toBe(0.9);
+});
+
+const network = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10";
+const dataset = await loadStudyData({ data: "fashion-mnist", seed: 0, size: null });
+
+function studyOf(store: Store, stopping: { rungs: number[]; keep: number }): Study {
+  const config = resolveConfig({ stopping, batch: 2 }, "the options");
+  const run = { dir: "run", store, [Symbol.dispose]: () => {} };
+  const signal = new AbortController().signal;
+  return { run, store, config, dataset, device: openMadds(), targetMs: 1, signal, emit: () => {} };
+}
+
+/** A trial that took as long as this and ended like this. */
+function add(store: Store, number: number, medianMs: number, rungs: readonly number[], accuracy: number | null): void {
+  const key = { phase: "search" as const, number };
+  store.add([{ ...key, genotype: [], notation: `network ${number}`, params: 1, madds: 1 }]);
+  store.measured(key, { medianMs });
+  if (rungs.length === 0) return;
+  store.claim({ worker: "w", now: 0, leaseMs: 1e9 });
+  if (accuracy === null) store.stop(key, "w", { rungs, seconds: 1, reason: "" });
+  else store.complete(key, "w", { accuracy, testAccuracy: null, seconds: 1, rungs });
+}
+
+test("bars are rewards of earlier batches at the latency of the trial, and never those of its own batch", () => {
+  using store = createStore(":memory:");
+  const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
+  add(store, 0, 1, [0.4, 0.6], 0.8);
+  add(store, 1, 1, [0.2, 0.7], 0.9);
+  setBars(study, 0, 2);
+  expect(store.trials("search").map(({ bars }) => bars)).toEqual([null, null]);
+  add(store, 2, 1, [0.9, 0.9], 0.9);
+  add(store, 3, 1.25, [], null);
+  setBars(study, 2, 4);
+  // One of the two before may be better. Above the target the hard reward is accuracy × target / latency.
+  expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
+  // As after an interruption.
+  setBars(study, 2, 4);
+  expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
+});
+
+test("a stopped trial is rewarded as one of its rank, at its own latency", () => {
+  using store = createStore(":memory:");
+  const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
+  add(store, 0, 1, [0.4, 0.6], 0.8);
+  add(store, 1, 1, [0.2, 0.7], 0.9);
+  add(store, 2, 0.5, [0.1], null);
+  add(store, 3, 2, [0.5, 0.65], null);
+  const rewards = store.trials("search").map((trial) => rewardTrial(study, trial));
+  expect(rewards).toEqual([0.8, 0.9, 0.8, 0.85 / 2].map((x) => expect.closeTo(x, 12)));
+});
+
+async function trained(rungs: readonly number[]): Promise<{ result: Trained; judged: [number, number][] }> {
+  const recipe = { ...resolveConfig({}, "").proxy, epochs: 0.2, minSteps: 0, batch: 32, emaDecay: 0.9 };
+  const training = train({ graph: buildGraph(parseArch(network)), dataset, recipe, seed: "s", rungs });
+  const judged: [number, number][] = [];
+  for (;;) {
+    const { done, value } = await training.next();
+    if (done === true) return { result: value, judged };
+    if (value.accuracy !== null) judged.push([value.step / value.steps, value.accuracy]);
+  }
+}
+
+test("a training that is judged on the way ends in the same bits", async () => {
+  const [plain, judged] = [await trained([]), await trained([0.25, 0.5])];
+  expect(plain.judged).toEqual([]);
+  expect(judged.judged.map(([share]) => share)).toEqual([expect.closeTo(0.25, 1), expect.closeTo(0.5, 1)]);
+  for (const [, accuracy] of judged.judged) expect(accuracy).toBeGreaterThan(0);
+  expect(judged.result.accuracy).toBe(plain.result.accuracy);
+  expect(judged.result.weights).toEqual(plain.result.weights);
+});
+
+test("stopping is off, on, or has rungs that rise and a share, and is refused where nobody judges on the way", () => {
+  const of = (stopping: unknown, more: object = {}) => resolveConfig({ stopping, ...more }, "my.ts").stopping;
+  expect(resolveConfig({}, "my.ts").stopping).toBe(null);
+  expect(of(false)).toBe(null);
+  expect(of(true)).toEqual(of({}));
+  expect(of({ rungs: [0.1], keep: 0.9 })).toEqual({ rungs: [0.1], keep: 0.9 });
+  for (const wrong of [{ rungs: [] }, { rungs: [0.5, 0.25] }, { rungs: [1] }, { keep: 1 }, { keep: 0 }, { eta: 3 }])
+    expect(() => of(wrong), JSON.stringify(wrong)).toThrow("Cannot use my.ts");
+  expect(() => of(true, { evaluate: { command: ["x"] } })).toThrow("stopping needs a trainer");
+});
