@@ -1,13 +1,5 @@
 import type { Metrics } from "./reward.ts";
 
-/** When trainings are judged on the way, and which go on. */
-export interface Stopping {
-  /** Shares of the training after which it is judged, rising, above 0 and below 1. */
-  readonly rungs: readonly number[];
-  /** Share of the networks at a rung that go on, above 0 and below 1: 1/η of https://arxiv.org/abs/1810.05934. */
-  readonly keep: number;
-}
-
 /** What is sought: the one network of the highest reward, or all that no other beats on accuracy and latency. */
 export type ObjectiveKind = "reward" | "front";
 

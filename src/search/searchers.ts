@@ -5,7 +5,7 @@ import { ppoSearcher } from "./ppo.ts";
 import { randomSearcher } from "./random.ts";
 import type { Searcher, SearcherOptions } from "./searcher.ts";
 
-export type { Objective, Observation, Searcher, SearcherOptions } from "./searcher.ts";
+export type { Objective, Searcher, SearcherOptions } from "./searcher.ts";
 
 export const searcherNames = ["bayesian", "ppo", "evolution", "random"] as const;
 export type SearcherName = (typeof searcherNames)[number];
