@@ -37,7 +37,7 @@ const spaceSchema = z.union([
 /** A recipe as changes to one that has a name, `proxy` or `final` by default. */
 const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
 
-/** What saved most without losing the best network in more than 2 % of 500 replayed searches (docs/early-stopping.md). */
+/** Searches of five seeds spent 75 % of the multiply-adds and lost no reward by it (docs/early-stopping.md). */
 const stoppingDefaults = { rungs: [0.125, 0.25], keep: 0.5 };
 
 const stoppingSchema = z
