@@ -44,11 +44,13 @@ const stoppingSchema = z
   .union([
     z.boolean(),
     z.strictObject({
+      /** Shares of the steps after which a training is judged, rising. */
       rungs: z
         .array(z.number().gt(0).lt(1))
         .min(1)
         .refine((rungs) => rungs.every((rung, i) => i === 0 || rung > rungs[i - 1]!), "expected rising shares")
         .default(stoppingDefaults.rungs),
+      /** Share of the networks at a rung that go on. */
       keep: z.number().gt(0).lt(1).default(stoppingDefaults.keep),
     }),
   ])
