@@ -311,7 +311,7 @@ test("escapeText() can be undone, and ends neither an element nor a quoted attri
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 const milliseconds = fc.double({ min: -3, max: 4, noNaN: true }).map((power) => 10 ** power);
 const anyTrial = fc.record({
-  state: fc.constantFrom("waiting", "running", "complete", "pruned", "failed"),
+  state: fc.constantFrom("waiting", "running", "complete", "stopped", "pruned", "failed"),
   accuracy: fc.option(share),
   latencyMs: fc.option(milliseconds),
   reward: fc.option(fc.double({ min: -2, max: 2, noNaN: true })),

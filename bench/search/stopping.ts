@@ -3,7 +3,7 @@
  * with and without it.
  *
  *   node bench/search/stopping.ts curves.jsonl [--seeds 0,1,2,3,4] [--trials 32] [--searcher ppo]
- *                                 [--rules "full;0.125,0.25:0.3333:expected"] [--objective reward]
+ *                                 [--rules "full;0.125,0.25:0.5:expected"] [--objective reward]
  *
  * A rule is its rungs, what it keeps, and what the searcher is told of a network that was stopped: `expected`, the reward
  * at the accuracy it would have ended with at a guess; `rung`, that at the accuracy it had; `chance`, that of guessing.
@@ -36,7 +36,7 @@ const { values, positionals } = parseArgs({
     trials: { type: "string", default: "32" },
     searcher: { type: "string", default: "ppo" },
     objective: { type: "string", default: "reward" },
-    rules: { type: "string", default: "full;0.125,0.25:0.3333:expected" },
+    rules: { type: "string", default: "full;0.125,0.25:0.5:expected" },
   },
 });
 const [file] = positionals;

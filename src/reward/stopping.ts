@@ -27,6 +27,8 @@ const contests: { readonly [K in ObjectiveKind]: Contest } = {
  * Whether a network goes on from a rung that `earlier` ones have reached: when it is among the best `keep` of its rivals
  * and itself. Their order does not count. The best of all so far always goes on; with the objective `front`, so does every
  * network that no earlier one beats.
+ *
+ * @param keep above 0 and below 1: 1/η of https://arxiv.org/abs/1810.05934.
  */
 export function goesOn(one: Standing, earlier: readonly Standing[], objective: ObjectiveKind, keep: number): boolean {
   const { isRival, isBetter } = contests[objective];

@@ -25,8 +25,8 @@ export interface Ended {
 
 /**
  * What a training would end with, at a guess: it has the rank among the others at the end that it has at the rung. By
- * the median of what they gained the guess would be 0.11 off after an eighth of the training, where accuracies are far
- * apart by chance; by rank it is 0.007 off (docs/early-stopping.md).
+ * the median of what they gained the guess would be 0.10 off after an eighth of the training, where accuracies are far
+ * apart by chance; by rank it is 0.01 off (docs/early-stopping.md).
  *
  * @param others not empty.
  */
