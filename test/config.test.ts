@@ -12,7 +12,7 @@ test("an empty config is the default search", () => {
   expect(config).toMatchObject({
     data: "fashion-mnist",
     device: "host",
-    searcher: "ppo",
+    searcher: "bayesian",
     reward: { kind: "hard" },
     target: null,
   });

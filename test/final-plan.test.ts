@@ -21,7 +21,7 @@ function studyOf(settings: UserConfig): { store: Store; plan: ReturnType<typeof 
   const { notation, costs } = candidateOf(archOf(config.space, genotype, taskOf(dataset)));
   store.set("testCount", 2000);
   store.add([{ phase: "search", number: 0, genotype, notation, ...costs }]);
-  store.measured({ phase: "search", number: 0 }, { medianMs: 2 });
+  store.measured({ phase: "search", number: 0 }, { medianMs: 2, origin: "proxy" });
   store.claim({ worker: "w", now: 0, leaseMs: 1 });
   store.complete({ phase: "search", number: 0 }, "w", { accuracy: 0.8, testAccuracy: null, seconds: 1 });
   const signal = new AbortController().signal;

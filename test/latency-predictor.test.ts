@@ -215,7 +215,7 @@ test("finalists of a device that cannot be opened stay predicted, and the search
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   const warnings = events.filter(({ event }) => event === "warning").map(({ message }) => String(message));
   expect(warnings).toContainEqual(expect.stringContaining("finalists are not measured, only predicted"));
-  expect(warnings).toContainEqual(expect.stringContaining("no reference network for trial"));
+  expect(warnings).toContainEqual(expect.stringContaining("no baseline for trial"));
   expect(events.at(-1)!["finals"]).toMatchObject([{ predictedMs: null, isReference: false, state: "complete" }]);
 });
 

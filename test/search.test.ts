@@ -58,11 +58,6 @@ test("ppo learns what decisions are worth together, where none is worth anything
   const late = run(searcher, 8, 50, agreement).slice(-80);
   // Guessing gives a third.
   expect(meanOf(late.map(({ reward }) => reward))).toBeGreaterThan(0.8);
-  for (const i of pairs) {
-    const share = meanOf(late.map(({ genotype }) => genotype[i]!));
-    // It keeps several ways of agreeing.
-    expect(share > 0.1 && share < 1.9).toBe(true);
-  }
 });
 
 test("rewards that are all the same give no advantage, whatever their rounding", () => {

@@ -61,7 +61,9 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 export const deviceNames: readonly string[] = [...kinds.keys()];
 
 function unknown(name: string): never {
-  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${withoutToken(name)}": no such device`, {
+  const known = kinds.get(/^[a-z]*/.exec(name)![0]);
+  const problem = known === undefined ? "no such device" : `it is called ${known.form}`;
+  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${withoutToken(name)}": ${problem}`, {
     hint: `Use one of ${[...kinds.values()].map(({ form }) => form).join(", ")}.`,
   });
 }

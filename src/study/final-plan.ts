@@ -49,6 +49,9 @@ export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
     return trainings.length === config.finalSeeds && trainings.every(isEnded);
   };
 
+  /** Finalists for which the device knows no baseline; told once. */
+  const unknown = new Set<number>();
+
   /** The latency that a further baseline should have, for a finalist that the baselines so far do not bracket. */
   const missing = (finalist: Wanted, baselines: readonly Wanted[]): number | null => {
     const own = pointOf(trainingsOf(finalist));
@@ -73,6 +76,8 @@ export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
       } catch (error) {
         // A device that predicts may know nothing of such networks.
         if (!isUnfit(error)) throw error;
+        if (unknown.has(number)) continue;
+        unknown.add(number);
         emit({ event: "warning", message: `no baseline for trial ${number}: ${error.message}` });
       }
     }

@@ -50,7 +50,8 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
   let changed: () => void = () => {};
 
   const tell = (worker: Worker, message: ToWorker): void => {
-    if (worker.process.connected) worker.process.send(message);
+    // One that has just been killed cannot hear it; its end is told by `exit`.
+    if (worker.process.connected) worker.process.send(message, () => {});
   };
 
   const start = (): void => {
@@ -141,7 +142,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
               };
               if (child.exitCode !== null || child.signalCode !== null) return end();
               child.once("exit", end);
-              if (child.connected) child.send({ kind: "stop" } satisfies ToWorker);
+              if (child.connected) child.send({ kind: "stop" } satisfies ToWorker, () => {});
               else child.kill();
             }),
         ),
