@@ -54,10 +54,10 @@ const run = (task: Task): Promise<Runs> =>
     worker.once("error", reject);
   });
 
-/** The scores of all seeds, ten at a time in as many threads as there are cores. */
+/** The scores of all seeds, five at a time in as many threads as there are cores. */
 async function runAll(row: Row, goal: Task["goal"], seeds: number): Promise<Runs> {
-  const tasks = Array.from({ length: Math.ceil(seeds / 10) }, (_, i): Task => {
-    const some = Array.from({ length: Math.min(10, seeds - 10 * i) }, (_unused, j) => 10 * i + j);
+  const tasks = Array.from({ length: Math.ceil(seeds / 5) }, (_, i): Task => {
+    const some = Array.from({ length: Math.min(5, seeds - 5 * i) }, (_unused, j) => 5 * i + j);
     const samples = marks[goal].at(-1)!;
     return { file: file!, row: row.name, goal, samples, seeds: some, python: python?.program ?? null };
   });
