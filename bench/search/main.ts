@@ -32,10 +32,12 @@ const [file] = positionals;
 if (file === undefined) throw new Error("Cannot search: give the JSON file of NAS-Bench-Macro");
 const say = (text: string): void => (values.json === true ? console.error(text) : console.log(text));
 
-const names = values.rows?.split(",").map((name) => name.trim());
-const chosen = rows.filter(({ name }) => names === undefined || names.includes(name));
-if (chosen.length === 0)
-  throw new Error(`Cannot find rows "${values.rows}": use ${rows.map((r) => r.name).join("; ")}`);
+const names = values.rows?.split(",").map((name) => name.trim()) ?? rows.map(({ name }) => name);
+const chosen = names.map((name) => {
+  const row = rows.find((one) => one.name === name);
+  if (row === undefined) throw new Error(`Cannot find row "${name}": use ${rows.map((r) => r.name).join(",")}`);
+  return row;
+});
 const python = chosen.some(({ needsPython }) => needsPython) ? pythonOrNull() : null;
 
 function pythonOrNull(): Python | null {
