@@ -43,7 +43,7 @@ export const meanAccuracy = ({ accuracies }: TableEntry): number =>
   accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
 
 /** Marks at which a search is scored. */
-export const marksOf = (samples: number): number[] =>
+const marksOf = (samples: number): number[] =>
   [50, 100, 200, 300, 500, 1000, 2000, 5000].filter((mark) => mark < samples).concat(samples);
 
 /**
