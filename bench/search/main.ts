@@ -32,10 +32,12 @@ const [file] = positionals;
 if (file === undefined) throw new Error("Cannot search: give the JSON file of NAS-Bench-Macro");
 const say = (text: string): void => (values.json === true ? console.error(text) : console.log(text));
 
-const names = values.rows?.split(",").map((name) => name.trim());
-const chosen = rows.filter(({ name }) => names === undefined || names.includes(name));
-if (chosen.length === 0)
-  throw new Error(`Cannot find rows "${values.rows}": use ${rows.map((r) => r.name).join("; ")}`);
+const names = values.rows?.split(",").map((name) => name.trim()) ?? rows.map(({ name }) => name);
+const chosen = names.map((name) => {
+  const row = rows.find((one) => one.name === name);
+  if (row === undefined) throw new Error(`Cannot find row "${name}": use ${rows.map((r) => r.name).join(",")}`);
+  return row;
+});
 const python = chosen.some(({ needsPython }) => needsPython) ? pythonOrNull() : null;
 
 function pythonOrNull(): Python | null {
@@ -54,10 +56,10 @@ const run = (task: Task): Promise<Runs> =>
     worker.once("error", reject);
   });
 
-/** The scores of all seeds, ten at a time in as many threads as there are cores. */
+/** The scores of all seeds, five at a time in as many threads as there are cores. */
 async function runAll(row: Row, goal: Task["goal"], seeds: number): Promise<Runs> {
-  const tasks = Array.from({ length: Math.ceil(seeds / 10) }, (_, i): Task => {
-    const some = Array.from({ length: Math.min(10, seeds - 10 * i) }, (_unused, j) => 10 * i + j);
+  const tasks = Array.from({ length: Math.ceil(seeds / 5) }, (_, i): Task => {
+    const some = Array.from({ length: Math.min(5, seeds - 5 * i) }, (_unused, j) => 5 * i + j);
     const samples = marks[goal].at(-1)!;
     return { file: file!, row: row.name, goal, samples, seeds: some, python: python?.program ?? null };
   });
