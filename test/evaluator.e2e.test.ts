@@ -106,7 +106,10 @@ test.runIf(process.platform === "linux")("Ctrl-C stops a search and its evaluato
   const pids = join(folder.dir, "pids");
   const search = ["search", "--json", "--device", "madds", "--evaluator", commandOf("slow", pids), "--out", "run"];
   const { child, ended } = start(search, folder.dir);
-  child.stdout!.on("data", (text) => void (String(text).includes('"event":"trial"') && child.kill("SIGINT")));
+  let isStopped = false;
+  child.stdout!.on("data", (text) => {
+    if (!isStopped && String(text).includes('"event":"trial"')) isStopped = child.kill("SIGINT");
+  });
   expect(await ended).toMatchObject({ code: 130, stderr: expect.stringContaining("--resume run") });
   const started = readFileSync(pids, "utf8").trim().split("\n").map(Number);
   await vi.waitFor(() => expect(started.filter(lives)).toEqual([]), 10_000);

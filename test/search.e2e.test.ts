@@ -112,8 +112,9 @@ test("Ctrl-C stops cleanly, says how to go on, and a search with other settings 
   using folder = scratch();
   writeFileSync(join(folder.dir, "mnas.config.ts"), config);
   const { child, ended } = start(["search", "--trials", "400", "--out", "run"], folder.dir);
+  let isStopped = false;
   child.stderr!.on("data", (text) => {
-    if (String(text).includes("batch")) child.kill("SIGINT");
+    if (!isStopped && String(text).includes("batch")) isStopped = child.kill("SIGINT");
   });
   const { code, stderr } = await ended;
   expect(code).toBe(130);

@@ -156,7 +156,10 @@ test.skipIf(process.platform === "win32")("an interrupted training keeps its sta
   using folder = scratch();
   const { child, ended } = start([...command, "--epochs", "50"], folder.dir);
   // The first line of an epoch: steps have been made.
-  child.stderr!.on("data", (text) => void (String(text).includes("epoch 1 ") && child.kill("SIGINT")));
+  let isStopped = false;
+  child.stderr!.on("data", (text) => {
+    if (!isStopped && String(text).includes("epoch 1 ")) isStopped = child.kill("SIGINT");
+  });
   const { code, stderr } = await ended;
   expect(code).toBe(130);
   expect(stderr).toMatch(/interrupted after step \d+ of \d+\n.*--resume/);
