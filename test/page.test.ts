@@ -1,6 +1,6 @@
 import { join as joinPath } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import type { DeviceModel, LatencyDevice } from "../src/device/device.ts";
 import type { Notice } from "../src/device/options.ts";
@@ -260,7 +260,6 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await sees(page, "Measuring");
     await setHidden(true);
     await sees(page, "Paused");
-    await vi.waitFor(() => expect(page.workers()).toEqual([]));
     await setHidden(false);
     await sees(page, "Measuring");
     expect((await latency).medianMs).toBeGreaterThan(0);
