@@ -152,7 +152,7 @@ test("a result counts once, and of a job that was cancelled not at all", async (
   });
   const stop = new AbortController();
   const cancelled = peer.run({ ...work(), signal: stop.signal });
-  await vi.waitFor(() => expect(ids).toHaveLength(1));
+  await vi.waitFor(() => expect(ids).toHaveLength(1), { timeout: 20_000 });
   stop.abort(new Error("enough"));
   await expect(cancelled).rejects.toThrow("enough");
   client.send({ kind: "started", id: ids[0] });

@@ -62,7 +62,7 @@ test("a new token takes the place of one that was used, or is too old", async ()
   await using server = await openJoinServer(options({ tokenMs: 20 }));
   const urls: string[] = [];
   server.invite(null, ([url]) => urls.push(url!));
-  await vi.waitFor(() => expect(urls.length).toBeGreaterThan(2));
+  await vi.waitFor(() => expect(urls.length).toBeGreaterThan(2), { timeout: 20_000 });
   expect(await joinWith(urls[0]!).greeting).toMatchObject({ kind: "refused", reason: /too old/ });
   expect(new Set(urls).size).toBe(urls.length);
 });
@@ -217,7 +217,7 @@ test("a job whose device is lost in the middle waits for it to come back", async
   const session = sessionOf(await first.greeting);
   await using device = await opened;
   const measured = device.measure(network, brief);
-  await vi.waitFor(() => expect(urls).toHaveLength(2));
+  await vi.waitFor(() => expect(urls).toHaveLength(2), { timeout: 20_000 });
   expect(notices.at(-2)).toMatchObject({ event: "warning", message: expect.stringContaining("was lost") });
   joinWith(url.replace(/#.*/, ""), { hello: { session } });
   expect((await measured).medianMs).toBeGreaterThan(0);
@@ -384,7 +384,7 @@ test("two page devices of one process share a server, which ends with the last",
       onNotice: (notice) => notice.event === "join" && urls.set(name, notice.urls[0]!),
     });
   const both = [open("a"), open("b")];
-  await vi.waitFor(() => expect(urls.size).toBe(2));
+  await vi.waitFor(() => expect(urls.size).toBe(2), { timeout: 20_000 });
   for (const url of urls.values()) await joinWith(url, { hello: { runtimes: [onnxWasm] } }).greeting;
   const [a, b] = await Promise.all(both);
   await a![Symbol.asyncDispose]();

@@ -56,7 +56,7 @@ test("a second search waits for the first, and is told so", async () => {
   const first = await openDevice(url);
   const notices: Notice[] = [];
   const second = openDevice(url, { onNotice: (notice) => notices.push(notice) });
-  await vi.waitFor(() => expect(notices).toHaveLength(1));
+  await vi.waitFor(() => expect(notices).toHaveLength(1), { timeout: 20_000 });
   expect(notices[0]).toMatchObject({ event: "warning", message: expect.stringContaining("busy with another search") });
   release();
   expect((await first.measure(network, brief)).runs).toBe(9);
@@ -74,7 +74,7 @@ test("more searches than may wait are refused; one that gives up waiting makes r
   const others = Array.from({ length: 8 }, () =>
     openDevice(url, { signal: stop.signal, onNotice: told }).catch((error: unknown) => error),
   );
-  await vi.waitFor(() => expect(told).toHaveBeenCalledTimes(8));
+  await vi.waitFor(() => expect(told).toHaveBeenCalledTimes(8), { timeout: 20_000 });
   await expect(openDevice(url)).rejects.toMatchObject({ message: expect.stringContaining("too many searches") });
   expect(first.description).not.toBe("");
   stop.abort(new Error("enough"));
@@ -96,7 +96,7 @@ test("a search that vanishes ends its job, and the next is served", async () => 
   socket.send(model);
   await begun;
   socket.terminate();
-  await vi.waitFor(() => expect(stopped()).not.toBe(null));
+  await vi.waitFor(() => expect(stopped()).not.toBe(null), { timeout: 20_000 });
   await using next = await openDevice(url);
   expect((await next.measure(network, brief)).runs).toBe(9);
   expect(lines.filter((line) => line.startsWith("serving"))).toHaveLength(2);
@@ -110,7 +110,7 @@ test("a cancelled job ends on the device", async () => {
   await begun;
   stop.abort(new Error("enough"));
   await expect(measured).rejects.toThrow("enough");
-  await vi.waitFor(() => expect(stopped()).not.toBe(null));
+  await vi.waitFor(() => expect(stopped()).not.toBe(null), { timeout: 20_000 });
   expect((await remote.measure(network, brief)).runs).toBe(9);
 });
 
