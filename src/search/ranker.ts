@@ -22,7 +22,7 @@ export const leastTrials = 16;
 /** Knows what was tried, and chooses of many candidates those that are worth trying. */
 export interface Ranker {
   readonly tried: readonly Tried[];
-  /** Networks with a known accuracy are enough to predict others. */
+  /** Enough was tried to predict others. */
   readonly isReady: boolean;
   learn(observation: Observation): void;
   /** Takes away what was tried or occurs twice. */
@@ -52,7 +52,8 @@ export function createRanker(space: SearchSpace, options: SearcherOptions, rng: 
   return {
     tried,
     get isReady() {
-      return accuracy.count >= leastTrials;
+      // Networks over the gate have no accuracy, but their latencies tell where not to look.
+      return seen.size >= leastTrials && accuracy.count >= 2;
     },
     learn(observation) {
       const key = keyOf(observation.genotype);
