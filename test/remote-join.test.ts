@@ -6,6 +6,7 @@ import type { SearchMessage } from "../src/device/remote/messages.ts";
 import { closeCodes } from "../src/device/remote/messages.ts";
 import { openJoinServer, type JoinOptions, type JoinServer } from "../src/device/remote/join-server.ts";
 import { openPage } from "../src/device/remote/page.ts";
+import { createPlausibility } from "../src/device/remote/plausible.ts";
 import { createSessions, sessionMs } from "../src/device/remote/sessions.ts";
 import { createTokens } from "../src/device/remote/tokens.ts";
 import type { Notice } from "../src/device/options.ts";
@@ -267,6 +268,45 @@ test("a device that lies three times is given up; a lie costs it one connection 
   });
   const told = notices.filter((notice) => notice.event === "warning" && notice.message.includes("add up to"));
   expect(told.length).toBeGreaterThanOrEqual(3);
+});
+
+test("a network a thousand times faster than the first is a lie, and is asked for again", async () => {
+  const { device: opened, url, notices } = await opening("page");
+  const times = [2, 0.001];
+  const answer: Answer = async ({ id }, _model, send) => {
+    send({ kind: "started", id });
+    send({ kind: "result", id, samples: Array<number>(9).fill(times.shift() ?? 1), batch: 1, warmup: 1, timerMs: 0 });
+  };
+  const client = joinWith(url, { answer });
+  const session = sessionOf(await client.greeting);
+  await using device = await opened;
+  expect((await device.measure(network, brief)).medianMs).toBe(2);
+  const again = device.measure(network, brief);
+  await client.closed;
+  joinWith(url.replace(/#.*/, ""), { hello: { session }, answer });
+  expect((await again).medianMs).toBe(1);
+  expect(notices).toContainEqual({ event: "warning", message: expect.stringContaining("cannot be true") });
+});
+
+test("what is plausible goes with the size of networks", () => {
+  const plausibility = createPlausibility();
+  expect(plausibility.allows({ madds: 1 }, 1e9)).toBe(true);
+  plausibility.learn({ madds: 1e6 }, 1);
+  plausibility.learn({ madds: 1e6 }, 1e9);
+  for (const [madds, ms, isPlausible] of [
+    [1e6, 999, true],
+    [1e6, 1001, false],
+    [1e6, 0.0011, true],
+    [1e6, 0.0009, false],
+    [1e8, 1001, true],
+    [1e8, 1e5 + 1, false],
+    [1e8, 0.0009, false],
+    [1e4, 0.0009, true],
+    [1e4, 1001, false],
+    [null, 1e9, true],
+  ] as const) {
+    expect(plausibility.allows({ madds }, ms)).toBe(isPlausible);
+  }
 });
 
 test("a page that is paused for too long makes the device unavailable, and keeps its connection", async () => {

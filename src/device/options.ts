@@ -20,6 +20,4 @@ export interface OpenOptions {
   readonly listen?: Address | undefined;
   /** Ends the wait for a device. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether a median may be true for a model of that name; what a device far away says and may not be is refused. */
-  readonly plausible?: (name: string, medianMs: number) => boolean;
 }

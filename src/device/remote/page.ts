@@ -102,7 +102,7 @@ function waitFor({ server, isWanted, name, onUrls, onOther, signal }: Wait): Pro
  */
 export async function openPage(name: string, rest: string, options: PageOptions = {}): Promise<LatencyDevice> {
   const { who, runtime } = parsePage(name, rest);
-  const { onNotice = () => {}, listen = { host: "127.0.0.1", port: joinPort }, signal, plausible } = options;
+  const { onNotice = () => {}, listen = { host: "127.0.0.1", port: joinPort }, signal } = options;
   const { patienceMs = defaultPatienceMs } = options.join ?? {};
   const { server, leave } = await share({ address: listen, ...options.join });
   const warn = (message: string): void => onNotice({ event: "warning", message });
@@ -139,5 +139,5 @@ export async function openPage(name: string, rest: string, options: PageOptions 
     told[Symbol.dispose]();
     await leave();
   };
-  return openRemote({ name, origin: "web", runtime, connect, warn, plausible, close }, signal);
+  return openRemote({ name, origin: "web", runtime, connect, warn, close }, signal);
 }

@@ -26,7 +26,7 @@ export interface Work {
   readonly model: Uint8Array;
   readonly signal?: AbortSignal | undefined;
   /** Whether a median may be true; false ends the connection. */
-  readonly plausible: (name: string, medianMs: number) => boolean;
+  readonly plausible: (medianMs: number) => boolean;
 }
 
 /** A device that is connected: it is given jobs, one after the other. */
@@ -122,7 +122,7 @@ export function createPeer({ channel, patienceMs, onPaused, ...who }: PeerOption
     return null;
   };
   const finish = ({ job, work }: Open, timing: RemoteTiming): void => {
-    if (!work.plausible(job.name, timing.medianMs))
+    if (!work.plausible(timing.medianMs))
       throw new Misbehaviour(`${timing.medianMs} ms for "${job.name}", which cannot be true`);
     settle()!.resolve(timing);
   };

@@ -3,6 +3,7 @@ import type { DeviceModel, Latency, LatencyDevice, MeasureOptions, Origin } from
 import { leastRuns } from "../protocol.ts";
 import type { Format, Hello, JobOptions, RuntimeOffer } from "./messages.ts";
 import { Lost, type Peer } from "./peer.ts";
+import { createPlausibility } from "./plausible.ts";
 
 export interface RemoteOptions {
   readonly name: string;
@@ -12,8 +13,6 @@ export interface RemoteOptions {
   /** A device that is connected, at once or when it has come back. Throws `DEVICE_UNAVAILABLE` when it does not. */
   readonly connect: (signal: AbortSignal, isFirst: boolean) => Promise<Peer>;
   readonly warn: (message: string) => void;
-  /** Whether a median may be true; what may not is refused. */
-  readonly plausible?: ((name: string, medianMs: number) => boolean) | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -56,7 +55,8 @@ function bytesOf(model: DeviceModel, format: Format, device: string): Uint8Array
 
 /** A device that measures elsewhere. One job at a time; a job whose device is lost waits for it to come back. */
 export async function openRemote(options: RemoteOptions, signal?: AbortSignal): Promise<LatencyDevice> {
-  const { name, origin, runtime, connect, warn, plausible = () => true, close } = options;
+  const { name, origin, runtime, connect, warn, close } = options;
+  const plausibility = createPlausibility();
   const closing = new AbortController();
   const until = (other: AbortSignal | undefined): AbortSignal =>
     other === undefined ? closing.signal : AbortSignal.any([other, closing.signal]);
@@ -78,7 +78,9 @@ export async function openRemote(options: RemoteOptions, signal?: AbortSignal): 
         const job = { name: model.name, runtime: offer.id, format: offer.format, options: { ...defaults, ...timing } };
         const bytes = bytesOf(model, offer.format, name);
         const { device, os } = peer.hello;
+        const plausible = (ms: number): boolean => plausibility.allows(model, ms);
         const done = await peer.run({ job, model: bytes, signal: either, plausible });
+        plausibility.learn(model, done.medianMs);
         const { runtime: of, version: runtimeVersion, provider, threads } = offer;
         const where = { threads, device, runtime: of, runtimeVersion, provider, os };
         return { ...done, ...where, origin, time: new Date().toISOString() };

@@ -145,7 +145,7 @@ function dial({ name, at, token }: Target, { onNotice, signal }: DialOptions): P
  */
 export async function openTcp(given: string, options: OpenOptions = {}): Promise<LatencyDevice> {
   const target = parseTarget(given);
-  const { onNotice = () => {}, signal, plausible } = options;
+  const { onNotice = () => {}, signal } = options;
   let peer: Peer | null = null;
   const redial = async (stop: AbortSignal): Promise<Peer> => {
     for (let i = 1; ; i++) {
@@ -167,7 +167,6 @@ export async function openTcp(given: string, options: OpenOptions = {}): Promise
         return peer;
       },
       warn: (message) => onNotice({ event: "warning", message }),
-      plausible,
       close: async () => peer?.close(closeCodes.ended, "the search has ended"),
     },
     signal,
