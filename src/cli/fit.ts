@@ -4,20 +4,24 @@ import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
 import { readPrior, writePredictor } from "../device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
 import { provenanceOf } from "../device/provenance.ts";
+import { MnasError } from "../errors.ts";
 import { buildCandidate, deviceModel } from "../study/candidate.ts";
 import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
+import { interruptible } from "./interrupt.ts";
+import { openingOf } from "./notices.ts";
 import { checkOut } from "./export.ts";
 import { counted, duration, fixed, percent, print, printJson, say, table, warn } from "./output.ts";
-import { interruptible, stepsView } from "./steps.ts";
+import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
 
 export interface FitOptions {
   readonly out: string;
   readonly device?: string;
+  readonly listen?: string;
   readonly space?: string;
   readonly samples: number;
   readonly heldOut: number;
@@ -47,8 +51,8 @@ export async function fit(options: FitOptions): Promise<void> {
     createRng(config.seed).fork("fit"),
   ).map((arch) => deviceModel(buildCandidate(arch)));
 
-  await using device = await openDevice(config.device);
   const work = async (signal: AbortSignal) => {
+    await using device = await openDevice(config.device, openingOf(options, signal));
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { signal });
     const measuredOn = provenanceOf(device, canary);
@@ -69,10 +73,11 @@ export async function fit(options: FitOptions): Promise<void> {
       if (!json) view.end();
     }
   };
-  const { measuredOn, time, samples, unstable } = await interruptible(
-    { message: "Fit interrupted; nothing was written", hint: "Start again with the same command." },
-    work,
-  );
+  const ended = (): MnasError =>
+    new MnasError("INTERRUPTED", "Fit interrupted; nothing was written", {
+      hint: "Start again with the same command.",
+    });
+  const { measuredOn, time, samples, unstable } = await interruptible(json, ended, work);
   const fitted = samples.slice(0, options.samples);
   const { model, kinds } = fitBest(fitted);
   const heldOut = compare(model, samples.slice(options.samples));

@@ -164,6 +164,7 @@ command("measure <network...>", "measure latency of networks, .onnx or .tflite f
 
 command("profile", "measure every layer of a search space on a device, to predict latencies without it")
   .addOption(device())
+  .addOption(listen())
   .addOption(space())
   .addOption(data())
   .addOption(size())
@@ -174,6 +175,7 @@ command("profile", "measure every layer of a search space on a device, to predic
 
 command("fit", "measure some networks of a search space on a device, and fit a predictor of latency to them")
   .addOption(device())
+  .addOption(listen())
   .addOption(space())
   .addOption(new Option("--samples <n>", "networks to fit to").argParser(several).default(30))
   .addOption(new Option("--held-out <n>", "networks that show how well it predicts").argParser(several).default(15))

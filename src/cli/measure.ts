@@ -2,12 +2,11 @@ import { measureSteadily } from "../device/canary.ts";
 import type { DeviceModel, Latency } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
 import { openDevice } from "../device/open.ts";
-import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { readFile } from "../util/files.ts";
 import { taskOptions } from "./models.ts";
 import { findNetwork } from "./network.ts";
-import { noticeView } from "./notices.ts";
+import { openingOf } from "./notices.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
 import { latencyCell, originNote } from "./tables.ts";
 
@@ -42,10 +41,7 @@ function modelOf(text: string, { width, size, classes }: MeasureOptions): Device
 /** `mnas measure NETWORK… --device D` */
 export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
   const models = networks.map((text) => modelOf(text, options));
-  await using device = await openDevice(options.device ?? "host", {
-    onNotice: noticeView(options.json === true ? "stderr" : "none"),
-    listen: options.listen === undefined ? undefined : parseAddress(options.listen, joinPort),
-  });
+  await using device = await openDevice(options.device ?? "host", openingOf(options));
   if (options.json !== true) say(`device   ${device.description}${originNote(device.origin)}`);
   const measureAll = async (): Promise<(Latency & { readonly name: string })[]> => {
     const rows = [];

@@ -1,5 +1,6 @@
 import { renderUnicodeCompact } from "uqr";
-import type { Notice } from "../device/options.ts";
+import type { Notice, OpenOptions } from "../device/options.ts";
+import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { paint, print, say } from "./output.ts";
 
 type Join = Extract<Notice, { event: "join" }>;
@@ -32,6 +33,16 @@ export function noticeLines(notice: Notice): string[] {
       return [`${paint("yellow", "warning:", process.stderr)} ${notice.message}`];
   }
 }
+
+/** How a command opens the device of its options; what the device says goes to standard error. */
+export const openingOf = (
+  { listen, json = false }: { readonly listen?: string; readonly json?: boolean },
+  signal?: AbortSignal,
+): OpenOptions => ({
+  onNotice: noticeView(json ? "stderr" : "none"),
+  listen: listen === undefined ? undefined : parseAddress(listen, joinPort),
+  signal,
+});
 
 /** Tells notices as lines on standard error, or as JSON where the caller's JSON goes. */
 export const noticeView =

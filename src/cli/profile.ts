@@ -15,14 +15,17 @@ import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
+import { interruptible } from "./interrupt.ts";
+import { openingOf } from "./notices.ts";
 import { counted, duration, ms, print, say, warn } from "./output.ts";
-import { interruptible, stepsView } from "./steps.ts";
+import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
 
 export interface ProfileOptions {
   readonly out: string;
   readonly device?: string;
+  readonly listen?: string;
   readonly space?: string;
   readonly data?: string;
   readonly size?: number;
@@ -69,9 +72,12 @@ export async function profile(options: ProfileOptions): Promise<void> {
     archOf(space, sample(space, createRng("profile").fork(i)), task),
   );
 
-  await using device = await openDevice(config.device);
-  const hint = `Go on with the same command; what is measured is in ${shellWord(out)}.`;
-  const table = await interruptible({ message: "Profile interrupted", hint }, async (signal) => {
+  const ended = (): MnasError =>
+    new MnasError("INTERRUPTED", "Profile interrupted", {
+      hint: `Go on with the same command; what is measured is in ${shellWord(out)}.`,
+    });
+  const table = await interruptible(json, ended, async (signal) => {
+    await using device = await openDevice(config.device, openingOf(options, signal));
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { ...partTiming, signal });
     const start = startFrom(out, {

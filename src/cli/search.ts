@@ -2,8 +2,7 @@ import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import type { Notice, OpenOptions } from "../device/options.ts";
-import { joinPort, parseAddress } from "../device/remote/address.ts";
+import type { Notice } from "../device/options.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
@@ -12,8 +11,9 @@ import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
-import { noticeView } from "./notices.ts";
-import { invocation, print, say } from "./output.ts";
+import { interruptible } from "./interrupt.ts";
+import { noticeView, openingOf } from "./notices.ts";
+import { invocation, print } from "./output.ts";
 import { progressView } from "./progress.ts";
 import { openSearchDevice } from "./search-device.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
@@ -32,26 +32,17 @@ export const environment = () => ({
 /** `mnas search` */
 export async function search(options: SearchOptions): Promise<void> {
   const json = options.json === true;
-  const stop = new AbortController();
   let dir = "";
   /** Tells what a device says, before the search begins and while it runs. */
   let tell: (notice: Notice) => void = noticeView(json ? "stdout" : "none");
-  const opening: OpenOptions = {
-    onNotice: (notice) => tell(notice),
-    listen: options.listen === undefined ? undefined : parseAddress(options.listen, joinPort),
-    signal: stop.signal,
-  };
-  const interrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    if (!json) say("\nstopping; press Ctrl-C again to stop at once");
-    const how =
-      dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search ${resumeOptions(dir, options)}\`.`;
-    stop.abort(new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", { hint: how }));
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
+  const ended = (): MnasError =>
+    new MnasError("INTERRUPTED", "Search interrupted; everything done so far is kept", {
+      hint:
+        dir === "" ? "Nothing was begun." : `Continue with \`${invocation} search ${resumeOptions(dir, options)}\`.`,
+    });
 
-  try {
+  await interruptible(json, ended, async (signal) => {
+    const opening = { ...openingOf(options, signal), onNotice: (notice: Notice) => tell(notice) };
     if (options.resume !== undefined) {
       const { run, config } = await resumed(options);
       using _ = run;
@@ -59,14 +50,14 @@ export async function search(options: SearchOptions): Promise<void> {
       checkReward(config.reward, config.target ?? 1);
       // Who began it has accepted the device.
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: true });
-      await go(run, config, await loadStudyData(config), device);
+      await go(run, config, await loadStudyData(config), device, signal);
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
-      stop.signal.throwIfAborted();
+      signal.throwIfAborted();
       const record = environment();
       using run = createRun(options.out, (store) => {
         initStudy(store, config, dataset, record);
@@ -75,14 +66,17 @@ export async function search(options: SearchOptions): Promise<void> {
       dir = run.dir;
       writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
       writeFileAtomically(`${dir}/environment.json`, JSON.stringify(record, null, 2));
-      await go(run, config, dataset, device);
+      await go(run, config, dataset, device, signal);
     }
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
+  });
 
-  async function go(run: Run, config: Config, dataset: Dataset, device: LatencyDevice): Promise<void> {
+  async function go(
+    run: Run,
+    config: Config,
+    dataset: Dataset,
+    device: LatencyDevice,
+    signal: AbortSignal,
+  ): Promise<void> {
     const view = json ? null : progressView(config, dataset, options);
     const emit = (event: SearchEvent): void => {
       if (view !== null) view.show(event);
@@ -94,7 +88,7 @@ export async function search(options: SearchOptions): Promise<void> {
     };
     tell = emit;
     try {
-      await runSearch(run, config, { dataset, device, signal: stop.signal, emit });
+      await runSearch(run, config, { dataset, device, signal, emit });
     } finally {
       view?.end();
     }

@@ -1,4 +1,3 @@
-import { MnasError } from "../errors.ts";
 import { barLine } from "./bar.ts";
 import { duration, print, say } from "./output.ts";
 
@@ -38,24 +37,4 @@ export function stepsView(total: number, done: number, json: boolean): Steps {
     },
     end: clear,
   };
-}
-
-/** Does work that Ctrl-C ends with `INTERRUPTED`, at once when it is pressed twice. */
-export async function interruptible<T>(
-  { message, hint }: { readonly message: string; readonly hint: string },
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController();
-  const interrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort(new MnasError("INTERRUPTED", message, { hint }));
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  try {
-    return await work(stop.signal);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
 }

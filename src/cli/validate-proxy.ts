@@ -11,6 +11,7 @@ import { initStudy, loadStudyData } from "../study/search.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 import { loadConfig } from "./config-file.ts";
+import { interruptible } from "./interrupt.ts";
 import { counted, invocation, print, say } from "./output.ts";
 import { environment } from "./search.ts";
 import { validationTable } from "./validation-table.ts";
@@ -98,15 +99,6 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
 
   const dir = validationDir(config, dataset);
   using run = openValidation(dir, config, dataset, options);
-  const stop = new AbortController();
-  const interrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    if (!json) say("\nstopping; press Ctrl-C again to stop at once");
-    const hint = `Continue with \`${continued()}\`.`;
-    stop.abort(new MnasError("INTERRUPTED", "Validation interrupted; everything done so far is kept", { hint }));
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
   const view = validationView();
   const emit = (event: ValidationEvent): void => {
     if (!json) view.show(event);
@@ -115,11 +107,13 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
     view.end();
     report(event.validation, event.file);
   };
+  const ended = (): MnasError =>
+    new MnasError("INTERRUPTED", "Validation interrupted; everything done so far is kept", {
+      hint: `Continue with \`${continued()}\`.`,
+    });
   try {
-    await validateProxy(run, config, { dataset, networks, signal: stop.signal, emit });
+    await interruptible(json, ended, (signal) => validateProxy(run, config, { dataset, networks, signal, emit }));
   } finally {
     view.end();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }

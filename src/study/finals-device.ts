@@ -35,13 +35,13 @@ function comparing(real: LatencyDevice, predictor: LatencyDevice, emit: Study["e
  * The device that finals are measured on: where the search predicts, the one whose latencies it predicts, if that can
  * be opened here. Closes with the scope when it was opened here.
  */
-export async function openFinalsDevice({ device, emit }: Study): Promise<LatencyDevice> {
+export async function openFinalsDevice({ device, signal, emit }: Study): Promise<LatencyDevice> {
   // The search's own device is closed by who opened it.
   const own: LatencyDevice = { ...device, [Symbol.asyncDispose]: async () => {} };
   if (device.predicts === undefined) return own;
   const { device: name } = device.predicts;
   try {
-    const real = await openDevice(name);
+    const real = await openDevice(name, { onNotice: emit, signal });
     emit({ event: "device", name: real.name, description: real.description, origin: real.origin });
     return comparing(real, device, emit);
   } catch (error) {
