@@ -22,24 +22,17 @@ import { createRng, type Rng } from "../src/util/rng.ts";
 import { childrenOf, lives, scratch, workersOf } from "./mnas.ts";
 import { smallDisk } from "./small-disk.ts";
 import { live, resultOf, running, type Life } from "./tormented.ts";
+import { toyConfig } from "./toy.ts";
 
 const isLinux = process.platform === "linux";
 const program = fileURLToPath(new URL("./evaluator-program.ts", import.meta.url));
 
-const settings = (more: object): string => `
-const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
-export default {
-  space: { name: "toy", decisions: [], template: {
-    stem: { kernel: 3, stride: 2, filters: 8 },
-    blocks: [{ op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2,
-      filters: oneOf("filters", [8, 12]), layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]),
-      skip: oneOf("skip", ["none", "pool"]) }],
-    head: { filters: 0 }, dropout: 0 } },
+const settings = (more: object): string =>
+  toyConfig(`
   device: "madds", target: 0.02, trials: 12, batch: 4, workers: 2, seed: 5, finalists: 1,
   proxy: { epochs: 0.2, batch: 32 }, final: { epochs: 0.3, batch: 32 },
   ...${JSON.stringify(more)},
-};
-`;
+`);
 
 /** What was done to the searches of this file, by kind. */
 const faults = new Map<string, number>();

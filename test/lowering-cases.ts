@@ -1,4 +1,5 @@
-import { parametersOf, type Graph } from "../src/graph/graph.ts";
+import * as fc from "fast-check";
+import { graphOf, parametersOf, type Graph } from "../src/graph/graph.ts";
 import type { Node, Shape } from "../src/graph/node.ts";
 import { apply } from "../src/graph/ops.ts";
 import { initWeights, type Weights } from "../src/graph/weights.ts";
@@ -30,6 +31,21 @@ export const conv = (x: Node, attrs: { kernel: number; stride: number; bias?: bo
   apply("Conv", "conv", [x], { filters: 6, bias: false, ...attrs });
 const x = input([9, 12, 5]);
 export const pixel = input([1, 1, 7]);
+
+/** A convolution or a pooling of any size. */
+export const anyWindow = fc.record({
+  op: fc.constantFrom("Conv", "DepthwiseConv", "AvgPool", "MaxPool"),
+  height: fc.integer({ min: 1, max: 12 }),
+  width: fc.integer({ min: 1, max: 12 }),
+  kernel: fc.constantFrom(1, 2, 3, 5, 7),
+  stride: fc.constantFrom(1, 2, 3),
+});
+export type AnyWindow = typeof anyWindow extends fc.Arbitrary<infer W> ? W : never;
+
+export function windowGraph({ op, height, width, ...attrs }: AnyWindow): Graph {
+  const image = input([height, width, 3]);
+  return graphOf(op === "Conv" ? conv(image, attrs) : apply(op, "window", [image], attrs));
+}
 
 /** Small networks, each of one thing. */
 export const singleNodes: Record<string, () => Node> = {

@@ -5,31 +5,16 @@ import type { Comparison } from "../src/report/report.ts";
 import type { FinalRow } from "../src/study/events.ts";
 import { mean, variance } from "../src/util/welch.ts";
 import { mnas, scratch, start, workersOf } from "./mnas.ts";
+import { toyConfig } from "./toy.ts";
 
 /** A space and recipes small enough to search in seconds, through everything that a real search goes through. */
-const config = `
-const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
-export default {
-  space: {
-    name: "toy",
-    decisions: [],
-    template: {
-      stem: { kernel: 3, stride: 2, filters: 8 },
-      blocks: [
-        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
-          layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]), skip: oneOf("skip", ["none", "pool"]) },
-      ],
-      head: { filters: 0 },
-      dropout: 0,
-    },
-  },
+const config = toyConfig(`
   device: "madds",
   target: 0.02,
   batch: 4,
   proxy: { epochs: 0.2, batch: 32 },
   final: { epochs: 0.3, batch: 32 },
-};
-`;
+`);
 
 const rowsOf = async (dir: string, cwd: string): Promise<unknown[]> =>
   JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as unknown[];

@@ -3,23 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { TrialRow } from "../src/study/events.ts";
 import { mnas, scratch, start } from "./mnas.ts";
+import { toyConfig } from "./toy.ts";
 
-const config = `
-const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
-export default {
-  space: {
-    name: "toy",
-    decisions: [],
-    template: {
-      stem: { kernel: 3, stride: 2, filters: 8 },
-      blocks: [
-        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
-          layers: oneOf("layers", [1, 2]), seRatio: oneOf("seRatio", [0, 0.25]), skip: oneOf("skip", ["none", "pool"]) },
-      ],
-      head: { filters: 0 },
-      dropout: 0,
-    },
-  },
+const config = toyConfig(`
   device: "madds",
   target: 0.02,
   gate: 4,
@@ -29,8 +15,7 @@ export default {
   finalists: 0,
   proxy: { epochs: 0.2, batch: 32 },
   stopping: { rungs: [0.25, 0.5], keep: 0.34 },
-};
-`;
+`);
 
 const rowsOf = async (dir: string, cwd: string): Promise<TrialRow[]> =>
   JSON.parse((await mnas(["trials", dir, "--json"], cwd)).stdout) as TrialRow[];

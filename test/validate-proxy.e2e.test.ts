@@ -6,29 +6,14 @@ import type { Validation } from "../src/study/proxy/record.ts";
 import type { ValidationEvent } from "../src/study/proxy/validate.ts";
 import { createRng } from "../src/util/rng.ts";
 import { scratch, start } from "./mnas.ts";
+import { toyConfig } from "./toy.ts";
 
-const config = (epochs: number) => `
-const oneOf = (tag, choices) => ({ kind: "oneOf", tag, choices });
-export default {
-  space: {
-    name: "toy",
-    decisions: [],
-    template: {
-      stem: { kernel: 3, stride: 2, filters: 8 },
-      blocks: [
-        { op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
-          layers: 1, seRatio: 0, skip: "none" },
-      ],
-      head: { filters: 0 },
-      dropout: 0,
-    },
-  },
-  device: "madds",
-  target: 0.02,
-  proxy: { epochs: ${epochs}, batch: 32 },
-  final: { epochs: 0.3, batch: 32 },
-};
-`;
+const config = (epochs: number): string =>
+  toyConfig(
+    `device: "madds", target: 0.02, proxy: { epochs: ${epochs}, batch: 32 }, final: { epochs: 0.3, batch: 32 }`,
+    `{ op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
+      layers: 1, seRatio: 0, skip: "none" }`,
+  );
 
 const eventsOf = <Event>(stdout: string): Event[] =>
   stdout

@@ -12,6 +12,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { mean } from "../../src/util/welch.ts";
 import { median } from "../../src/device/statistics.ts";
 import { rewardOf } from "../../src/reward/reward.ts";
 import { goesOn, type ObjectiveKind, type Standing } from "../../src/reward/stopping.ts";
@@ -46,7 +47,6 @@ const curves = positionals.flatMap((file) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Curve),
 );
-const mean = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 const points = ({ rungs, accuracy }: Curve): number[] => [...rungs, accuracy];
 const all = curves.map((curve) => {
   const ofSeed = curves.filter(({ seed }) => seed === curve.seed).map(points);

@@ -13,6 +13,7 @@
  * multiply-adds of its steps, three times those of an inference for each image, and of judging, one for each image.
  */
 import { parseArgs } from "node:util";
+import { mean } from "../../src/util/welch.ts";
 import { resolveConfig } from "../../src/config/config.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { median } from "../../src/device/statistics.ts";
@@ -144,7 +145,6 @@ async function search(seed: number, { rungs, keep, told }: Rule, dataset: Datase
   return { best, missed, ...spent };
 }
 
-const meanOf = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 const outcomes = new Map<string, Outcome[]>();
 for (const seed of values.seeds.split(",").map(Number)) {
   const dataset = await loadStudyData({ data: "fashion-mnist", seed, size: null });
@@ -156,18 +156,18 @@ for (const seed of values.seeds.split(",").map(Number)) {
 const full = outcomes.get("full") ?? [];
 for (const [name, all] of outcomes) {
   const share = (key: "steps" | "madds"): string =>
-    full.length === 0 ? "" : `${(100 * meanOf(all.map((one, i) => one[key] / full[i]![key]))).toFixed(1)} %`;
+    full.length === 0 ? "" : `${(100 * mean(all.map((one, i) => one[key] / full[i]![key]))).toFixed(1)} %`;
   const differences = full.length === 0 ? [] : all.map((one, i) => one.best - full[i]!.best);
-  const error = Math.sqrt(meanOf(differences.map((x) => (x - meanOf(differences)) ** 2)) / (differences.length - 1));
+  const error = Math.sqrt(mean(differences.map((x) => (x - mean(differences)) ** 2)) / (differences.length - 1));
   console.log(
     [
       name.padEnd(34),
-      `best ${meanOf(all.map((one) => one.best)).toFixed(4)}`,
+      `best ${mean(all.map((one) => one.best)).toFixed(4)}`,
       `(${all.map((one) => one.best.toFixed(3)).join(" ")})`,
-      `diff ${meanOf(differences).toFixed(4)} ± ${error.toFixed(4)}`,
-      `trained ${meanOf(all.map((one) => one.trained)).toFixed(1)}`,
-      `stopped ${meanOf(all.map((one) => one.stopped)).toFixed(1)}`,
-      `steps ${meanOf(all.map((one) => one.steps)).toFixed(0)} ${share("steps")}`,
+      `diff ${mean(differences).toFixed(4)} ± ${error.toFixed(4)}`,
+      `trained ${mean(all.map((one) => one.trained)).toFixed(1)}`,
+      `stopped ${mean(all.map((one) => one.stopped)).toFixed(1)}`,
+      `steps ${mean(all.map((one) => one.steps)).toFixed(0)} ${share("steps")}`,
       `compute ${share("madds")}`,
       `lost ${all.filter((one) => one.missed > one.best).length}/${all.length}`,
     ].join("  "),

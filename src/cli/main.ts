@@ -221,7 +221,7 @@ command("train <network>", "train one network and say how good it is")
   .addOption(seed())
   .action(async (network, options) => (await import("./train.ts")).trainNetwork(network, options));
 
-command("replay", "search in a table of known results, thousands of trials a second")
+command("replay", "search in a table of known results instead of training")
   .requiredOption("--table <file>", "JSON or CSV of network → accuracy and cost", path)
   .addOption(
     new Option("--objective <what>", "what is sought").choices(["accuracy", "reward", "front"]).default("reward"),

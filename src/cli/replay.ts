@@ -1,5 +1,6 @@
+import { median } from "../device/statistics.ts";
 import type { Goal } from "../replay/play.ts";
-import { replay as replayOnce, type ReplayOptions } from "../replay/replay.ts";
+import { replay as replayOnce, type Corner } from "../replay/replay.ts";
 import { summarizeScores, type Estimate, type Summary } from "../replay/summary.ts";
 import { readTable, type ResultTable } from "../replay/table.ts";
 import { curveSvg } from "../report/curve-plot.ts";
@@ -19,24 +20,17 @@ export interface ReplayCliOptions {
   readonly seed: number;
   readonly batch: number;
   readonly workers: number;
-  readonly reference?: ReplayOptions["reference"];
+  readonly reference?: Corner;
   readonly out?: string;
   readonly json?: boolean;
 }
 
-const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+const medianCost = ({ entries }: ResultTable): number => median([...entries.values()].map(({ cost }) => cost));
 
-/** What the options leave open, from the table. */
-function defaultsOf({ entries }: ResultTable): Pick<ReplayOptions, "target" | "reference"> {
-  const all = [...entries.values()];
-  return {
-    target: middle(all.map(({ cost }) => cost)),
-    reference: {
-      accuracy: Math.min(...all.flatMap(({ accuracies }) => accuracies)),
-      cost: Math.max(...all.map(({ cost }) => cost)),
-    },
-  };
-}
+const worstCorner = ({ entries }: ResultTable): Corner => ({
+  accuracy: Math.min(...[...entries.values()].flatMap(({ accuracies }) => accuracies)),
+  cost: Math.max(...[...entries.values()].map(({ cost }) => cost)),
+});
 
 const share = ({ mean, stderr }: Estimate): string => `${(100 * mean).toFixed(2)} ± ${(100 * stderr).toFixed(2)} %`;
 
@@ -55,10 +49,7 @@ const rowOf = (summary: Summary): string[] => [
 export async function replay(options: ReplayCliOptions): Promise<void> {
   const { objective: goal, searcher, samples, seeds, seed, batch, workers, out } = options;
   const known = readTable(options.table);
-  const { target, reference } = {
-    ...defaultsOf(known),
-    ...clean({ target: options.target, reference: options.reference }),
-  };
+  const { target = medianCost(known), reference = worstCorner(known) } = options;
   const settings = { searcher, goal, reward: { kind: options.reward }, target, samples, batch, workers, reference };
   if (options.json !== true)
     say(
@@ -94,6 +85,3 @@ export async function replay(options: ReplayCliOptions): Promise<void> {
     `${Math.round((seeds * samples) / seconds)} trials a second${out === undefined ? "" : `; ${out}.json and ${out}.svg`}`,
   );
 }
-
-const clean = <T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;

@@ -59,6 +59,24 @@ export interface Latency {
   readonly time: string | null;
 }
 
+/** A record of what is computed, not measured: no runs, no spread, no time. */
+export const computedLatency = (
+  ms: number,
+  where: Pick<Latency, "device" | "os" | "runtime" | "runtimeVersion" | "provider" | "origin">,
+): Latency => ({
+  medianMs: ms,
+  p90Ms: ms,
+  lowMs: ms,
+  highMs: ms,
+  runs: 0,
+  warmup: 0,
+  overheadMs: 0,
+  isUnstable: false,
+  threads: 0,
+  ...where,
+  time: null,
+});
+
 export type MeasureOptions = TimingOptions;
 
 /** Something that says how long a network takes. */

@@ -1,5 +1,5 @@
 import { MnasError } from "../errors.ts";
-import type { LatencyDevice } from "./device.ts";
+import { computedLatency, type LatencyDevice } from "./device.ts";
 
 /** Of the order of a phone: MnasNet-A1 has 312 million multiply-adds and takes 78 ms on a Pixel 1 (arXiv 1807.11626). */
 const maddsPerMs = 4e6;
@@ -26,25 +26,14 @@ export function openMadds(): LatencyDevice {
           },
         );
       }
-      const ms = madds / maddsPerMs;
-      return {
-        medianMs: ms,
-        p90Ms: ms,
-        lowMs: ms,
-        highMs: ms,
-        runs: 0,
-        warmup: 0,
-        overheadMs: 0,
-        isUnstable: false,
-        threads: 0,
+      return computedLatency(madds / maddsPerMs, {
         device: "madds",
         runtime: "none",
         runtimeVersion: "1",
         provider: "none",
         os: "any",
         origin: "proxy",
-        time: null,
-      };
+      });
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true;

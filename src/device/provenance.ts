@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile } from "../util/files.ts";
-import type { Latency, LatencyDevice } from "./device.ts";
+import { computedLatency, type Latency, type LatencyDevice } from "./device.ts";
 
 const text = z.string().min(1);
 
@@ -48,27 +48,9 @@ export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>
 /** Nothing takes no time, whatever a sum of differences says. */
 const leastMs = 1e-6;
 
-const allOf = (ms: number) => ({ medianMs: ms, p90Ms: ms, lowMs: ms, highMs: ms });
-
-/** A record of what is predicted, not measured: no runs, no spread, no time. */
-export const predictedLatency = (
-  { device, os, runtime, runtimeVersion, provider }: Provenance,
-  ms: number,
-): Latency => ({
-  ...allOf(Math.max(leastMs, ms)),
-  runs: 0,
-  warmup: 0,
-  overheadMs: 0,
-  isUnstable: false,
-  threads: 0,
-  device,
-  runtime,
-  runtimeVersion,
-  provider,
-  os,
-  origin: "predicted",
-  time: null,
-});
+/** A record of what is predicted of the device that numbers were measured on. */
+export const predictedLatency = ({ device, os, runtime, runtimeVersion, provider }: Provenance, ms: number): Latency =>
+  computedLatency(Math.max(leastMs, ms), { device, os, runtime, runtimeVersion, provider, origin: "predicted" });
 
 /**
  * Reads a JSON file of a known form. Throws `FILE_NOT_FOUND`, or `CONFIG_INVALID` when it is something else.

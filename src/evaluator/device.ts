@@ -1,4 +1,4 @@
-import type { LatencyDevice } from "../device/device.ts";
+import { computedLatency, type LatencyDevice } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { converse, type ConversationOptions, type Reply } from "./conversation.ts";
@@ -52,25 +52,14 @@ export function openEvaluatorDevice(options: ConversationOptions): LatencyDevice
       }
       const turn = queue.then(() => ask(name, graph, signal));
       queue = turn.catch(() => {});
-      const ms = await turn;
-      return {
-        medianMs: ms,
-        p90Ms: ms,
-        lowMs: ms,
-        highMs: ms,
-        runs: 0,
-        warmup: 0,
-        overheadMs: 0,
-        isUnstable: false,
-        threads: 0,
+      return computedLatency(await turn, {
         device: "evaluator",
         runtime: conversation.command,
         runtimeVersion: "unknown",
         provider: "none",
         os: "any",
         origin: "predicted",
-        time: null,
-      };
+      });
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true;

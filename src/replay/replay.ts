@@ -2,6 +2,7 @@ import { hypervolume, paretoFront } from "../reward/pareto.ts";
 import { expectedAccuracies } from "../search/expectation.ts";
 import { createSearcher, type SearcherName } from "../search/searchers.ts";
 import { describeIn, distinctOf, play, rewardedBy, type Known, type Sample, type Wanted } from "./play.ts";
+import { mean } from "../util/welch.ts";
 import type { ResultTable, TableEntry } from "./table.ts";
 
 /** Corner of a hypervolume: accuracy 0..1 and cost. */
@@ -39,8 +40,7 @@ export interface Score {
 }
 
 /** What a network's accuracy is taken to be in truth. */
-export const meanAccuracy = ({ accuracies }: TableEntry): number =>
-  accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length;
+export const meanAccuracy = ({ accuracies }: TableEntry): number => mean(accuracies);
 
 /** Marks at which a search is scored. */
 const marksOf = (samples: number): number[] =>

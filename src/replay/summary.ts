@@ -1,3 +1,4 @@
+import { mean, variance } from "../util/welch.ts";
 import type { Score } from "./replay.ts";
 
 /** Over seeds; the standard error is that of the mean. */
@@ -12,11 +13,10 @@ export type Measure = (typeof measures)[number];
 export type Summary = { readonly samples: number } & { readonly [M in Measure]: Estimate };
 
 /** Mean of values, each of another seed. */
-export function estimate(values: readonly number[]): Estimate {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, stderr: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length) };
-}
+export const estimate = (values: readonly number[]): Estimate => ({
+  mean: mean(values),
+  stderr: values.length < 2 ? 0 : Math.sqrt(variance(values) / values.length),
+});
 
 /** Means over searches that differ in their seeds, for each number of samples. */
 export function summarizeScores(runs: readonly (readonly Score[])[]): Summary[] {

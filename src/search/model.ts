@@ -7,7 +7,7 @@ const linears = [0, 0.3, 2];
 export const accuracyNoises: readonly number[] = [0.003, 0.01, 0.03, 0.1, 0.3];
 export const latencyNoises: readonly number[] = [1e-5, 1e-4, 1e-3, 1e-2, 0.1];
 
-/** Points by which the kernel is chosen; more hardly change the choice. */
+/** Points by which the kernel is chosen at most: choosing takes the cube of their number. */
 const mostForChoice = 128;
 
 /** The kernel under which the first values are the least surprising. */

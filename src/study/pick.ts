@@ -5,31 +5,37 @@ import { trainedOf, type Measured } from "./front.ts";
 import { describerOf } from "./objective.ts";
 import type { Study } from "./search.ts";
 
-/**
- * The trained networks, best first: those within the target before the others, then by the reward of the accuracy that is
- * expected of them, which one training alone does not tell.
- */
-function rankForTarget(study: Pick<Study, "store" | "config" | "dataset">, targetMs: number): Measured[] {
-  const { store, config, dataset } = study;
+type Picking = Pick<Study, "store" | "config" | "dataset">;
+
+/** The trained networks, with the accuracies that are expected of them: one training alone does not tell. */
+function expectedOf({ store, config, dataset }: Picking): (Measured & { readonly expected: number })[] {
   const trained = trainedOf(store.trials("search")).flatMap((trial) =>
     trial.genotype === null ? [] : [{ ...trial, genotype: trial.genotype }],
   );
   const expected = expectedAccuracies(config.space, describerOf(config, taskOf(dataset)), trained);
-  const ranked = trained.map((trial, i) => ({
-    trial,
-    isOver: trial.latencyMs > targetMs ? 1 : 0,
-    reward: rewardOf({ ...trial, accuracy: Math.min(1, Math.max(0, expected[i]!)) }, config.reward, targetMs),
-  }));
-  return ranked
-    .sort((a, b) => a.isOver - b.isOver || b.reward - a.reward || a.trial.number - b.trial.number)
-    .map(({ trial }) => trial);
+  return trained.map((trial, i) => ({ ...trial, expected: Math.min(1, Math.max(0, expected[i]!)) }));
 }
 
 /** The networks to train long: the best for the target, or the best for each where there are several. */
-export function chooseFinalists(study: Pick<Study, "store" | "config" | "dataset" | "targetMs">): Measured[] {
-  const { config, targetMs } = study;
-  if (config.finalists === 0) return [];
-  if (config.targets === null) return rankForTarget(study, targetMs).slice(0, config.finalists);
-  const best = config.targets.flatMap((target) => rankForTarget(study, target).slice(0, 1));
+export function chooseFinalists({ targetMs, ...study }: Picking & Pick<Study, "targetMs">): Measured[] {
+  const { finalists, targets, reward } = study.config;
+  if (finalists === 0) return [];
+  const trained = expectedOf(study);
+  /** Those within a target before the others, then by the reward of the accuracy that is expected. */
+  const ranked = (ms: number): Measured[] =>
+    trained
+      .map((trial) => {
+        const { expected: accuracy, latencyMs, params, madds } = trial;
+        return { trial, value: rewardOf({ accuracy, latencyMs, params, madds }, reward, ms) };
+      })
+      .sort(
+        (a, b) =>
+          Number(a.trial.latencyMs > ms) - Number(b.trial.latencyMs > ms) ||
+          b.value - a.value ||
+          a.trial.number - b.trial.number,
+      )
+      .map(({ trial }) => trial);
+  if (targets === null) return ranked(targetMs).slice(0, finalists);
+  const best = targets.flatMap((ms) => ranked(ms).slice(0, 1));
   return best.filter(({ notation }, i) => best.findIndex((other) => other.notation === notation) === i);
 }

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../../util/files.ts";
+import { stateFolder } from "../../util/state.ts";
 import { digestOf, matches, randomSecret } from "./secrets.ts";
 
 /** A device that joined keeps its place for so long after it was last seen, whatever becomes of the search. */
@@ -17,14 +17,7 @@ const schema = z.array(
 type Session = z.infer<typeof schema>[number];
 
 /** Where sessions are kept between commands. */
-export function sessionFile(): string {
-  const state = process.env["XDG_STATE_HOME"];
-  return join(
-    state === undefined || state === "" ? join(homedir(), ".local", "state") : state,
-    "mnas",
-    "sessions.json",
-  );
-}
+export const sessionFile = (): string => join(stateFolder(), "sessions.json");
 
 /**
  * Devices that may come back without a token: digests of their secrets and their names, in a file that other commands
