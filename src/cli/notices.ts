@@ -18,7 +18,7 @@ export function joinLines({ urls, port, isLocal }: Join, listenFlag: string): st
     `${margin}Android over USB: first run adb reverse tcp:${port} tcp:${port}, then use localhost on the phone too.`,
     isLocal
       ? `${margin}A phone in your network needs ${listenFlag} 0.0.0.0; over USB it does not.`
-      : `${margin}Over the network, browsers give pages neither threads nor WebGPU; over USB they do.`,
+      : `${margin}Over the network, browsers give pages no WebGPU and a coarse clock; over USB it is better.`,
   ];
 }
 

@@ -36,8 +36,7 @@ async function start(): Promise<void> {
     });
   }
   const lock = openQuietLock();
-  // Runs of older versions have no word about evaluators.
-  const settings = config.evaluate ?? null;
+  const settings = config.evaluate;
   const evaluator =
     settings === null
       ? builtinEvaluator(dataset, (step) => lock.shared(step))
