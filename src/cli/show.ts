@@ -17,10 +17,8 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   using run = openRun(dir);
   const { costs } = candidateOf(parseArch(trial.notation));
   const long = finalRows(run).find(({ notation }) => notation === trial.notation) ?? null;
-  // A run of an earlier version may not have them all.
-  const written = (file: string | null | undefined): string | null =>
-    file != null && existsSync(join(dir, file)) ? join(dir, file) : null;
-  const models = { model: written(long?.model), tflite: written(long?.tflite) };
+  const inRun = (file: string | null | undefined): string | null => (file == null ? null : join(dir, file));
+  const models = { model: inRun(long?.model), tflite: inRun(long?.tflite) };
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({
