@@ -168,7 +168,7 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
       case "front":
         finals = Math.min(finals, 2 * event.trials.length * config.finalSeeds);
         if (event.trials.length > 0 && config.finalists > 0)
-          line("finals   training the best of the front and their references longer");
+          line("finals   training the best for the target and MobileNetV2 longer");
         break;
       case "finals":
         if (event.trainings > Math.max(finals, event.done))
