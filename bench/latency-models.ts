@@ -19,12 +19,11 @@ import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { partTiming, profile } from "../src/device/table/profile.ts";
 import { partsOfSpace } from "../src/device/table/space.ts";
-import { predictWith } from "../src/device/table/table.ts";
+import { emptyTable, predictWith } from "../src/device/table/table.ts";
 import { presetSpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
 import { kendallTau, mape, spearman } from "../src/util/correlation.ts";
 import { createRng } from "../src/util/rng.ts";
-import { version } from "../src/version.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -79,20 +78,12 @@ say(
 began = performance.now();
 let said = 0;
 const table = await profile(
-  {
-    kind: "latency-table",
-    version,
-    measuredOn: provenanceOf(device, canary),
+  emptyTable(provenanceOf(device, canary), {
     time: canary.time,
     space: space.name,
     task,
     canaryMs: canary.medianMs,
-    scale: 1,
-    isComplete: false,
-    unstable: [],
-    bases: {},
-    entries: {},
-  },
+  }),
   {
     device,
     task,

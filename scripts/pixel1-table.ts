@@ -8,8 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { keyOf, type Size } from "../src/device/table/parts.ts";
-import { writeTable } from "../src/device/table/table.ts";
-import { version } from "../src/version.ts";
+import { emptyTable, writeTable } from "../src/device/table/table.ts";
 
 const [from, to] = process.argv.slice(2);
 if (from === undefined || to === undefined)
@@ -51,26 +50,14 @@ for (const head of tails.filter(({ name }) => name === "Conv_1"))
     entries[keyOf({ kind: "head", size: head.input, head: { filters: head.output[2]! }, classes: logits.output[0]! })] =
       head.mean + logits.mean;
 
-writeTable(to, {
-  kind: "latency-table",
-  version,
-  measuredOn: {
-    name: "pixel1",
-    description: "Pixel 1, 1 thread, TensorFlow Lite",
-    device: "Pixel 1",
-    os: "Android",
-    runtime: "TensorFlow Lite",
-    runtimeVersion: "unknown",
-    provider: "CPU",
-    threads: 1,
-  },
-  time: null,
-  space: null,
-  task: null,
-  canaryMs: null,
-  scale: 1,
-  isComplete: true,
-  unstable: [],
-  bases: {},
-  entries,
-});
+const measuredOn = {
+  name: "pixel1",
+  description: "Pixel 1, 1 thread, TensorFlow Lite",
+  device: "Pixel 1",
+  os: "Android",
+  runtime: "TensorFlow Lite",
+  runtimeVersion: "unknown",
+  provider: "CPU",
+  threads: 1,
+};
+writeTable(to, { ...emptyTable(measuredOn), isComplete: true, entries });

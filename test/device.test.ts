@@ -16,7 +16,7 @@ import { fitModel } from "../src/device/predict/models.ts";
 import { pointOf, writePredictor } from "../src/device/predict/predictor.ts";
 import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
-import { writeTable } from "../src/device/table/table.ts";
+import { emptyTable, writeTable } from "../src/device/table/table.ts";
 
 const space = scratch();
 for (const [name, value] of Object.entries(makePhones(join(space.dir, "phones")).env)) vi.stubEnv(name, value);
@@ -63,17 +63,8 @@ const networks = [
 ].map(([width, size]) => networkModel(width!, size));
 const measuredOn = provenanceOf(openMadds(), await openMadds().measure(networks[0]!));
 writeTable(tableFile, {
-  kind: "latency-table",
-  version: "0",
-  measuredOn,
-  time: null,
-  space: null,
-  task: null,
-  canaryMs: null,
-  scale: 1,
+  ...emptyTable(measuredOn),
   isComplete: true,
-  unstable: [],
-  bases: {},
   entries: Object.fromEntries(
     networks.flatMap(({ arch }) =>
       layeredParts(arch!).map((part) => [keyOf(part), part.size[0] * part.size[2] * 1e-4]),

@@ -8,7 +8,7 @@ import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { profile } from "../src/device/table/profile.ts";
 import { partsOfSpace } from "../src/device/table/space.ts";
-import { predictWith, type LatencyTable } from "../src/device/table/table.ts";
+import { emptyTable, predictWith, type LatencyTable } from "../src/device/table/table.ts";
 import type { LatencyDevice } from "../src/device/device.ts";
 import { MnasError } from "../src/errors.ts";
 import { archOf, type Arch } from "../src/space/arch.ts";
@@ -19,29 +19,15 @@ import { createRng } from "../src/util/rng.ts";
 import { additiveDevice, randomModel, smallSpace, syntheticDevice, task } from "./latency-devices.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 
-async function emptyTable(device: LatencyDevice): Promise<LatencyTable> {
-  return {
-    kind: "latency-table",
-    version: "0",
-    measuredOn: provenanceOf(device, await additiveDevice().measure(randomModel(0))),
-    time: null,
-    space: smallSpace.name,
-    task,
-    canaryMs: null,
-    scale: 1,
-    isComplete: false,
-    unstable: [],
-    bases: {},
-    entries: {},
-  };
-}
+const emptyTableOf = async (device: LatencyDevice): Promise<LatencyTable> =>
+  emptyTable(provenanceOf(device, await additiveDevice().measure(randomModel(0))), { space: smallSpace.name, task });
 
 const parts = partsOfSpace(smallSpace, task);
 const networks = [1, 2, 3].map((seed) => randomModel(seed).arch!);
 const modelOf = (arch: Arch) => deviceModel(buildCandidate(arch));
 
 const profiled = async (device: LatencyDevice, from?: LatencyTable): Promise<LatencyTable> =>
-  profile(from ?? (await emptyTable(device)), { device, task, parts, networks, modelOf, onProgress: () => {} });
+  profile(from ?? (await emptyTableOf(device)), { device, task, parts, networks, modelOf, onProgress: () => {} });
 
 test("partsOfSpace() has every part that a network of the space has, and no other", () => {
   const indices = smallSpace.decisions.reduce<number[][]>(

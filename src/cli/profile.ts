@@ -5,7 +5,7 @@ import { openDevice } from "../device/open.ts";
 import { provenanceChanges, provenanceOf } from "../device/provenance.ts";
 import { missingParts, partTiming, profile as profileParts } from "../device/table/profile.ts";
 import { partsOfSpace } from "../device/table/space.ts";
-import { readTable, writeTable, type LatencyTable } from "../device/table/table.ts";
+import { emptyTable, readTable, writeTable, type LatencyTable } from "../device/table/table.ts";
 import { MnasError } from "../errors.ts";
 import { archOf } from "../space/arch.ts";
 import { sample } from "../space/space.ts";
@@ -13,7 +13,6 @@ import { buildCandidate, deviceModel } from "../study/candidate.ts";
 import { checkWritable } from "../util/files.ts";
 import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
-import { version } from "../version.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { openingOf } from "./notices.ts";
@@ -80,20 +79,15 @@ export async function profile(options: ProfileOptions): Promise<void> {
     await using device = await openDevice(config.device, openingOf(options, signal));
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { ...partTiming, signal });
-    const start = startFrom(out, {
-      kind: "latency-table",
-      version,
-      measuredOn: provenanceOf(device, canary),
-      time: canary.time,
-      space: space.name,
-      task,
-      canaryMs: canary.time === null ? null : canary.medianMs,
-      scale: 1,
-      isComplete: false,
-      unstable: [],
-      bases: {},
-      entries: {},
-    });
+    const start = startFrom(
+      out,
+      emptyTable(provenanceOf(device, canary), {
+        time: canary.time,
+        space: space.name,
+        task,
+        canaryMs: canary.time === null ? null : canary.medianMs,
+      }),
+    );
     const left = missingParts(start, parts).length;
     const total = parts.length + wholeNetworks;
     const plan = { parts: parts.length, missing: left, networks: wholeNetworks };

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { MnasError } from "../errors.ts";
 import type { DeviceModel, LatencyDevice, MeasureOptions } from "./device.ts";
 import type { Reply, Request } from "./host-messages.ts";
+import { createTurns } from "../util/async.ts";
 
 /*
  * Models run in a process of their own: it can be tied to one core without tying what this process starts, a model
@@ -113,7 +114,7 @@ export async function openHost(): Promise<LatencyDevice> {
   const first = await start();
   const { cpu, runtimeVersion, threads } = first.ready;
   let child: ChildProcess | null = first.child;
-  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   let isClosed = false;
 
   const fail = (name: string, problem: string, options?: { hint: string; cause: unknown }): never => {
@@ -156,11 +157,7 @@ export async function openHost(): Promise<LatencyDevice> {
     name: "host",
     description: `${cpu}, ${threads} thread, ONNX Runtime ${runtimeVersion} CPU`,
     origin: "native",
-    measure: (model, options = {}) => {
-      const turn = queue.then(() => measure(model, options));
-      queue = turn.catch(() => {});
-      return turn;
-    },
+    measure: (model, options = {}) => inTurn(() => measure(model, options)),
     [Symbol.asyncDispose]: async () => {
       isClosed = true;
       if (child !== null) await close(child);

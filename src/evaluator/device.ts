@@ -5,6 +5,7 @@ import { converse, type ConversationOptions, type Reply } from "./conversation.t
 import { EvaluatorDied, type Step } from "./evaluator.ts";
 import { quoted } from "./lines.ts";
 import { latencyRequest } from "./request.ts";
+import { createTurns } from "../util/async.ts";
 
 async function lastOf<Result>(steps: AsyncGenerator<Step, Result>): Promise<Result> {
   for (;;) {
@@ -26,7 +27,7 @@ function latencyOf({ answer: { error, latencyMs }, line }: Reply, name: string):
  */
 export function openEvaluatorDevice(options: ConversationOptions): LatencyDevice {
   const conversation = converse(options);
-  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   let isClosed = false;
   const unable = (name: string, why: string, cause?: unknown): MnasError =>
     new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": ${why}`, { cause });
@@ -50,9 +51,7 @@ export function openEvaluatorDevice(options: ConversationOptions): LatencyDevice
       if (graph === null) {
         throw new MnasError("MODEL_INVALID", `Cannot measure "${name}": the evaluator gets no model files`);
       }
-      const turn = queue.then(() => ask(name, graph, signal));
-      queue = turn.catch(() => {});
-      return computedLatency(await turn, {
+      return computedLatency(await inTurn(() => ask(name, graph, signal)), {
         device: "evaluator",
         runtime: conversation.command,
         runtimeVersion: "unknown",

@@ -10,6 +10,7 @@ import { systemAdb, type Adb } from "./runner.ts";
 import type { Place } from "./run.ts";
 import { timeOnPhone } from "./timing.ts";
 import { findTool, tools } from "./tools.ts";
+import { createTurns } from "../../util/async.ts";
 
 /**
  * An Android phone, by `adb`: a benchmark program of the user's runs models there on chosen cores, one thread, batch 1.
@@ -49,7 +50,7 @@ export async function openAdb(
   const cores = mask === null ? "any core" : `cores ${mask}`;
   const place: Place = { name, phone, mask };
   const closing = new AbortController();
-  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
 
   const measure = async (model: DeviceModel, options: MeasureOptions): Promise<Latency> => {
     options.signal?.throwIfAborted();
@@ -85,15 +86,11 @@ export async function openAdb(
     name,
     description: `${device}, ${os}, ${cores}, 1 thread, ${tool.runtime}`,
     origin: "native",
-    measure: (model, options = {}) => {
-      const turn = queue.then(() => measure(model, options));
-      queue = turn.catch(() => {});
-      return turn;
-    },
+    measure: (model, options = {}) => inTurn(() => measure(model, options)),
     [Symbol.asyncDispose]: async () => {
       if (closing.signal.aborted) return;
       closing.abort();
-      await queue;
+      await inTurn(async () => {});
       await phone[Symbol.asyncDispose]();
     },
   };

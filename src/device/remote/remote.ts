@@ -4,6 +4,7 @@ import { leastRuns } from "../protocol.ts";
 import type { Format, Hello, JobOptions, RuntimeOffer } from "./messages.ts";
 import { Lost, type Peer } from "./peer.ts";
 import { createPlausibility } from "./plausible.ts";
+import { createTurns } from "../../util/async.ts";
 
 export interface RemoteOptions {
   readonly name: string;
@@ -60,7 +61,7 @@ export async function openRemote(options: RemoteOptions, signal?: AbortSignal): 
   const closing = new AbortController();
   const until = (other: AbortSignal | undefined): AbortSignal =>
     other === undefined ? closing.signal : AbortSignal.any([other, closing.signal]);
-  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
 
   const fail = (model: string, why: string): never => {
     throw new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${model}": ${why}`);
@@ -113,11 +114,7 @@ export async function openRemote(options: RemoteOptions, signal?: AbortSignal): 
     name,
     description,
     origin,
-    measure: (model, given = {}) => {
-      const turn = queue.then(() => measure(model, given));
-      queue = turn.catch(() => {});
-      return turn;
-    },
+    measure: (model, given = {}) => inTurn(() => measure(model, given)),
     [Symbol.asyncDispose]: async () => {
       if (closing.signal.aborted) return;
       closing.abort();

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import type { Arch } from "../../space/arch.ts";
 import { writeFileAtomically } from "../../util/files.ts";
-import { provenanceSchema, readJson, taskSchema } from "../provenance.ts";
+import { version } from "../../version.ts";
+import { provenanceSchema, readJson, taskSchema, type Provenance } from "../provenance.ts";
 import { keyOf, layersOf, partsOf, type Part } from "./parts.ts";
 
 const ms = z.number().finite();
@@ -31,6 +32,26 @@ export const tableSchema = z.strictObject({
   entries: z.record(z.string(), ms),
 });
 export type LatencyTable = z.output<typeof tableSchema>;
+
+/** A table without times, of a space where it is known and begun at a time where there is one. */
+export const emptyTable = (
+  measuredOn: Provenance,
+  about: Partial<Pick<LatencyTable, "time" | "space" | "task" | "canaryMs">> = {},
+): LatencyTable => ({
+  kind: "latency-table",
+  version,
+  measuredOn,
+  time: null,
+  space: null,
+  task: null,
+  canaryMs: null,
+  ...about,
+  scale: 1,
+  isComplete: false,
+  unstable: [],
+  bases: {},
+  entries: {},
+});
 
 /** Throws `FILE_NOT_FOUND`, or `CONFIG_INVALID` when it is no table. */
 export const readTable = (file: string): LatencyTable => readJson(file, tableSchema, "latency table");
