@@ -3,12 +3,24 @@ import { expect, test } from "vitest";
 import { hypervolume } from "../src/reward/pareto.ts";
 import { acquisitionOf } from "../src/search/acquisition.ts";
 import { expectedAccuracies } from "../src/search/expectation.ts";
-import { createGaussianProcess, type Kernel, type Point } from "../src/search/gaussian-process.ts";
+import { createGaussianProcess, packed, type Kernel, type Point } from "../src/search/gaussian-process.ts";
 import { createRng } from "../src/util/rng.ts";
 import { spaceOf } from "./contract/searcher.ts";
 
+const unpacked = ({ choices }: Point): number[] => [...choices].flatMap((word) => [word & 0xffff, word >>> 16]);
+
+test("choices are packed as they are", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 65_535 })), (genotype) => {
+      const choices = unpacked({ choices: packed(genotype), features: new Float64Array(0) });
+      expect(choices.slice(0, genotype.length)).toEqual(genotype);
+      expect(choices.slice(genotype.length).every((choice) => choice === 0)).toBe(true);
+    }),
+  );
+});
+
 const kernelOf = ({ decay, linear }: Kernel, a: Point, b: Point): number => {
-  const differing = a.choices.filter((choice, i) => choice !== b.choices[i]).length;
+  const differing = unpacked(a).filter((choice, i) => choice !== unpacked(b)[i]).length;
   const product = a.features.reduce((sum, x, i) => sum + x * b.features[i]!, 0);
   return Math.exp(-decay * differing) + linear * product;
 };
@@ -29,7 +41,7 @@ function solve(matrix: readonly (readonly number[])[], b: readonly number[]): nu
 }
 
 const anyPoint = fc.record({
-  choices: fc.array(fc.nat({ max: 2 }), { minLength: 5, maxLength: 5 }).map((list) => Uint16Array.from(list)),
+  choices: fc.array(fc.nat({ max: 2 }), { minLength: 5, maxLength: 5 }).map(packed),
   features: fc
     .array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 2, maxLength: 2 })
     .map((list) => Float64Array.from(list)),

@@ -1,7 +1,7 @@
 import { sample, type Genotype, type SearchSpace } from "../space/space.ts";
 import { log } from "../util/math.ts";
 import type { Rng } from "../util/rng.ts";
-import type { Point } from "./gaussian-process.ts";
+import { packed, type Point } from "./gaussian-process.ts";
 import type { Description } from "./searcher.ts";
 
 /** Random networks that say how much costs vary in a space. */
@@ -21,7 +21,7 @@ export function describer(
   if (describe === undefined)
     return {
       keyOf: (genotype) => genotype.join(),
-      pointOf: (genotype) => ({ choices: Uint16Array.from(genotype), features: new Float64Array(0) }),
+      pointOf: (genotype) => ({ choices: packed(genotype), features: new Float64Array(0) }),
     };
   const known = new Map<string, { readonly key: string; readonly logs: readonly number[] }>();
   const about = (genotype: Genotype) => {
@@ -43,7 +43,7 @@ export function describer(
   return {
     keyOf: (genotype) => about(genotype).key,
     pointOf: (genotype) => ({
-      choices: Uint16Array.from(genotype),
+      choices: packed(genotype),
       features: Float64Array.from(about(genotype).logs, (value, k) => (value - scales[k]!.mean) / scales[k]!.deviation),
     }),
   };

@@ -1,8 +1,19 @@
+import type { Genotype } from "../space/space.ts";
 import { exp, log } from "../util/math.ts";
+
+/** The choices of a genotype, each below 65,536, two in a word: two decisions are compared at once, without a branch. */
+export function packed(genotype: Genotype): Int32Array {
+  const words = new Int32Array((genotype.length + 1) >> 1);
+  genotype.forEach((choice, i) => {
+    words[i >> 1]! |= choice << (16 * (i & 1));
+  });
+  return words;
+}
 
 /** A network as the model sees it: its choices, and cheap numbers such as the logarithms of its costs. */
 export interface Point {
-  readonly choices: Uint16Array;
+  /** As `packed` makes them. */
+  readonly choices: Int32Array;
   /** Of about unit size. */
   readonly features: Float64Array;
 }
@@ -60,10 +71,15 @@ export function createGaussianProcess(first: Kernel): GaussianProcess {
 
   const covariance = (a: Point, b: Point): number => {
     const { length } = a.choices;
-    if (decays.length !== length + 1)
-      decays = Float64Array.from({ length: length + 1 }, (_, d) => exp(-kernel.decay * d));
+    if (decays.length !== 2 * length + 1)
+      decays = Float64Array.from({ length: 2 * length + 1 }, (_, d) => exp(-kernel.decay * d));
     let differing = 0;
-    for (let i = 0; i < length; i++) if (a.choices[i] !== b.choices[i]) differing++;
+    for (let i = 0; i < length; i++) {
+      const x = a.choices[i]! ^ b.choices[i]!;
+      // The top bit of each half: whether any bit of the half is set.
+      const set = ((x & 0x7fff7fff) + 0x7fff7fff) | x;
+      differing += (set >>> 31) + ((set >>> 15) & 1);
+    }
     let product = 0;
     for (let i = 0; i < a.features.length; i++) product += a.features[i]! * b.features[i]!;
     return decays[differing]! + kernel.linear * product;
