@@ -8,7 +8,7 @@ import type { SearcherOptions } from "./searcher.ts";
 /**
  * What each network's accuracy would be on average over seeds, as far as one training and those of networks like it tell:
  * half its own result, half what a Gaussian process of all says. The highest of many results is high by luck as well;
- * on NAS-Bench-Macro the network with the highest expectation is the better pick (docs/search.md).
+ * at four of five targets on NAS-Bench-Macro the pick by expectation was nearer to the best network (docs/search.md).
  */
 export function expectedAccuracies(
   space: SearchSpace,
