@@ -1,4 +1,4 @@
-import { matmul } from "./matmul";
+import { matmul, matmulPacked } from "./matmul";
 import {
   clearSums, closeRows, copyRows, giveRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
@@ -99,7 +99,7 @@ function planeBytes(w: Window, x: Tensor): usize {
 }
 
 /** Scratch: the planes, then one block of patches with 3 rows to spare. */
-export function convForward(x: Tensor, w: Window, weight: usize, bias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32): void {
+export function convForward(x: Tensor, w: Window, packed: usize, bias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32): void {
   const depth = w.kernel * w.kernel * x.channels;
   const patchRow = (<usize>depth) << 2;
   const width = y.stride;
@@ -115,7 +115,7 @@ export function convForward(x: Tensor, w: Window, weight: usize, bias: usize, y:
       const count = min(blockRows, rows - row);
       walkPatches(w, y, x.stride, row, count, planes, patches, false);
       const c = y.value + <usize>(image * y.pixels + row) * width;
-      matmul(count, depth, y.channels, patches, patchRow, 4, weight, width, bias ? bias : zeros, 0, c, width);
+      matmulPacked(count, depth, y.channels, patches, patchRow, packed, bias ? bias : zeros, 0, c, width);
       if (y.sums) statisticsRows(c, width, count, width, y.sums, 2 * width);
     }
   }
@@ -155,7 +155,7 @@ export function convBackward(
       matmul(depth, count, y.channels, patches, 4, patchRow, g, width, dWeight, width, dWeight, width);
       if (dBias) sumRows(g, width, count, width, dBias);
       if (!transposed) continue;
-      matmul(count, y.channels, depth, g, width, 4, transposed, patchRow, zeros, 0, patches, patchRow);
+      matmulPacked(count, y.channels, depth, g, width, transposed, zeros, 0, patches, patchRow);
       walkPatches(w, y, x.stride, row, count, gradientPlanes, patches, true);
     }
     if (!transposed) continue;

@@ -1,6 +1,6 @@
 import { Window } from "./conv";
 import { backwardBand, gradientBytes, viewBytes } from "./depthwise";
-import { matmul } from "./matmul";
+import { matmul, matmulPacked } from "./matmul";
 import { Norm } from "./norm";
 import { addRows, clearSums, closeRows, isPlain, maskRows, sumRows, viewRows } from "./rows";
 import { Tensor } from "./tensor";
@@ -16,13 +16,16 @@ import { Tensor } from "./tensor";
  * where sᵀ·dz, sᵀ·s, Σs and dz·(p·Wᵀ) are made on the way and the rest, which is as wide as s only, afterwards.
  */
 
-/** `scaled` [channels, source channels] = transposed weights times p, which the way forward decides. */
+/** `scaled` [channels, source channels], packed = transposed weights times p, which the way forward decides. */
 export function expandPrepare(source: Tensor, x: Tensor, n: Norm, transposed: usize, scaled: usize): void {
+  const panel = x.stride << 4;
   for (let c: usize = 0; c < x.stride; c += 4) {
     const p = f32x4.splat(load<f32>(n.gamma + c) * load<f32>(n.inverse + c));
-    for (let j: usize = 0; j < source.stride; j += 16) v128.store(scaled + j, f32x4.mul(v128.load(transposed + j), p));
+    for (let j: usize = 0; j < source.stride; j += 16) {
+      v128.store(scaled + (j >> 6) * panel + (j & 63), f32x4.mul(v128.load(transposed + j), p));
+    }
     transposed += source.stride;
-    scaled += source.stride;
+    scaled += 64;
   }
 }
 
@@ -62,7 +65,7 @@ export function expandBackward(
       sumRows(s, depth, rows, depth, sums);
       const to = source.gradient + <usize>row * depth;
       const c = accumulate ? result : to;
-      matmul(rows, x.channels, source.channels, given, bytes, 4, scaled, depth, zeros, 0, c, depth);
+      matmulPacked(rows, x.channels, source.channels, given, bytes, scaled, zeros, 0, c, depth);
       if (accumulate) addRows(c, depth, rows, depth, to, depth);
     }
   }

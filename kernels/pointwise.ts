@@ -1,4 +1,4 @@
-import { matmul } from "./matmul";
+import { matmul, matmulPacked } from "./matmul";
 import {
   addRows, clearSums, closeRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
@@ -9,8 +9,8 @@ import { Tensor } from "./tensor";
  * batch-norm. Backward, in one pass over memory: view the block again, make the raw gradient, multiply twice, close.
  */
 
-/** `zeros` are as many as `y` has channels; `gate` and `bias` may be null. */
-export function pointwiseForward(x: Tensor, gate: usize, weight: usize, bias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32): void {
+/** `packed`: the weights; `zeros` are as many as `y` has channels; `gate` and `bias` may be null. */
+export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32): void {
   const rows = x.rows;
   const depth = x.stride, width = y.stride;
   const init = bias ? bias : zeros;
@@ -24,7 +24,7 @@ export function pointwiseForward(x: Tensor, gate: usize, weight: usize, bias: us
       if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a);
     }
     const c = y.value + <usize>row * width;
-    matmul(count, x.channels, y.channels, a, depth, 4, weight, width, init, 0, c, width);
+    matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, c, width);
     if (y.sums) statisticsRows(c, width, count, width, y.sums, 2 * width);
   }
 }
@@ -63,7 +63,7 @@ function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: 
 }
 
 /**
- * Gradients of weights and bias, and of `x` if `transposed` (the weights, [out, in]) is given. `accumulate`: another
+ * Gradients of weights and bias, and of `x` if `transposed` (the weights, [out, in], packed) is given. `accumulate`: another
  * user of `x` has stored a gradient already; `closes`: this one is the last. Scratch is four blocks: one of `x`, one
  * of `y`, two of `x`, each with 4 rows to spare.
  */
@@ -107,7 +107,7 @@ export function pointwiseBackward(
     const to = x.gradient + <usize>row * depth;
     const isDirect = !gate && !accumulate;
     const c = isDirect ? to : inputBlock;
-    matmul(count, y.channels, x.channels, g, width, 4, transposed, depth, zeros, 0, c, depth);
+    matmulPacked(count, y.channels, x.channels, g, width, transposed, zeros, 0, c, depth);
     if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c);
     if (!isDirect) {
       if (accumulate) addRows(c, depth, count, depth, to, depth);

@@ -13,7 +13,22 @@ function viewLoop(
   f: i32, isNormalised: bool,
 ): void {
   for (; rows > 0; rows--) {
-    for (let j: usize = 0; j < width; j += 32) {
+    let j: usize = 0;
+    for (; j + 64 <= width; j += 64) {
+      const at = source + j, to = out + j, u = scale + j, v = shift + j;
+      let a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
+      if (isNormalised) {
+        a = f32x4.add(f32x4.mul(a, v128.load(u)), v128.load(v));
+        b = f32x4.add(f32x4.mul(b, v128.load(u, 16)), v128.load(v, 16));
+        c = f32x4.add(f32x4.mul(c, v128.load(u, 32)), v128.load(v, 32));
+        d = f32x4.add(f32x4.mul(d, v128.load(u, 48)), v128.load(v, 48));
+      }
+      v128.store(to, activate(a, f));
+      v128.store(to, activate(b, f), 16);
+      v128.store(to, activate(c, f), 32);
+      v128.store(to, activate(d, f), 48);
+    }
+    if (j < width) {
       let a = v128.load(source + j), b = v128.load(source + j, 16);
       if (isNormalised) {
         a = f32x4.add(f32x4.mul(a, v128.load(scale + j)), v128.load(shift + j));

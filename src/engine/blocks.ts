@@ -13,10 +13,23 @@ export function blockRowsOf(rows: number, rowBytes: number): number {
   return Math.min(most, Math.max(64, Math.floor(blockBytes / rowBytes / 4) * 4));
 }
 
-/** Weights transposed, [out, in], in memory that lives until the call after. */
-export function transposed({ builder, weightAt }: Lowering, t: Tensor, rows: number): Buffer {
-  const buffer = builder.buffer(4 * rows * t.width);
-  builder.emit({ kernel: "transpose", args: [rows, t.width, weightAt(`${t.node.name}.weight`), buffer] }, [buffer]);
+/** Bytes of a packed matrix: panels of 16 columns. */
+export const packedBytes = (rows: number, columns: number): number => 64 * rows * Math.ceil(columns / 16);
+
+/** Weights, [in, out], of `rows` inputs, in another order and in memory that lives until the call after. */
+export function reordered(
+  { builder, weightAt }: Lowering,
+  t: Tensor,
+  rows: number,
+  kernel: "pack" | "packTransposed" | "transpose",
+): Buffer {
+  const bytes = {
+    pack: packedBytes(rows, t.width),
+    packTransposed: packedBytes(t.width, rows),
+    transpose: 4 * rows * t.width,
+  };
+  const buffer = builder.buffer(bytes[kernel]);
+  builder.emit({ kernel, args: [rows, t.width, weightAt(`${t.node.name}.weight`), buffer] }, [buffer]);
   return buffer;
 }
 

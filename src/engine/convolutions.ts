@@ -1,4 +1,4 @@
-import { biasOf, blockRowsOf, transposed } from "./blocks.ts";
+import { biasOf, blockRowsOf, reordered } from "./blocks.ts";
 import { finishExpansion } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 import { rowsBytes, type Tensor } from "./tensor.ts";
@@ -8,21 +8,13 @@ export const pointwise: Lower = (t, to) => {
   const weight = `${t.node.name}.weight`;
   const rows = blockRowsOf(t.rows, 4 * (x.width + t.width));
   const { scratch } = to.builder;
-  const forward = [
-    x.record,
-    gate?.record ?? 0,
-    to.weightAt(weight),
-    biasOf(t, to.weightAt),
-    t.record,
-    to.zeros,
-    scratch,
-    rows,
-  ];
-  emitForward(to, "pointwiseForward", t, forward, rowsBytes(rows, x.width));
+  const packed = reordered(to, t, x.width, "pack");
+  const forward = [x.record, gate?.record ?? 0, packed, biasOf(t, to.weightAt), t.record, to.zeros, scratch, rows];
+  emitForward(to, "pointwiseForward", t, forward, rowsBytes(rows, x.width), packed);
   return () => {
     if (t.expansion !== null) return finishExpansion(to, t, t.expansion);
     const isGiven = x.needsGradient || gate !== undefined;
-    const back = isGiven ? transposed(to, t, x.width) : null;
+    const back = isGiven ? reordered(to, t, x.width, "packTransposed") : null;
     const flags = isGiven ? give(to, x) : [0, 0];
     if (gate !== undefined) give(to, gate);
     const args = [
@@ -48,19 +40,11 @@ export const conv: Lower = (t, to) => {
   const planes = 4 * window.group * window.plane * x.width;
   const rows = blockRowsOf(window.group * t.pixels, 4 * (depth + t.width));
   const { scratch } = to.builder;
-  const forward = [
-    x.record,
-    window.record,
-    to.weightAt(weight),
-    biasOf(t, to.weightAt),
-    t.record,
-    to.zeros,
-    scratch,
-    rows,
-  ];
-  emitForward(to, "convForward", t, forward, planes + rowsBytes(rows, depth));
+  const packed = reordered(to, t, depth, "pack");
+  const forward = [x.record, window.record, packed, biasOf(t, to.weightAt), t.record, to.zeros, scratch, rows];
+  emitForward(to, "convForward", t, forward, planes + rowsBytes(rows, depth), packed);
   return () => {
-    const back = x.needsGradient ? transposed(to, t, depth) : null;
+    const back = x.needsGradient ? reordered(to, t, depth, "packTransposed") : null;
     const flags = x.needsGradient ? give(to, x) : [0, 0];
     const args = [
       x.record,

@@ -1,4 +1,4 @@
-import { bandBytes, bandOf, biasOf, blockRowsOf, transposed } from "./blocks.ts";
+import { bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
 import { give, type Lowering, type Window } from "./lowering.ts";
 import { gradientBuffer, type Tensor } from "./tensor.ts";
 
@@ -19,8 +19,8 @@ export function expansionBackward(to: Lowering, t: Tensor, window: Window): void
   const x = t.inputs[0]!;
   const source = x.inputs[0]!;
   const name = x.node.name;
-  const back = transposed(to, x, source.width);
-  const scaled = builder.buffer(back.bytes);
+  const back = reordered(to, x, source.width, "transpose");
+  const scaled = builder.buffer(packedBytes(x.width, source.width));
   const gram = builder.buffer(4 * (source.width + 1) * source.width);
   builder.emit({ kernel: "expandPrepare", args: [source.record, x.record, x.normRecord!, back, scaled] }, [
     back,

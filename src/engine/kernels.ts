@@ -31,6 +31,8 @@ export type Kernel =
   | "normInference"
   | "pointwiseBackward"
   | "pointwiseForward"
+  | "pack"
+  | "packTransposed"
   | "rmsprop"
   | "scaleBackward"
   | "scaleForward"

@@ -28,8 +28,9 @@ export function emitForward(
   t: Tensor,
   args: readonly Argument[],
   scratch = 0,
+  more: Buffer | null = null,
 ): void {
-  builder.emit({ kernel, args }, [t.value, ...t.inputs.map(({ value }) => value)], scratch);
+  builder.emit({ kernel, args }, [t.value, ...t.inputs.map(({ value }) => value), more], scratch);
 }
 
 /** Emits a call that reads the gradient of `t`. */
