@@ -1,6 +1,6 @@
 import { matmul, matmulPacked } from "./matmul";
 import {
-  addRows, clearSums, closeRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
+  addRows, clearSums, closeRows, copyRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
 import { Tensor } from "./tensor";
 
@@ -21,12 +21,19 @@ export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: us
     if (gate || !isPlain(x)) {
       a = scratch;
       viewRows(x, row, count, 0, depth, a, depth);
-      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a);
+      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, depth);
     }
     const c = y.value + <usize>row * width;
     matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, c, width);
     if (y.sums) statisticsRows(c, width, count, width, y.sums, 2 * width);
   }
+}
+
+/** Rows that are multiples of 512 bytes apart share an eighth of the first-level cache's sets. */
+// @ts-ignore: decorator
+@inline
+function apart(row: usize): usize {
+  return row & 511 ? row : row + 64;
 }
 
 /** Through a gate: its gradient is summed over the pixels of an image, the rest goes on. */
@@ -73,8 +80,9 @@ export function pointwiseBackward(
 ): void {
   const rows = x.rows;
   const depth = x.stride, width = y.stride;
-  const gradientBlock = scratch + <usize>(blockRows + 4) * depth;
-  const inputBlock = gradientBlock + <usize>(blockRows + 4) * width;
+  const depthRow = apart(depth), widthRow = apart(width);
+  const gradientBlock = scratch + <usize>(blockRows + 4) * depthRow;
+  const inputBlock = gradientBlock + <usize>(blockRows + 4) * widthRow;
   memory.fill(dWeight, 0, <usize>x.channels * width);
   if (dBias) memory.fill(dBias, 0, width);
   if (gate) memory.fill(changetype<Tensor>(gate).gradient, 0, <usize>x.batch * depth);
@@ -82,32 +90,34 @@ export function pointwiseBackward(
 
   for (let row = 0; row < rows; row += blockRows) {
     const count = min(blockRows, rows - row);
-    let a = x.value + <usize>row * depth;
+    let a = x.value + <usize>row * depth, aRow = depth;
     let viewed = a;
     if (gate || !isPlain(x)) {
       a = scratch;
-      viewRows(x, row, count, 0, depth, a, depth);
+      aRow = depthRow;
+      viewRows(x, row, count, 0, depth, a, aRow);
       viewed = a;
       if (gate) {
         // The gate's own gradient needs the values before it.
         viewed = inputBlock + <usize>(blockRows + 4) * depth;
-        memory.copy(viewed, a, <usize>count * depth);
-        gateRows(changetype<Tensor>(gate), x.pixels, row, count, a);
+        copyRows(a, aRow, count, depth, viewed, depth);
+        gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, aRow);
       }
     }
-    let g = y.gradient + <usize>row * width;
+    let g = y.gradient + <usize>row * width, gRow = width;
     if (!isPlainGradient(y)) {
       g = gradientBlock;
-      rawGradientRows(y, row, count, 0, width, g, width);
+      gRow = widthRow;
+      rawGradientRows(y, row, count, 0, width, g, gRow);
     }
-    matmul(x.channels, count, y.channels, a, 4, depth, g, width, dWeight, width, dWeight, width);
-    if (dBias) sumRows(g, width, count, width, dBias);
+    matmul(x.channels, count, y.channels, a, 4, aRow, g, gRow, dWeight, width, dWeight, width);
+    if (dBias) sumRows(g, gRow, count, width, dBias);
     if (!transposed) continue;
 
     const to = x.gradient + <usize>row * depth;
     const isDirect = !gate && !accumulate;
     const c = isDirect ? to : inputBlock;
-    matmulPacked(count, y.channels, x.channels, g, width, transposed, zeros, 0, c, depth);
+    matmulPacked(count, y.channels, x.channels, g, gRow, transposed, zeros, 0, c, depth);
     if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c);
     if (!isDirect) {
       if (accumulate) addRows(c, depth, count, depth, to, depth);

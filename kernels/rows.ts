@@ -125,7 +125,7 @@ function spreadRows(
 }
 
 /** Rows times the gate [images, channels] of squeeze-and-excite, in place. */
-export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, out: usize): void {
+export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, out: usize, outRow: usize): void {
   const width = gate.stride;
   let image = row / pixels;
   let left = pixels - row % pixels;
@@ -135,7 +135,7 @@ export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, out: us
       v128.store(out + j, f32x4.mul(v128.load(out + j), v128.load(line + j)));
       v128.store(out + j, f32x4.mul(v128.load(out + j, 16), v128.load(line + j, 16)), 16);
     }
-    out += width;
+    out += outRow;
     left -= 1;
     if (left == 0) {
       image += 1;

@@ -28,7 +28,7 @@ export const pointwise: Lower = (t, to) => {
       scratch,
       rows,
     ];
-    emitBackward(to, "pointwiseBackward", t, [...args, ...flags], 4 * (rows + 4) * (3 * x.width + t.width), back);
+    emitBackward(to, "pointwiseBackward", t, [...args, ...flags], 4 * (rows + 4) * (3 * x.width + t.width + 32), back);
   };
 };
 
