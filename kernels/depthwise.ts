@@ -1,7 +1,8 @@
 import { Window } from "./conv";
 import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
-import { slide, weigh } from "./slide";
+import { slide } from "./slide";
 import { Tensor } from "./tensor";
+import { weigh } from "./weigh";
 
 /*
  * k×k convolution of each channel by itself, one image and one band of its rows at a time: what the band needs is viewed

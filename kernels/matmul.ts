@@ -8,13 +8,15 @@
  * pairs of neighbouring vectors.
  */
 
-function rows16(
-  rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+/** 16 columns of B. `isRows`: `aStep` is between rows of A, whose columns lie side by side; otherwise the other way round. */
+// @ts-ignore: decorator
+@inline
+function panel16(
+  isRows: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
   for (; rows > 0; rows -= 4) {
-    let a0 = a, at = b;
-    let a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
-    a = a3 + aStep;
+    let a0 = a, a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
+    a = isRows ? a3 + aStep : a + 16;
     let c00 = v128.load(init), c01 = v128.load(init, 16), c02 = v128.load(init, 32), c03 = v128.load(init, 48);
     init += initRow;
     let c10 = v128.load(init), c11 = v128.load(init, 16), c12 = v128.load(init, 32), c13 = v128.load(init, 48);
@@ -23,49 +25,53 @@ function rows16(
     init += initRow;
     let c30 = v128.load(init), c31 = v128.load(init, 16), c32 = v128.load(init, 32), c33 = v128.load(init, 48);
     init += initRow;
+    let at = b;
     for (let i = depth >> 1; i > 0; i--) {
       let b0 = v128.load(at), b1 = v128.load(at, 16), b2 = v128.load(at, 32), b3 = v128.load(at, 48);
       let s = v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
       c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a1);
+      s = isRows ? v128.load32_splat(a1) : v128.load32_splat(a0, 4);
       c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
       c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a2);
+      s = isRows ? v128.load32_splat(a2) : v128.load32_splat(a0, 8);
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a3);
+      s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
       c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
       at += bRow;
       b0 = v128.load(at); b1 = v128.load(at, 16); b2 = v128.load(at, 32); b3 = v128.load(at, 48);
-      s = v128.load32_splat(a0, 4);
+      if (!isRows) a0 += aStep;
+      s = isRows ? v128.load32_splat(a0, 4) : v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
       c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a1, 4);
+      s = isRows ? v128.load32_splat(a1, 4) : v128.load32_splat(a0, 4);
       c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
       c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a2, 4);
+      s = isRows ? v128.load32_splat(a2, 4) : v128.load32_splat(a0, 8);
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a3, 4);
+      s = isRows ? v128.load32_splat(a3, 4) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
       c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
       at += bRow;
-      a0 += 8; a1 += 8; a2 += 8; a3 += 8;
+      if (isRows) {
+        a0 += 8; a1 += 8; a2 += 8; a3 += 8;
+      } else a0 += aStep;
     }
     if (depth & 1) {
       const b0 = v128.load(at), b1 = v128.load(at, 16), b2 = v128.load(at, 32), b3 = v128.load(at, 48);
       let s = v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
       c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a1);
+      s = isRows ? v128.load32_splat(a1) : v128.load32_splat(a0, 4);
       c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
       c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a2);
+      s = isRows ? v128.load32_splat(a2) : v128.load32_splat(a0, 8);
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a3);
+      s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
       c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
     }
@@ -78,198 +84,96 @@ function rows16(
     v128.store(c, c30); v128.store(c, c31, 16); v128.store(c, c32, 32); v128.store(c, c33, 48);
     c += cRow;
   }
+}
+
+/** 8 columns of B. `isRows`: `aStep` is between rows of A, whose columns lie side by side; otherwise the other way round. */
+// @ts-ignore: decorator
+@inline
+function panel8(
+  isRows: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+): void {
+  for (; rows > 0; rows -= 4) {
+    let a0 = a, a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
+    a = isRows ? a3 + aStep : a + 16;
+    let c00 = v128.load(init), c01 = v128.load(init, 16);
+    init += initRow;
+    let c10 = v128.load(init), c11 = v128.load(init, 16);
+    init += initRow;
+    let c20 = v128.load(init), c21 = v128.load(init, 16);
+    init += initRow;
+    let c30 = v128.load(init), c31 = v128.load(init, 16);
+    init += initRow;
+    let at = b;
+    for (let i = depth >> 1; i > 0; i--) {
+      let b0 = v128.load(at), b1 = v128.load(at, 16);
+      let s = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a1) : v128.load32_splat(a0, 4);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a2) : v128.load32_splat(a0, 8);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      at += bRow;
+      b0 = v128.load(at); b1 = v128.load(at, 16);
+      if (!isRows) a0 += aStep;
+      s = isRows ? v128.load32_splat(a0, 4) : v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a1, 4) : v128.load32_splat(a0, 4);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a2, 4) : v128.load32_splat(a0, 8);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a3, 4) : v128.load32_splat(a0, 12);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      at += bRow;
+      if (isRows) {
+        a0 += 8; a1 += 8; a2 += 8; a3 += 8;
+      } else a0 += aStep;
+    }
+    if (depth & 1) {
+      const b0 = v128.load(at), b1 = v128.load(at, 16);
+      let s = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a1) : v128.load32_splat(a0, 4);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a2) : v128.load32_splat(a0, 8);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
+    }
+    v128.store(c, c00); v128.store(c, c01, 16);
+    c += cRow;
+    v128.store(c, c10); v128.store(c, c11, 16);
+    c += cRow;
+    v128.store(c, c20); v128.store(c, c21, 16);
+    c += cRow;
+    v128.store(c, c30); v128.store(c, c31, 16);
+    c += cRow;
+  }
+}
+
+function rows16(
+  rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+): void {
+  panel16(true, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function columns16(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  for (; rows > 0; rows -= 4) {
-    let a0 = a, at = b;
-    a += 16;
-    let c00 = v128.load(init), c01 = v128.load(init, 16), c02 = v128.load(init, 32), c03 = v128.load(init, 48);
-    init += initRow;
-    let c10 = v128.load(init), c11 = v128.load(init, 16), c12 = v128.load(init, 32), c13 = v128.load(init, 48);
-    init += initRow;
-    let c20 = v128.load(init), c21 = v128.load(init, 16), c22 = v128.load(init, 32), c23 = v128.load(init, 48);
-    init += initRow;
-    let c30 = v128.load(init), c31 = v128.load(init, 16), c32 = v128.load(init, 32), c33 = v128.load(init, 48);
-    init += initRow;
-    for (let i = depth >> 1; i > 0; i--) {
-      let b0 = v128.load(at), b1 = v128.load(at, 16), b2 = v128.load(at, 32), b3 = v128.load(at, 48);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
-      a0 += aStep;
-      at += bRow;
-      b0 = v128.load(at); b1 = v128.load(at, 16); b2 = v128.load(at, 32); b3 = v128.load(at, 48);
-      s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
-      a0 += aStep;
-      at += bRow;
-    }
-    if (depth & 1) {
-      const b0 = v128.load(at), b1 = v128.load(at, 16), b2 = v128.load(at, 32), b3 = v128.load(at, 48);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      c02 = f32x4.add(c02, f32x4.mul(s, b2)); c03 = f32x4.add(c03, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      c12 = f32x4.add(c12, f32x4.mul(s, b2)); c13 = f32x4.add(c13, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      c22 = f32x4.add(c22, f32x4.mul(s, b2)); c23 = f32x4.add(c23, f32x4.mul(s, b3));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
-    }
-    v128.store(c, c00); v128.store(c, c01, 16); v128.store(c, c02, 32); v128.store(c, c03, 48);
-    c += cRow;
-    v128.store(c, c10); v128.store(c, c11, 16); v128.store(c, c12, 32); v128.store(c, c13, 48);
-    c += cRow;
-    v128.store(c, c20); v128.store(c, c21, 16); v128.store(c, c22, 32); v128.store(c, c23, 48);
-    c += cRow;
-    v128.store(c, c30); v128.store(c, c31, 16); v128.store(c, c32, 32); v128.store(c, c33, 48);
-    c += cRow;
-  }
+  panel16(false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function rows8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  for (; rows > 0; rows -= 4) {
-    let a0 = a, at = b;
-    let a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
-    a = a3 + aStep;
-    let c00 = v128.load(init), c01 = v128.load(init, 16);
-    init += initRow;
-    let c10 = v128.load(init), c11 = v128.load(init, 16);
-    init += initRow;
-    let c20 = v128.load(init), c21 = v128.load(init, 16);
-    init += initRow;
-    let c30 = v128.load(init), c31 = v128.load(init, 16);
-    init += initRow;
-    for (let i = depth >> 1; i > 0; i--) {
-      let b0 = v128.load(at), b1 = v128.load(at, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a1);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a2);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a3);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      at += bRow;
-      b0 = v128.load(at); b1 = v128.load(at, 16);
-      s = v128.load32_splat(a0, 4);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a1, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a2, 4);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a3, 4);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      at += bRow;
-      a0 += 8; a1 += 8; a2 += 8; a3 += 8;
-    }
-    if (depth & 1) {
-      const b0 = v128.load(at), b1 = v128.load(at, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a1);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a2);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a3);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-    }
-    v128.store(c, c00); v128.store(c, c01, 16);
-    c += cRow;
-    v128.store(c, c10); v128.store(c, c11, 16);
-    c += cRow;
-    v128.store(c, c20); v128.store(c, c21, 16);
-    c += cRow;
-    v128.store(c, c30); v128.store(c, c31, 16);
-    c += cRow;
-  }
+  panel8(true, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function columns8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  for (; rows > 0; rows -= 4) {
-    let a0 = a, at = b;
-    a += 16;
-    let c00 = v128.load(init), c01 = v128.load(init, 16);
-    init += initRow;
-    let c10 = v128.load(init), c11 = v128.load(init, 16);
-    init += initRow;
-    let c20 = v128.load(init), c21 = v128.load(init, 16);
-    init += initRow;
-    let c30 = v128.load(init), c31 = v128.load(init, 16);
-    init += initRow;
-    for (let i = depth >> 1; i > 0; i--) {
-      let b0 = v128.load(at), b1 = v128.load(at, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      a0 += aStep;
-      at += bRow;
-      b0 = v128.load(at); b1 = v128.load(at, 16);
-      s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      a0 += aStep;
-      at += bRow;
-    }
-    if (depth & 1) {
-      const b0 = v128.load(at), b1 = v128.load(at, 16);
-      let s = v128.load32_splat(a0);
-      c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 4);
-      c10 = f32x4.add(c10, f32x4.mul(s, b0)); c11 = f32x4.add(c11, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 8);
-      c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
-      s = v128.load32_splat(a0, 12);
-      c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-    }
-    v128.store(c, c00); v128.store(c, c01, 16);
-    c += cRow;
-    v128.store(c, c10); v128.store(c, c11, 16);
-    c += cRow;
-    v128.store(c, c20); v128.store(c, c21, 16);
-    c += cRow;
-    v128.store(c, c30); v128.store(c, c31, 16);
-    c += cRow;
-  }
+  panel8(false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 /**

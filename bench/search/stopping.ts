@@ -2,7 +2,7 @@
  * What early stopping saves, and what it costs: searches of the default space on the embedded data with `--device madds`,
  * with and without it.
  *
- *   node bench/search/stopping.ts curves.jsonl [--seeds 0,1,2,3,4] [--trials 32] [--searcher ppo]
+ *   node bench/search/stopping.ts curves.jsonl [--seeds 0,1,2,3,4] [--trials 64] [--searcher bayesian]
  *                                 [--rules "full;0.125,0.25:0.5:expected"] [--objective reward]
  *
  * A rule is its rungs, what it keeps, and what the searcher is told of a network that was stopped: `expected`, the reward
@@ -23,6 +23,7 @@ import { createSearcher, type SearcherName } from "../../src/search/searchers.ts
 import { archOf } from "../../src/space/arch.ts";
 import { sample } from "../../src/space/space.ts";
 import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
+import { searcherOptions } from "../../src/study/objective.ts";
 import { loadStudyData } from "../../src/study/search.ts";
 import { expectedAccuracy } from "../../src/study/guess.ts";
 import { planFor } from "../../src/train/recipe.ts";
@@ -34,8 +35,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: "string", default: "0,1,2,3,4" },
-    trials: { type: "string", default: "32" },
-    searcher: { type: "string", default: "ppo" },
+    trials: { type: "string", default: "64" },
+    searcher: { type: "string", default: "bayesian" },
     objective: { type: "string", default: "reward" },
     rules: { type: "string", default: "full;0.125,0.25:0.5:expected" },
   },
@@ -72,7 +73,8 @@ interface Outcome {
 /** What one network of a search came to. */
 interface Result {
   readonly notation: string;
-  readonly told: number;
+  /** To the searcher: the reward, and the accuracy that it is of; null of a network over the gate. */
+  readonly told: { readonly reward: number; readonly accuracy: number | null };
   readonly latencyMs: number;
   /** At each rung of the rule that it reached. */
   readonly standings: readonly Standing[];
@@ -82,7 +84,7 @@ interface Result {
   readonly number: number;
 }
 
-async function search(seed: number, { rungs, keep, told }: Rule, dataset: Dataset): Promise<Outcome> {
+async function search(seed: number, { rungs, keep, told: telling }: Rule, dataset: Dataset): Promise<Outcome> {
   const config = resolveConfig({ seed, searcher: values.searcher as SearcherName }, "the options");
   const { space, reward, proxy } = config;
   const { steps, batch: images } = planFor(proxy, dataset);
@@ -90,7 +92,8 @@ async function search(seed: number, { rungs, keep, told }: Rule, dataset: Datase
   const rng = createRng(seed).fork("target");
   const draw = (i: number) => buildCandidate(archOf(space, sample(space, rng.fork(i)), taskOf(dataset)));
   const targetMs = median(Array.from({ length: 9 }, (_, i) => draw(i).costs.madds / 4e6)) / 2;
-  const searcher = createSearcher(config.searcher, space, { seed, batch });
+  const options = searcherOptions(config, taskOf(dataset), targetMs);
+  const searcher = createSearcher(config.searcher, space, { ...options, batch });
   const results: Result[] = [];
   const spent = { steps: 0, madds: 0, trained: 0, stopped: 0 };
   let [best, missed] = [-Infinity, -Infinity];
@@ -107,7 +110,7 @@ async function search(seed: number, { rungs, keep, told }: Rule, dataset: Datase
         rewardOf({ accuracy, latencyMs, params: costs.params, madds: costs.madds }, reward, targetMs);
       const evaluate = async (): Promise<Result> => {
         const none = { notation, latencyMs, standings: [], accuracy: null, wouldBe: 0, number };
-        if (latencyMs > config.gate * targetMs) return { ...none, told: valueOf(chance) };
+        if (latencyMs > config.gate * targetMs) return { ...none, told: { reward: valueOf(chance), accuracy: null } };
         const curve: Curve = await curveOf(seed, notation, dataset);
         spent.trained += 1;
         const standings: Standing[] = [];
@@ -127,20 +130,23 @@ async function search(seed: number, { rungs, keep, told }: Rule, dataset: Datase
               ? []
               : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
           );
-          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[told]!;
+          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[telling]!;
           charge(rungStep(rung, steps));
           spent.stopped += 1;
           missed = Math.max(missed, valueOf(curve.accuracy));
-          return { ...none, standings, told: valueOf(guess) };
+          return { ...none, standings, told: { reward: valueOf(guess), accuracy: guess } };
         }
         charge(steps);
         best = Math.max(best, valueOf(curve.accuracy));
-        return { ...none, standings, accuracy: curve.accuracy, told: valueOf(curve.accuracy) };
+        const told = { reward: valueOf(curve.accuracy), accuracy: curve.accuracy };
+        return { ...none, standings, accuracy: curve.accuracy, told };
       };
       results.push(twin === undefined ? await evaluate() : { ...twin, standings: [], number });
     }
-    for (const [i, genotype] of genotypes.entries())
-      searcher.tell({ number: from + i, genotype, reward: results[from + i]!.told });
+    for (const [i, genotype] of genotypes.entries()) {
+      const { told, latencyMs } = results[from + i]!;
+      searcher.tell({ number: from + i, genotype, latencyMs, ...told });
+    }
   }
   return { best, missed, ...spent };
 }
