@@ -1,5 +1,5 @@
 import { sigmoid } from "./activation";
-import { addRows, clearSums, closeRows, gateRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
+import { addRows, addSums, clearSums, closeRows, gateRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
 import { Tensor } from "./tensor";
 
 /** Rows per block: 64 rows of 100 channels are 25 KB. */
@@ -111,6 +111,25 @@ export function closeGradient(x: Tensor, scratch: usize): void {
   const rows = x.rows;
   clearSums(x);
   for (let row = 0; row < rows; row += BLOCK) closeRows(x, row, min(BLOCK, rows - row), 0, x.stride, scratch);
+}
+
+/** Adds to the sums of `x` what the part of its gradient that is the same for all pixels of an image gives; the others are taken. */
+export function closeImages(x: Tensor): void {
+  const width = x.stride;
+  const second = <usize>x.batch * width;
+  for (let j: usize = 0; j < width; j += 32) {
+    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+    let g = x.imageGradient + j, slopes = x.slopes + j;
+    for (let image = x.batch; image > 0; image--) {
+      const g0 = v128.load(g), g1 = v128.load(g, 16);
+      a0 = f32x4.add(a0, f32x4.mul(g0, v128.load(slopes))); a1 = f32x4.add(a1, f32x4.mul(g1, v128.load(slopes, 16)));
+      b0 = f32x4.add(b0, f32x4.mul(g0, v128.load(slopes + second)));
+      b1 = f32x4.add(b1, f32x4.mul(g1, v128.load(slopes + second, 16)));
+      g += width;
+      slopes += width;
+    }
+    addSums(a0, a1, b0, b1, x.sums + 2 * j, 2 * width);
+  }
 }
 
 /** Padding stays 0, though the logistic function of 0 is not. */

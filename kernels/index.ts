@@ -4,7 +4,7 @@ export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
 export { expandBackward, expandFinish, expandPrepare } from "./expand";
 export {
-  addForward, closeGradient, copyBackward, copyForward, dropoutBackward, dropoutForward,
+  addForward, closeGradient, closeImages, copyBackward, copyForward, dropoutBackward, dropoutForward,
   scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,
 } from "./elementwise";
 export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward, meanBackward, meanForward } from "./pool";

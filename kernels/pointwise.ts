@@ -1,8 +1,9 @@
+import { slope } from "./activation";
 import { matmul, matmulPacked } from "./matmul";
 import {
-  addRows, clearSums, closeRows, copyRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
+  addRows, addSums, clearSums, closeRows, copyRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
-import { Tensor } from "./tensor";
+import { HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
 
 /*
  * 1×1 convolution and dense layer, by blocks of rows that stay in the cache. Forward: view the block, multiply, sum for
@@ -34,6 +35,56 @@ export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: us
 @inline
 function apart(row: usize): usize {
   return row & 511 ? row : row + 64;
+}
+
+// @ts-ignore: decorator
+@inline
+function closeBesideLoop(x: Tensor, row: i32, rows: i32, g: usize, f: i32): void {
+  const width = x.stride;
+  const second = <usize>x.batch * width;
+  while (rows > 0) {
+    const count = min(x.pixels - row % x.pixels, rows);
+    const y = x.value + <usize>row * width;
+    const slopes = x.slopes + <usize>(row / x.pixels) * width;
+    for (let j: usize = 0; j < width; j += 32) {
+      const s0 = v128.load(x.scale + j), s1 = v128.load(x.scale + j, 16);
+      const t0 = v128.load(x.shift + j), t1 = v128.load(x.shift + j, 16);
+      let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+      let c0 = v128.load(slopes + j), c1 = v128.load(slopes + j, 16);
+      let d0 = v128.load(slopes + second + j), d1 = v128.load(slopes + second + j, 16);
+      let at = j;
+      for (let n = count; n > 0; n--) {
+        const y0 = v128.load(y + at), y1 = v128.load(y + at, 16);
+        const m0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), f32x4.splat(1), f);
+        const m1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), f32x4.splat(1), f);
+        const z0 = f32x4.mul(m0, v128.load(g + at)), z1 = f32x4.mul(m1, v128.load(g + at, 16));
+        a0 = f32x4.add(a0, z0); a1 = f32x4.add(a1, z1);
+        b0 = f32x4.add(b0, f32x4.mul(z0, y0)); b1 = f32x4.add(b1, f32x4.mul(z1, y1));
+        c0 = f32x4.add(c0, m0); c1 = f32x4.add(c1, m1);
+        d0 = f32x4.add(d0, f32x4.mul(m0, y0)); d1 = f32x4.add(d1, f32x4.mul(m1, y1));
+        at += width;
+      }
+      v128.store(slopes + j, c0); v128.store(slopes + j, c1, 16);
+      v128.store(slopes + second + j, d0); v128.store(slopes + second + j, d1, 16);
+      addSums(a0, a1, b0, b1, x.sums + 2 * j, 2 * width);
+    }
+    g += <usize>count * width;
+    row += count;
+    rows -= count;
+  }
+}
+
+/**
+ * Closes, as `closeRows` does, a gradient of which a part that is the same for all pixels of an image will come later: what
+ * that part is multiplied with is kept for each image.
+ */
+function closeBesideRows(x: Tensor, row: i32, rows: i32, g: usize): void {
+  switch (x.activation) {
+    case RELU: return closeBesideLoop(x, row, rows, g, RELU);
+    case RELU6: return closeBesideLoop(x, row, rows, g, RELU6);
+    case HSWISH: return closeBesideLoop(x, row, rows, g, HSWISH);
+    default: return closeBesideLoop(x, row, rows, g, NONE);
+  }
 }
 
 /** Through a gate: its gradient is summed over the pixels of an image, the rest goes on. */
@@ -86,7 +137,8 @@ export function pointwiseBackward(
   memory.fill(dWeight, 0, <usize>x.channels * width);
   if (dBias) memory.fill(dBias, 0, width);
   if (gate) memory.fill(changetype<Tensor>(gate).gradient, 0, <usize>x.batch * depth);
-  if (closes) clearSums(x);
+  if (closes || x.slopes) clearSums(x);
+  if (x.slopes) memory.fill(x.slopes, 0, 2 * <usize>x.batch * depth);
 
   for (let row = 0; row < rows; row += blockRows) {
     const count = min(blockRows, rows - row);
@@ -119,6 +171,7 @@ export function pointwiseBackward(
     const c = isDirect ? to : inputBlock;
     matmulPacked(count, y.channels, x.channels, g, gRow, transposed, zeros, 0, c, depth);
     if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c);
+    if (x.slopes) closeBesideRows(x, row, count, c);
     if (!isDirect) {
       if (accumulate) addRows(c, depth, count, depth, to, depth);
       else memory.copy(to, c, <usize>count * depth);

@@ -217,6 +217,16 @@ function addPartial(from: usize, sums: usize): void {
   }
 }
 
+/** Adds the sums of 8 channels, and the second ones, to those of a tensor. */
+// @ts-ignore: decorator
+@inline
+export function addSums(a0: v128, a1: v128, b0: v128, b1: v128, sums: usize, second: usize): void {
+  v128.store(partial, a0); v128.store(partial, a1, 16);
+  v128.store(partial, b0, 32); v128.store(partial, b1, 48);
+  addPartial(partial, sums);
+  addPartial(partial + 32, sums + second);
+}
+
 /** Σ and Σ of squares of rows, for batch-norm. `sums` is that of the first channel, `second` lies that many bytes behind. */
 export function statisticsRows(y: usize, yRow: usize, rows: i32, width: usize, sums: usize, second: usize): void {
   for (let j: usize = 0; j < width; j += 32) {
@@ -239,10 +249,7 @@ export function statisticsRows(y: usize, yRow: usize, rows: i32, width: usize, s
       a0 = f32x4.add(a0, x0); a1 = f32x4.add(a1, x1);
       b0 = f32x4.add(b0, f32x4.mul(x0, x0)); b1 = f32x4.add(b1, f32x4.mul(x1, x1));
     }
-    v128.store(partial, f32x4.add(a0, c0)); v128.store(partial, f32x4.add(a1, c1), 16);
-    v128.store(partial, f32x4.add(b0, d0), 32); v128.store(partial, f32x4.add(b1, d1), 48);
-    addPartial(partial, sums + 2 * j);
-    addPartial(partial + 32, sums + second + 2 * j);
+    addSums(f32x4.add(a0, c0), f32x4.add(a1, c1), f32x4.add(b0, d0), f32x4.add(b1, d1), sums + 2 * j, second);
   }
 }
 
@@ -269,10 +276,7 @@ function closeLoop(
       gAt += gRow;
       yAt += yRow;
     }
-    v128.store(partial, a0); v128.store(partial, a1, 16);
-    v128.store(partial, b0, 32); v128.store(partial, b1, 48);
-    addPartial(partial, sums + 2 * j);
-    addPartial(partial + 32, sums + second + 2 * j);
+    addSums(a0, a1, b0, b1, sums + 2 * j, second);
   }
 }
 

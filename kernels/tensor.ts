@@ -27,6 +27,8 @@ export class Tensor {
   p: usize;
   q: usize;
   r: usize;
+  /** Σ slope and Σ slope·value [2, batch, channels] over the pixels of an image, for `closeImages`; null without. */
+  slopes: usize;
 
   get pixels(): i32 {
     return this.height * this.width;

@@ -46,7 +46,8 @@ export interface Program {
 function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];
-  if (!t.isClosed)
+  if (t.slopes !== null) builder.emit({ kernel: "closeImages", args: [t.record] }, [t.imageGradient, t.slopes]);
+  else if (!t.isClosed)
     builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * block * t.width);
   builder.emit({ kernel: "normBackward", args: [t.record, t.normRecord] }, touched);
 }

@@ -17,6 +17,9 @@ export const pointwise: Lower = (t, to) => {
     const back = isGiven ? reordered(to, t, x.width, "packTransposed") : null;
     const flags = isGiven ? give(to, x) : [0, 0];
     if (gate !== undefined) give(to, gate);
+    // What is still to come comes from the mean that the gate is made of.
+    const isLast = x.users.every((user) => user === t || user.kind === "Mean") && x.users.length === 1 + x.pending;
+    if (gate !== undefined && x.norm !== null && isLast) x.slopes = to.builder.buffer(8 * x.batch * x.width);
     const args = [
       x.record,
       gate?.record ?? 0,

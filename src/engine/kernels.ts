@@ -8,6 +8,7 @@ export type Kernel =
   | "averagePoolBackward"
   | "averagePoolForward"
   | "closeGradient"
+  | "closeImages"
   | "convBackward"
   | "convForward"
   | "copyBackward"

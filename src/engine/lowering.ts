@@ -42,7 +42,7 @@ export function emitBackward(
   scratch: number,
   more: Buffer | null = null,
 ): void {
-  const touched = [t, ...t.inputs].flatMap(({ value, gradient, imageGradient }) => [value, gradient, imageGradient]);
+  const touched = [t, ...t.inputs].flatMap((x) => [x.value, x.gradient, x.imageGradient, x.slopes]);
   builder.emit({ kernel, args }, [...touched, more], scratch);
 }
 

@@ -27,6 +27,8 @@ export interface Tensor extends Omit<Stage, "inputs"> {
   pending: number;
   /** Address of the batch-norm's record; null without. */
   readonly normRecord: number | null;
+  /** For each image, what the sums of batch-norm's way back need of `imageGradient`: `closeBesideRows` of `kernels/pointwise.ts`. */
+  slopes: Buffer | null;
   /** Whether the sums for the way back through batch-norm have been taken. */
   isClosed: boolean;
   /** What its only user has done of its way back; see `kernels/expand.ts`. */
@@ -82,6 +84,7 @@ export function createTensor(
     p!,
     q!,
     r!,
+    tensor.slopes ?? 0,
   ]);
   const normRecord =
     norm === null
@@ -109,6 +112,7 @@ export function createTensor(
     imageGradient: null,
     pending: 0,
     normRecord,
+    slopes: null,
     isClosed: false,
     expansion: null,
   };
