@@ -79,7 +79,7 @@ export function scaleForward(x: Tensor, gate: Tensor, y: Tensor): void {
     const count = min(BLOCK, rows - row);
     const to = y.value + <usize>row * y.stride;
     viewRows(x, row, count, 0, x.stride, to, y.stride);
-    gateRows(gate, x.pixels, row, count, to, x.stride);
+    gateRows(gate, x.pixels, row, count, to, to, x.stride);
     if (y.sums) statisticsRows(to, y.stride, count, y.stride, y.sums, 2 * y.stride);
   }
 }

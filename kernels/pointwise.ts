@@ -1,7 +1,7 @@
 import { slope } from "./activation";
 import { matmul, matmulPacked } from "./matmul";
 import {
-  addRows, addSums, clearSums, closeRows, copyRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
+  addRows, addSums, clearSums, closeRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
 import { HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
 
@@ -22,7 +22,7 @@ export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: us
     if (gate || !isPlain(x)) {
       a = scratch;
       viewRows(x, row, count, 0, depth, a, depth);
-      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, depth);
+      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, a, depth);
     }
     const c = y.value + <usize>row * width;
     matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, c, width);
@@ -87,8 +87,8 @@ function closeBesideRows(x: Tensor, row: i32, rows: i32, g: usize): void {
   }
 }
 
-/** Through a gate: its gradient is summed over the pixels of an image, the rest goes on. */
-function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: usize, g: usize): void {
+/** Through a gate: its gradient is summed over the pixels of an image, the rest goes to `out`. */
+function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: usize, g: usize, out: usize): void {
   const pixels = x.pixels;
   const width = x.stride;
   let image = row / pixels;
@@ -105,14 +105,15 @@ function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: 
         const g0 = v128.load(g + at), g1 = v128.load(g + at, 16);
         s0 = f32x4.add(s0, f32x4.mul(g0, v128.load(viewed + at)));
         s1 = f32x4.add(s1, f32x4.mul(g1, v128.load(viewed + at, 16)));
-        v128.store(g + at, f32x4.mul(g0, gate0));
-        v128.store(g + at, f32x4.mul(g1, gate1), 16);
+        v128.store(out + at, f32x4.mul(g0, gate0));
+        v128.store(out + at, f32x4.mul(g1, gate1), 16);
         at += width;
       }
       v128.store(sumRow + j, s0);
       v128.store(sumRow + j, s1, 16);
     }
     g += <usize>count * width;
+    out += <usize>count * width;
     viewed += <usize>count * width;
     rows -= count;
     image += 1;
@@ -143,18 +144,14 @@ export function pointwiseBackward(
   for (let row = 0; row < rows; row += blockRows) {
     const count = min(blockRows, rows - row);
     let a = x.value + <usize>row * depth, aRow = depth;
-    let viewed = a;
+    let viewed: usize = 0;
     if (gate || !isPlain(x)) {
       a = scratch;
       aRow = depthRow;
-      viewRows(x, row, count, 0, depth, a, aRow);
-      viewed = a;
-      if (gate) {
-        // The gate's own gradient needs the values before it.
-        viewed = inputBlock + <usize>(blockRows + 4) * depth;
-        copyRows(a, aRow, count, depth, viewed, depth);
-        gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, aRow);
-      }
+      // The gate's own gradient needs the values before it.
+      if (gate) viewed = inputBlock + <usize>(blockRows + 4) * depth;
+      viewRows(x, row, count, 0, depth, gate ? viewed : a, gate ? depth : aRow);
+      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, viewed, a, aRow);
     }
     let g = y.gradient + <usize>row * width, gRow = width;
     if (!isPlainGradient(y)) {
@@ -167,15 +164,11 @@ export function pointwiseBackward(
     if (!transposed) continue;
 
     const to = x.gradient + <usize>row * depth;
-    const isDirect = !gate && !accumulate;
-    const c = isDirect ? to : inputBlock;
+    const c = gate || accumulate ? inputBlock : to;
     matmulPacked(count, y.channels, x.channels, g, gRow, transposed, zeros, 0, c, depth);
-    if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c);
-    if (x.slopes) closeBesideRows(x, row, count, c);
-    if (!isDirect) {
-      if (accumulate) addRows(c, depth, count, depth, to, depth);
-      else memory.copy(to, c, <usize>count * depth);
-    }
+    if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c, accumulate ? c : to);
+    if (accumulate) addRows(c, depth, count, depth, to, depth);
+    if (x.slopes) closeBesideRows(x, row, count, to);
     if (closes) closeRows(x, row, count, 0, depth, scratch);
   }
 }

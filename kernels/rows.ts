@@ -124,17 +124,18 @@ function spreadRows(
   }
 }
 
-/** Rows times the gate [images, channels] of squeeze-and-excite, in place. */
-export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, out: usize, outRow: usize): void {
+/** Rows times the gate [images, channels] of squeeze-and-excite. */
+export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, source: usize, out: usize, outRow: usize): void {
   const width = gate.stride;
   let image = row / pixels;
   let left = pixels - row % pixels;
   for (; rows > 0; rows--) {
     const line = gate.value + <usize>image * width;
     for (let j: usize = 0; j < width; j += 32) {
-      v128.store(out + j, f32x4.mul(v128.load(out + j), v128.load(line + j)));
-      v128.store(out + j, f32x4.mul(v128.load(out + j, 16), v128.load(line + j, 16)), 16);
+      v128.store(out + j, f32x4.mul(v128.load(source + j), v128.load(line + j)));
+      v128.store(out + j, f32x4.mul(v128.load(source + j, 16), v128.load(line + j, 16)), 16);
     }
+    source += width;
     out += outRow;
     left -= 1;
     if (left == 0) {
