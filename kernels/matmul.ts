@@ -12,7 +12,7 @@
 // @ts-ignore: decorator
 @inline
 function panel16(
-  isRows: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+  isRows: bool, isPacked: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
   for (; rows > 0; rows -= 4) {
     let a0 = a, a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
@@ -40,8 +40,14 @@ function panel16(
       s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
       c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
-      at += bRow;
-      b0 = v128.load(at); b1 = v128.load(at, 16); b2 = v128.load(at, 32); b3 = v128.load(at, 48);
+      if (isPacked) {
+        b0 = v128.load(at, 64); b1 = v128.load(at, 80); b2 = v128.load(at, 96); b3 = v128.load(at, 112);
+        at += 128;
+      } else {
+        at += bRow;
+        b0 = v128.load(at); b1 = v128.load(at, 16); b2 = v128.load(at, 32); b3 = v128.load(at, 48);
+        at += bRow;
+      }
       if (!isRows) a0 += aStep;
       s = isRows ? v128.load32_splat(a0, 4) : v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
@@ -55,7 +61,6 @@ function panel16(
       s = isRows ? v128.load32_splat(a3, 4) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
       c32 = f32x4.add(c32, f32x4.mul(s, b2)); c33 = f32x4.add(c33, f32x4.mul(s, b3));
-      at += bRow;
       if (isRows) {
         a0 += 8; a1 += 8; a2 += 8; a3 += 8;
       } else a0 += aStep;
@@ -90,7 +95,7 @@ function panel16(
 // @ts-ignore: decorator
 @inline
 function panel8(
-  isRows: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+  isRows: bool, isPacked: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
   for (; rows > 0; rows -= 4) {
     let a0 = a, a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
@@ -114,8 +119,14 @@ function panel8(
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      at += bRow;
-      b0 = v128.load(at); b1 = v128.load(at, 16);
+      if (isPacked) {
+        b0 = v128.load(at, 64); b1 = v128.load(at, 80);
+        at += 128;
+      } else {
+        at += bRow;
+        b0 = v128.load(at); b1 = v128.load(at, 16);
+        at += bRow;
+      }
       if (!isRows) a0 += aStep;
       s = isRows ? v128.load32_splat(a0, 4) : v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
@@ -125,7 +136,6 @@ function panel8(
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       s = isRows ? v128.load32_splat(a3, 4) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      at += bRow;
       if (isRows) {
         a0 += 8; a1 += 8; a2 += 8; a3 += 8;
       } else a0 += aStep;
@@ -155,25 +165,37 @@ function panel8(
 function rows16(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel16(true, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel16(true, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function columns16(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel16(false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel16(false, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function rows8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel8(true, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel8(true, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function columns8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel8(false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel8(false, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+}
+
+function packed16(
+  rows: i32, depth: i32, a: usize, aStep: usize, b: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+): void {
+  panel16(true, true, rows, depth, a, aStep, b, 64, init, initRow, c, cRow);
+}
+
+function packed8(
+  rows: i32, depth: i32, a: usize, aStep: usize, b: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+): void {
+  panel8(true, true, rows, depth, a, aStep, b, 64, init, initRow, c, cRow);
 }
 
 /**
@@ -207,10 +229,10 @@ export function matmulPacked(
   let column: usize = 0;
   const end = (<usize>columns) << 2;
   for (; column + 64 <= end; column += 64) {
-    rows16(rows, depth, a, aRow, b, 64, init + column, initRow, c + column, cRow);
+    packed16(rows, depth, a, aRow, b, init + column, initRow, c + column, cRow);
     b += <usize>depth << 6;
   }
-  if (column < end) rows8(rows, depth, a, aRow, b, 64, init + column, initRow, c + column, cRow);
+  if (column < end) packed8(rows, depth, a, aRow, b, init + column, initRow, c + column, cRow);
 }
 
 /** [rows, columns] to panels of 16 columns; `columns` a multiple of 8. */
