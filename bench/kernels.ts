@@ -47,10 +47,9 @@ for (const [rows, depth, columns] of [
 ] as const) {
   const a = call.heapBase() + 64;
   const b = a + 4 * rows * depth + 64;
-  const c = b + 4 * depth * columns + 64;
+  const c = b + 4 * depth * Math.ceil(columns / 16) * 16 + 64;
   const zeros = c + 4 * (rows + 4) * columns;
-  const multiply = (): number =>
-    call.matmul(rows, depth, columns, a, 4 * depth, 4, b, 4 * columns, zeros, 0, c, 4 * columns);
+  const multiply = (): number => call.matmulPacked(rows, depth, columns, a, 4 * depth, b, zeros, 0, c, 4 * columns);
   const speed = (2 * rows * depth * columns) / secondsOf(multiply, 0.2) / 1e9;
   console.log(`${[rows, depth, columns].join(" × ").padEnd(18)} ${speed.toFixed(1).padStart(6)}`);
 }

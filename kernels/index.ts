@@ -1,4 +1,4 @@
-export { matmul, pack, packTransposed, transpose } from "./matmul";
+export { matmulPacked, pack, packTransposed, transpose } from "./matmul";
 export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";

@@ -54,10 +54,10 @@ async function gemm(seconds: number): Promise<number> {
   ].map(([rows, depth, columns]) => {
     const a = call.heapBase() + 64;
     const b = a + 4 * rows! * depth! + 64;
-    const c = b + 4 * depth! * columns! + 64;
+    const c = b + 4 * depth! * Math.ceil(columns! / 16) * 16 + 64;
     const zeros = c + 4 * (rows! + 4) * columns!;
     const multiply = (): number =>
-      call.matmul(rows!, depth!, columns!, a, 4 * depth!, 4, b, 4 * columns!, zeros, 0, c, 4 * columns!);
+      call.matmulPacked(rows!, depth!, columns!, a, 4 * depth!, b, zeros, 0, c, 4 * columns!);
     repeat(seconds / 8, multiply);
     const { runs, seconds: passed } = repeat(seconds / 8, multiply);
     return (2 * rows! * depth! * columns! * runs) / passed / 1e9;

@@ -48,8 +48,9 @@ function describe(kernel: string, args: readonly number[]): { stage: string; flo
   const named = [...new Set(args)].flatMap((arg) => tensors.get(arg) ?? []);
   const t = named.toSorted((a, b) => b.index - a.index)[0];
   if (t === undefined) {
-    // Five passes over the weights of an update; a transposition reads and writes.
-    const bytes = kernel === "sgd" ? 5 * args[3]! : kernel === "transpose" ? 8 * args[0]! * args[1]! : 0;
+    // Five passes over the weights of an update; another order is read and written.
+    const isReordered = kernel === "transpose" || kernel.startsWith("pack");
+    const bytes = kernel === "sgd" ? 5 * args[3]! : isReordered ? 8 * args[0]! * args[1]! : 0;
     return { stage: kernel, flop: 0, bytes };
   }
   const isBackward = kernel.endsWith("Backward");

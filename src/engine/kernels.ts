@@ -22,7 +22,7 @@ export type Kernel =
   | "expandPrepare"
   | "heapBase"
   | "lossForward"
-  | "matmul"
+  | "matmulPacked"
   | "maxPoolBackward"
   | "maxPoolForward"
   | "meanBackward"
