@@ -200,7 +200,8 @@ function packed8(
 /**
  * C[rows, columns] = init + A[rows, depth] · B[depth, columns]; strides in bytes, `columns` a multiple of 8.
  *
- * Computes `rows` rounded up to a multiple of 4: A may be read, and C written, up to 3 rows past the end.
+ * A has its columns (`aColumn` = 4) or its rows (`aRow` = 4) side by side. Computes `rows` rounded up to a multiple of 4: A may
+ * be read, and C written, up to 3 rows past the end.
  */
 export function matmul(
   rows: i32, depth: i32, columns: i32,

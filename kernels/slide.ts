@@ -1,7 +1,7 @@
 /*
  * Windows that slide over rows of pixels, 8 channels at a time with their weights in registers. A window is done in
- * rows of 5, 3, 2 or 1 taps, 3×3 as a whole. The functions for each are spelled out, since AssemblyScript has no
- * way to unroll a loop over values in registers.
+ * rows of 5, 3, 2 or 1 taps, 3×3 as a whole. Branches on taps are decided when the functions are compiled; steps are spelled
+ * out, since AssemblyScript has no way to unroll a loop over values in registers.
  *
  * One walk goes over `rows` × `columns` pixels. `a` is what the window slides over: `aDown` and `aStep` lead to the next
  * row and pixel, `aTap` to the next tap of the window. `c` likewise is what belongs to each pixel alone.
