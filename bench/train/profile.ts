@@ -54,13 +54,15 @@ function describe(kernel: string, args: readonly number[]): { stage: string; flo
     return { stage: kernel, flop: 0, bytes };
   }
   const isBackward = kernel.endsWith("Backward");
-  const isProduct = /^(pointwise|conv|depthwise)/.test(kernel);
+  // Goes back through the 1×1 convolution before a depthwise one too.
+  const further = kernel === "expandBackward" ? t.inputs : [];
+  const isProduct = /^(pointwise|conv|depthwise|expandBackward)/.test(kernel);
   const gradients = isBackward && t.inputs.some((x) => x.needsGradient) ? 4 : 2;
   const isSmall = kernel.startsWith("norm") || kernel === "meanBackward";
   const passes = kernel === "closeGradient" || (isBackward && kernel !== "copyBackward") ? 2 : 1;
   return {
     stage: `${t.index} ${t.kind} ${t.shape.join("×")}`,
-    flop: isProduct ? gradients * maddsOf(t.node) * batch : 0,
+    flop: isProduct ? [t, ...further].reduce((sum, { node }) => sum + gradients * maddsOf(node) * batch, 0) : 0,
     bytes: isSmall ? 0 : named.reduce((sum, { rows, width }) => sum + 4 * rows * width * passes, 0),
   };
 }
