@@ -22,7 +22,7 @@ export interface PpoOptions extends SearcherOptions {
 }
 
 /** Networks that the policy offers for each one that is tried. */
-const offers = 3;
+const offers = 4;
 
 export interface Surrogate {
   readonly value: number;
@@ -79,7 +79,7 @@ export function advantagesOf(
  * The searcher of the MnasNet paper: an LSTM proposes, proximal policy optimization makes what was rewarded more likely.
  */
 export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
-  const { seed, batch, hidden = 100, embedding = 32, learningRate = 0.004, epochs = 3 } = options;
+  const { seed, batch, hidden = 100, embedding = 32, learningRate = 0.003, epochs = 5 } = options;
   const { clip = 0.2, entropyWeight = 0.01, baselineDecay = 0.95 } = options;
   const root = createRng(seed).fork("search");
   const ranker = createRanker(space, options, root.fork("features"));
