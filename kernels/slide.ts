@@ -7,11 +7,11 @@
  * row and pixel, `aTap` to the next tap of the window. `c` likewise is what belongs to each pixel alone.
  */
 
-/** c = init + Σ of a line of taps, two pixels at a time where taps and pixels are as far apart (`isDense`): they share values. */
+/** c = init + Σ of a line of taps. Where taps are as far apart as pixels, two pixels share values and are made together. */
 // @ts-ignore: decorator
 @inline
 function slideLine(
-  taps: i32, isDense: bool, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
+  taps: i32, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
   init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
 ): void {
   const u0 = v128.load(w), v0 = v128.load(w, 16);
@@ -21,7 +21,7 @@ function slideLine(
   if (taps > 3) { w += wTap; u3 = v128.load(w); v3 = v128.load(w, 16); w += wTap; u4 = v128.load(w); v4 = v128.load(w, 16); }
   for (; rows > 0; rows--) {
     let at = a, from = init, to = c, n = columns;
-    if (isDense) {
+    if (aTap == aStep) {
       for (; n > 1; n -= 2) {
         let x = v128.load(from), y = v128.load(from, 16);
         from += initStep;
@@ -78,60 +78,37 @@ function slideLine(
   }
 }
 
-function slide5Dense(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
-  init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
-): void {
-  slideLine(5, true, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
-}
-
 function slide5(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
   init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
 ): void {
-  slideLine(5, false, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
-}
-
-function slide3Dense(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
-  init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
-): void {
-  slideLine(3, true, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
+  slideLine(5, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
 }
 
 function slide3(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
   init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
 ): void {
-  slideLine(3, false, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
-}
-
-function slide2Dense(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
-  init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
-): void {
-  slideLine(2, true, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
+  slideLine(3, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
 }
 
 function slide2(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
   init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
 ): void {
-  slideLine(2, false, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
+  slideLine(2, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
 }
 
 function slide1(
   rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, w: usize, wTap: usize,
   init: usize, initDown: usize, initStep: usize, c: usize, cDown: usize, cStep: usize,
 ): void {
-  slideLine(1, false, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
+  slideLine(1, rows, columns, a, aDown, aStep, aTap, w, wTap, init, initDown, initStep, c, cDown, cStep);
 }
 
 /** c = a whole 3×3 window: no partial sums in memory. */
-// @ts-ignore: decorator
-@inline
-function square(
-  isDense: bool, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
+function slide3x3(
+  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
   c: usize, cDown: usize, cStep: usize,
 ): void {
   const u00 = v128.load(w), v00 = v128.load(w, 16);
@@ -147,7 +124,7 @@ function square(
   const u22 = v128.load(w + 2 * wTap), v22 = v128.load(w + 2 * wTap, 16);
   for (; rows > 0; rows--) {
     let at = a, to = c, n = columns;
-    if (isDense) {
+    if (aTap == aStep) {
       for (; n > 1; n -= 2) {
         let p = at;
         let e = v128.load(p), f = v128.load(p, 16);
@@ -217,20 +194,6 @@ function square(
   }
 }
 
-function slide3x3Dense(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
-  c: usize, cDown: usize, cStep: usize,
-): void {
-  square(true, rows, columns, a, aDown, aStep, aTap, aRow, w, wTap, wRow, c, cDown, cStep);
-}
-
-function slide3x3(
-  rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize, w: usize, wTap: usize, wRow: usize,
-  c: usize, cDown: usize, cStep: usize,
-): void {
-  square(false, rows, columns, a, aDown, aStep, aTap, aRow, w, wTap, wRow, c, cDown, cStep);
-}
-
 /** c = a window of `ky` × `kx` taps, for `bytes` of channels; `aRow`, `wRow` lead to the window's next row. */
 export function slide(
   ky: i32, kx: i32, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize,
@@ -244,11 +207,9 @@ export function slide(
     aTap = aStep;
     wTap = -wTap;
   }
-  const isDense = aTap == aStep;
   for (let j: usize = 0; j < bytes; j += 32) {
     if (ky == 3 && kx == 3) {
-      if (isDense) slide3x3Dense(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
-      else slide3x3(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
+      slide3x3(rows, columns, a + j, aDown, aStep, aTap, aRow, w + j, wTap, wRow, c + j, cDown, cStep);
       continue;
     }
     let from = zeros, fromDown: usize = 0, fromStep: usize = 0;
@@ -258,12 +219,7 @@ export function slide(
       let taps = 0;
       for (let left = kx; left > 0; left -= taps) {
         taps = left >= 5 ? 5 : min(left, 3);
-        if (isDense) {
-          if (taps == 5) slide5Dense(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
-          else if (taps == 3) slide3Dense(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
-          else if (taps == 2) slide2Dense(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
-          else slide1(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
-        } else if (taps == 5) slide5(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
+        if (taps == 5) slide5(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
         else if (taps == 3) slide3(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
         else if (taps == 2) slide2(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
         else slide1(rows, columns, at, aDown, aStep, aTap, weight, wTap, from, fromDown, fromStep, c + j, cDown, cStep);
