@@ -123,7 +123,7 @@ export function convForward(x: Tensor, w: Window, packed: usize, bias: usize, y:
 
 /** Scratch: planes, planes of gradients, a block of patches (or one image of `x`), one of gradients. Other arguments as in `pointwiseBackward`. */
 export function convBackward(
-  x: Tensor, w: Window, transposed: usize, dWeight: usize, dBias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32,
+  x: Tensor, w: Window, packedTransposed: usize, dWeight: usize, dBias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32,
   accumulate: i32, closes: i32,
 ): void {
   const depth = w.kernel * w.kernel * x.channels;
@@ -142,7 +142,7 @@ export function convBackward(
     const images = min(w.group, x.batch - image);
     const rows = images * y.pixels;
     fillPlanes(x, w, image, images, planes);
-    if (transposed) memory.fill(gradientPlanes, 0, size);
+    if (packedTransposed) memory.fill(gradientPlanes, 0, size);
     for (let row = 0; row < rows; row += blockRows) {
       const count = min(blockRows, rows - row);
       const first = image * y.pixels + row;
@@ -154,11 +154,11 @@ export function convBackward(
       walkPatches(w, y, x.stride, row, count, planes, patches, false);
       matmul(depth, count, y.channels, patches, 4, patchRow, g, width, dWeight, width, dWeight, width);
       if (dBias) sumRows(g, width, count, width, dBias);
-      if (!transposed) continue;
-      matmulPacked(count, y.channels, depth, g, width, transposed, zeros, 0, patches, patchRow);
+      if (!packedTransposed) continue;
+      matmulPacked(count, y.channels, depth, g, width, packedTransposed, zeros, 0, patches, patchRow);
       walkPatches(w, y, x.stride, row, count, gradientPlanes, patches, true);
     }
-    if (!transposed) continue;
+    if (!packedTransposed) continue;
     const pixel = x.stride;
     const planeRow = <usize>w.planeWidth * pixel;
     for (let n = 0; n < images; n++) {

@@ -1,7 +1,7 @@
 import { Window } from "./conv";
 import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
 import { slide } from "./slide";
-import { Tensor } from "./tensor";
+import { apart, Tensor } from "./tensor";
 import { weigh } from "./weigh";
 
 /*
@@ -21,7 +21,7 @@ function floorDivide(a: i32, b: i32): i32 {
 export function viewBand(x: Tensor, image: i32, first: i32, rows: i32, from: usize, bytes: usize, to: usize, bandRow: usize, left: usize): void {
   for (let i = first; i < first + rows; i++) {
     if (i < 0 || i >= x.height) memory.fill(to, 0, bandRow);
-    else viewRows(x, image * x.pixels + i * x.width, x.width, from, bytes, to + left, bytes);
+    else viewRows(x, image * x.pixels + i * x.width, x.width, from, bytes, to + left, apart(bytes));
     to += bandRow;
   }
 }
@@ -34,20 +34,20 @@ export function depthwiseForward(x: Tensor, w: Window, weight: usize, y: Tensor,
   for (let channel = 0; channel < x.channels; channel += chunk) {
     const bytes = (<usize>min(chunk, x.channels - channel)) << 2;
     const from = (<usize>channel) << 2;
-    const bandRow = <usize>w.planeWidth * bytes;
+    const pixel = apart(bytes), bandRow = <usize>w.planeWidth * pixel;
     const out = scratch + <usize>((band - 1) * step + kernel) * bandRow;
     memory.fill(scratch, 0, out - scratch);
     for (let image = 0; image < x.batch; image++) {
       for (let top = 0; top < y.height; top += band) {
         const rows = min(band, y.height - top);
-        viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, from, bytes, scratch, bandRow, <usize>w.left * bytes);
+        viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, from, bytes, scratch, bandRow, <usize>w.left * pixel);
         const c = y.value + <usize>(image * y.pixels + top * y.width) * stride + from;
         slide(
-          kernel, kernel, rows, y.width, scratch, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow,
-          weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * bytes, bytes, bytes,
+          kernel, kernel, rows, y.width, scratch, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow,
+          weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * pixel, pixel, bytes,
         );
-        if (y.sums) statisticsRows(out, bytes, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
-        copyRows(out, bytes, rows * y.width, bytes, c, stride);
+        if (y.sums) statisticsRows(out, pixel, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
+        copyRows(out, pixel, rows * y.width, bytes, c, stride);
       }
     }
   }
@@ -63,7 +63,8 @@ export function gradientBand(
   zeros: usize, bytes: usize, band: usize,
 ): void {
   const kernel = w.kernel, step = w.stride;
-  if (kernel < step) memory.fill(band, 0, <usize>(rows * x.width) * bytes);
+  const pixel = apart(bytes);
+  if (kernel < step) memory.fill(band, 0, <usize>(rows * x.width) * pixel);
   for (let tapY = 0; tapY < min(step, kernel); tapY++) {
     let i = tapY - w.top;
     while (i < top) i += step;
@@ -74,10 +75,10 @@ export function gradientBand(
       const across = (x.width - j + step - 1) / step;
       slide(
         (kernel - tapY + step - 1) / step, (kernel - tapX + step - 1) / step, down, across,
-        gradient + <usize>((i + w.top) / step - first) * gradientRow + <usize>((j + w.left) / step + border) * bytes,
-        gradientRow, bytes, -bytes, -gradientRow,
+        gradient + <usize>((i + w.top) / step - first) * gradientRow + <usize>((j + w.left) / step + border) * pixel,
+        gradientRow, pixel, -pixel, -gradientRow,
         weight + <usize>(tapY * kernel + tapX) * wTap, <usize>step * wTap, <usize>(step * kernel) * wTap, zeros,
-        band + <usize>((i - top) * x.width + j) * bytes, <usize>(step * x.width) * bytes, <usize>step * bytes, bytes,
+        band + <usize>((i - top) * x.width + j) * pixel, <usize>(step * x.width) * pixel, <usize>step * pixel, bytes,
       );
     }
   }
@@ -101,13 +102,13 @@ export function borderOf(w: Window): i32 {
 // @ts-ignore: decorator
 @inline
 export function viewBytes(w: Window, band: i32, bytes: usize): usize {
-  return <usize>((band + w.kernel + w.stride) * w.planeWidth) * bytes;
+  return <usize>((band + w.kernel + w.stride) * w.planeWidth) * apart(bytes);
 }
 
 // @ts-ignore: decorator
 @inline
 export function gradientBytes(w: Window, y: Tensor, band: i32, bytes: usize): usize {
-  return <usize>((band / w.stride + 2 * borderOf(w) + 2) * (y.width + 2 * borderOf(w))) * bytes;
+  return <usize>((band / w.stride + 2 * borderOf(w) + 2) * (y.width + 2 * borderOf(w))) * apart(bytes);
 }
 
 /**
@@ -121,21 +122,22 @@ export function backwardBand(
   const stride = y.stride;
   const kernel = w.kernel, step = w.stride;
   const border = borderOf(w);
-  const bandRow = <usize>w.planeWidth * bytes, gradientRow = <usize>(y.width + 2 * border) * bytes;
+  const pixel = apart(bytes);
+  const bandRow = <usize>w.planeWidth * pixel, gradientRow = <usize>(y.width + 2 * border) * pixel;
   // Rows of the gradient: those that rows of the band are part of, and those whose window is counted to this band.
   const first = firstRow(w, top), last = (end - 1 + w.top) / step;
   const own = (top + step - 1) / step, ownRows = (end + step - 1) / step - own;
   let g = gradient;
   for (let i = first; i <= last; i++) {
     if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
-    else rawGradientRows(y, image * y.pixels + i * y.width, y.width, from, bytes, g + <usize>border * bytes, bytes);
+    else rawGradientRows(y, image * y.pixels + i * y.width, y.width, from, bytes, g + <usize>border * pixel, pixel);
     g += gradientRow;
   }
   if (ownRows > 0) {
-    viewBand(x, image, own * step - w.top, (ownRows - 1) * step + kernel, from, bytes, view, bandRow, <usize>w.left * bytes);
+    viewBand(x, image, own * step - w.top, (ownRows - 1) * step + kernel, from, bytes, view, bandRow, <usize>w.left * pixel);
     weigh(
-      kernel, ownRows, y.width, view, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow,
-      gradient + <usize>(own - first) * gradientRow + <usize>border * bytes, gradientRow, bytes,
+      kernel, ownRows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow,
+      gradient + <usize>(own - first) * gradientRow + <usize>border * pixel, gradientRow, pixel,
       dWeight + from, stride, <usize>kernel * stride, bytes,
     );
   }
@@ -162,7 +164,7 @@ export function depthwiseBackward(
         backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, from, bytes, scratch, gradient, needsInput ? given : 0);
         if (!needsInput) continue;
         const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
-        giveRows(given, bytes, rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
+        giveRows(given, apart(bytes), rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
         if (closes) closeRows(x, row, rows, from, bytes, given);
       }
     }

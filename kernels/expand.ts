@@ -3,7 +3,7 @@ import { backwardBand, gradientBytes, viewBytes } from "./depthwise";
 import { matmul, matmulPacked } from "./matmul";
 import { Norm } from "./norm";
 import { addRows, clearSums, closeRows, isPlain, maskRows, sumRows, viewRows } from "./rows";
-import { Tensor } from "./tensor";
+import { apart, Tensor } from "./tensor";
 
 /*
  * The way back through a depthwise convolution, and the activation, batch-norm and 1×1 convolution before it, without
@@ -29,19 +29,36 @@ export function expandPrepare(source: Tensor, x: Tensor, n: Norm, transposed: us
   }
 }
 
+/** Adds sᵀ·s, which is symmetric: of each 16 columns only the rows down to their own, in fours. */
+function addGram(rows: i32, channels: i32, s: usize, depth: usize, gram: usize): void {
+  for (let column = 0; column < channels; column += 16) {
+    const width = min(16, channels - column), at = (<usize>column) << 2;
+    matmul(column + width, rows, width, s, 4, depth, s + at, depth, gram + at, depth, gram + at, depth);
+  }
+}
+
+/** Fills in what `addGram` left out. */
+function mirror(channels: i32, depth: usize, gram: usize): void {
+  for (let i = 16; i < channels; i++) {
+    for (let j = 0; j < (i & ~15); j++) {
+      store<f32>(gram + <usize>i * depth + ((<usize>j) << 2), load<f32>(gram + <usize>j * depth + ((<usize>i) << 2)));
+    }
+  }
+}
+
 /**
- * Rows of all channels, `band` at a time. `gram` gets sᵀ·s and below it Σs; `dExpand` sᵀ·dz. Scratch: bands of `x`, of the
+ * Rows of all channels, `band` at a time. `gram` gets the upper half of sᵀ·s and below it Σs; `dExpand` sᵀ·dz. Scratch: bands of `x`, of the
  * gradient of `y`, again of `x`, and two of `source`, each with 4 pixels to spare.
  */
 export function expandBackward(
   source: Tensor, x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, scaled: usize, dExpand: usize, gram: usize,
   zeros: usize, scratch: usize, band: i32, accumulate: i32,
 ): void {
-  const bytes = x.stride, depth = source.stride;
+  const bytes = x.stride, depth = source.stride, pixel = apart(bytes);
   const gradient = scratch + viewBytes(w, band, bytes);
   const given = gradient + gradientBytes(w, y, band, bytes);
   const pixels = <usize>(band * x.width + 4);
-  const viewed = given + pixels * bytes;
+  const viewed = given + pixels * pixel;
   const result = viewed + pixels * depth;
   const sums = gram + <usize>source.channels * depth;
   memory.fill(dWeight, 0, <usize>(w.kernel * w.kernel) * y.stride);
@@ -54,18 +71,18 @@ export function expandBackward(
       const end = min(x.height, top + band);
       const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
       backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, 0, bytes, scratch, gradient, given);
-      maskRows(x, row, rows, given);
+      maskRows(x, row, rows, given, pixel);
       let s = source.value + <usize>row * depth;
       if (!isPlain(source)) {
         s = viewed;
         viewRows(source, row, rows, 0, depth, s, depth);
       }
-      matmul(source.channels, rows, x.channels, s, 4, depth, given, bytes, dExpand, bytes, dExpand, bytes);
-      matmul(source.channels, rows, source.channels, s, 4, depth, s, depth, gram, depth, gram, depth);
+      matmul(source.channels, rows, x.channels, s, 4, depth, given, pixel, dExpand, bytes, dExpand, bytes);
+      addGram(rows, source.channels, s, depth, gram);
       sumRows(s, depth, rows, depth, sums);
       const to = source.gradient + <usize>row * depth;
       const c = accumulate ? result : to;
-      matmulPacked(rows, x.channels, source.channels, given, bytes, scaled, zeros, 0, c, depth);
+      matmulPacked(rows, x.channels, source.channels, given, pixel, scaled, zeros, 0, c, depth);
       if (accumulate) addRows(c, depth, rows, depth, to, depth);
     }
   }
@@ -99,6 +116,7 @@ export function expandFinish(
     }
   }
   matmul(source.channels, x.channels, source.channels, weight, bytes, 4, scaled, depth, zeros, 0, mix, depth);
+  mirror(source.channels, depth, gram);
   matmul(source.channels, source.channels, x.channels, gram, depth, 4, weight, bytes, zeros, 0, product, bytes);
   for (let i = 0; i < source.channels; i++) {
     const sum = f32x4.splat(load<f32>(sums + ((<usize>i) << 2)));

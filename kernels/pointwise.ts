@@ -3,7 +3,7 @@ import { matmul, matmulPacked } from "./matmul";
 import {
   addRows, addSums, clearSums, closeRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
-import { HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
+import { apart, HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
 
 /*
  * 1×1 convolution and dense layer, by blocks of rows that stay in the cache. Forward: view the block, multiply, sum for
@@ -30,13 +30,6 @@ export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: us
   }
 }
 
-/** Rows that are multiples of 512 bytes apart share an eighth of the first-level cache's sets. */
-// @ts-ignore: decorator
-@inline
-function apart(row: usize): usize {
-  return row & 511 ? row : row + 64;
-}
-
 // @ts-ignore: decorator
 @inline
 function closeBesideLoop(x: Tensor, row: i32, rows: i32, g: usize, f: i32): void {
@@ -55,9 +48,9 @@ function closeBesideLoop(x: Tensor, row: i32, rows: i32, g: usize, f: i32): void
       let at = j;
       for (let n = count; n > 0; n--) {
         const y0 = v128.load(y + at), y1 = v128.load(y + at, 16);
-        const m0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), f32x4.splat(1), f);
-        const m1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), f32x4.splat(1), f);
-        const z0 = f32x4.mul(m0, v128.load(g + at)), z1 = f32x4.mul(m1, v128.load(g + at, 16));
+        const u0 = f32x4.add(f32x4.mul(y0, s0), t0), u1 = f32x4.add(f32x4.mul(y1, s1), t1);
+        const m0 = slope(u0, f32x4.splat(1), f), m1 = slope(u1, f32x4.splat(1), f);
+        const z0 = slope(u0, v128.load(g + at), f), z1 = slope(u1, v128.load(g + at, 16), f);
         a0 = f32x4.add(a0, z0); a1 = f32x4.add(a1, z1);
         b0 = f32x4.add(b0, f32x4.mul(z0, y0)); b1 = f32x4.add(b1, f32x4.mul(z1, y1));
         c0 = f32x4.add(c0, m0); c1 = f32x4.add(c1, m1);
@@ -122,12 +115,12 @@ function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: 
 }
 
 /**
- * Gradients of weights and bias, and of `x` if `transposed` (the weights, [out, in], packed) is given. `accumulate`: another
- * user of `x` has stored a gradient already; `closes`: this one is the last. Scratch is four blocks: one of `x`, one
- * of `y`, two of `x`, each with 4 rows to spare.
+ * Gradients of weights and bias, and of `x` if `packedTransposed` (the weights, [out, in]) is given. `accumulate`: another
+ * user of `x` has stored a gradient already; `closes`: this one is the last. Scratch is four blocks: one of `x`
+ * and one of `y`, with rows that are `apart`, and two of `x`, each with 4 rows to spare.
  */
 export function pointwiseBackward(
-  x: Tensor, gate: usize, transposed: usize, dWeight: usize, dBias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32,
+  x: Tensor, gate: usize, packedTransposed: usize, dWeight: usize, dBias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32,
   accumulate: i32, closes: i32,
 ): void {
   const rows = x.rows;
@@ -161,11 +154,11 @@ export function pointwiseBackward(
     }
     matmul(x.channels, count, y.channels, a, 4, aRow, g, gRow, dWeight, width, dWeight, width);
     if (dBias) sumRows(g, gRow, count, width, dBias);
-    if (!transposed) continue;
+    if (!packedTransposed) continue;
 
     const to = x.gradient + <usize>row * depth;
     const c = gate || accumulate ? inputBlock : to;
-    matmulPacked(count, y.channels, x.channels, g, gRow, transposed, zeros, 0, c, depth);
+    matmulPacked(count, y.channels, x.channels, g, gRow, packedTransposed, zeros, 0, c, depth);
     if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c, accumulate ? c : to);
     if (accumulate) addRows(c, depth, count, depth, to, depth);
     if (x.slopes) closeBesideRows(x, row, count, to);

@@ -2,7 +2,7 @@ import { Window } from "./conv";
 import { borderOf, firstRow, gradientBand, gradientBytes, viewBand } from "./depthwise";
 import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, sumRows, viewRows } from "./rows";
 import { slide } from "./slide";
-import { Tensor } from "./tensor";
+import { apart, Tensor } from "./tensor";
 
 /*
  * Pooling by "same" windows. Windows are cut at the border: a mean is over the pixels inside. The largest of a window is
@@ -25,14 +25,14 @@ function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize): void {
       v128.store(at + j, f32x4.mul(v128.load(at + j), share));
       v128.store(at + j, f32x4.mul(v128.load(at + j, 16), share), 16);
     }
-    at += bytes;
+    at += apart(bytes);
   }
 }
 
 /** A depthwise convolution with ones, divided; in bands, as there. Scratch: a row of channels, a band of `x`, one of `y`. */
 export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize, scratch: usize, band: i32): void {
-  const bytes = x.stride, kernel = w.kernel, step = w.stride;
-  const bandRow = <usize>w.planeWidth * bytes;
+  const bytes = x.stride, pixel = apart(bytes), kernel = w.kernel, step = w.stride;
+  const bandRow = <usize>w.planeWidth * pixel;
   const view = scratch + bytes;
   const out = view + <usize>((band - 1) * step + kernel) * bandRow;
   fillOnes(scratch, bytes);
@@ -40,13 +40,13 @@ export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize
   for (let image = 0; image < x.batch; image++) {
     for (let top = 0; top < y.height; top += band) {
       const rows = min(band, y.height - top);
-      viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, 0, bytes, view, bandRow, <usize>w.left * bytes);
+      viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, 0, bytes, view, bandRow, <usize>w.left * pixel);
       slide(
-        kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * bytes, bytes, bandRow, scratch, 0, 0, zeros,
-        out, <usize>y.width * bytes, bytes, bytes,
+        kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow, scratch, 0, 0, zeros,
+        out, <usize>y.width * pixel, pixel, bytes,
       );
-      for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * bytes);
-      copyRows(out, bytes, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
+      for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * pixel);
+      copyRows(out, pixel, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
     }
   }
 }
@@ -55,9 +55,9 @@ export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize
 export function averagePoolBackward(
   x: Tensor, w: Window, y: Tensor, zeros: usize, band: i32, scratch: usize, accumulate: i32, closes: i32,
 ): void {
-  const bytes = x.stride;
+  const bytes = x.stride, pixel = apart(bytes);
   const border = borderOf(w);
-  const gradientRow = <usize>(y.width + 2 * border) * bytes;
+  const gradientRow = <usize>(y.width + 2 * border) * pixel;
   const gradient = scratch + bytes;
   const given = gradient + gradientBytes(w, y, band, bytes);
   fillOnes(scratch, bytes);
@@ -69,17 +69,17 @@ export function averagePoolBackward(
       const first = firstRow(w, top), last = (top + rows - 1 + w.top) / w.stride;
       let g = gradient;
       for (let i = first; i <= last; i++) {
-        const inside = g + <usize>border * bytes;
+        const inside = g + <usize>border * pixel;
         if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
         else {
-          rawGradientRows(y, image * y.pixels + i * y.width, y.width, 0, bytes, inside, bytes);
+          rawGradientRows(y, image * y.pixels + i * y.width, y.width, 0, bytes, inside, pixel);
           divideRow(x, w, y, i, inside);
         }
         g += gradientRow;
       }
       gradientBand(x, w, scratch, 0, top, rows, gradient, first, border, gradientRow, zeros, bytes, given);
       const row = image * x.pixels + top * x.width;
-      giveRows(given, bytes, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
+      giveRows(given, pixel, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
       if (closes) closeRows(x, row, rows * x.width, 0, bytes, given);
     }
   }

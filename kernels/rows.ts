@@ -209,7 +209,7 @@ export function isPlainGradient(t: Tensor): bool {
 }
 
 /** Sums of 8 channels of a block; kept in memory because a loop is only merged into 256 bits if it ends in plain stores. */
-const partial: usize = memory.data(128, 32);
+const partial: usize = memory.data(64, 32);
 
 /** Adds 8 float32 sums to float64 ones: rows are summed in float32 by blocks, blocks in float64. */
 function addPartial(from: usize, sums: usize): void {
@@ -306,14 +306,14 @@ export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: us
 }
 
 /** Rows `g` of a gradient become dz, before the activation; their sums are added to those of `t`, which has batch-norm. */
-export function maskRows(t: Tensor, row: i32, rows: i32, g: usize): void {
+export function maskRows(t: Tensor, row: i32, rows: i32, g: usize, gRow: usize): void {
   const stride = t.stride;
   const y = t.value + <usize>row * stride;
   switch (t.activation) {
-    case RELU: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU, true);
-    case RELU6: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU6, true);
-    case HSWISH: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, HSWISH, true);
-    default: return closeLoop(g, stride, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, NONE, true);
+    case RELU: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU, true);
+    case RELU6: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU6, true);
+    case HSWISH: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, HSWISH, true);
+    default: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, NONE, true);
   }
 }
 

@@ -199,6 +199,7 @@ export function slide(
   ky: i32, kx: i32, rows: i32, columns: i32, a: usize, aDown: usize, aStep: usize, aTap: usize, aRow: usize,
   w: usize, wTap: usize, wRow: usize, zeros: usize, c: usize, cDown: usize, cStep: usize, bytes: usize,
 ): void {
+  // Each line of the window is a walk over the pixels: the fewer, the better.
   if (ky > kx) return slide(kx, ky, rows, columns, a, aDown, aStep, aRow, aTap, w, wRow, wTap, zeros, c, cDown, cStep, bytes);
   if (aTap + aStep == 0) {
     // From the other end: taps go the way that pixels go.

@@ -1,6 +1,6 @@
 /*
- * Gradients of the weights of windows that slide (slide.ts): 8 channels at a time, the sums of a line of taps, or of a whole
- * 3×3 window, in registers. Arguments are as there.
+ * Gradients of the weights of windows that slide (slide.ts): 8 channels at a time, the sums of a line of 5, 3 or 1 taps, or of
+ * a whole 3×3 window, in registers; two pixels share the values under both their windows. Arguments are as there.
  */
 
 /** dw += Σ c · a, a line of taps. */
@@ -22,8 +22,38 @@ function weighLine(
     u4 = v128.load(w4); v4 = v128.load(w4, 16);
   }
   for (; rows > 0; rows--) {
-    let at = a, from = c;
-    for (let n = columns; n > 0; n--) {
+    let at = a, from = c, n = columns;
+    if (taps > 1 && aTap == aStep) {
+      for (; n > 1; n -= 2) {
+        const x = v128.load(from), y = v128.load(from, 16);
+        from += cStep;
+        const z = v128.load(from), t = v128.load(from, 16);
+        from += cStep;
+        let p = at;
+        let e = v128.load(p), f = v128.load(p, 16);
+        u0 = f32x4.add(u0, f32x4.mul(x, e)); v0 = f32x4.add(v0, f32x4.mul(y, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u1 = f32x4.add(u1, f32x4.mul(x, e)); v1 = f32x4.add(v1, f32x4.mul(y, f));
+        u0 = f32x4.add(u0, f32x4.mul(z, e)); v0 = f32x4.add(v0, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u2 = f32x4.add(u2, f32x4.mul(x, e)); v2 = f32x4.add(v2, f32x4.mul(y, f));
+        u1 = f32x4.add(u1, f32x4.mul(z, e)); v1 = f32x4.add(v1, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        if (taps > 3) {
+          u3 = f32x4.add(u3, f32x4.mul(x, e)); v3 = f32x4.add(v3, f32x4.mul(y, f));
+          u2 = f32x4.add(u2, f32x4.mul(z, e)); v2 = f32x4.add(v2, f32x4.mul(t, f));
+          p += aTap; e = v128.load(p); f = v128.load(p, 16);
+          u4 = f32x4.add(u4, f32x4.mul(x, e)); v4 = f32x4.add(v4, f32x4.mul(y, f));
+          u3 = f32x4.add(u3, f32x4.mul(z, e)); v3 = f32x4.add(v3, f32x4.mul(t, f));
+          p += aTap; e = v128.load(p); f = v128.load(p, 16);
+          u4 = f32x4.add(u4, f32x4.mul(z, e)); v4 = f32x4.add(v4, f32x4.mul(t, f));
+        } else {
+          u2 = f32x4.add(u2, f32x4.mul(z, e)); v2 = f32x4.add(v2, f32x4.mul(t, f));
+        }
+        at += 2 * aStep;
+      }
+    }
+    for (; n > 0; n--) {
       const x = v128.load(from), y = v128.load(from, 16);
       let p = at;
       u0 = f32x4.add(u0, f32x4.mul(x, v128.load(p))); v0 = f32x4.add(v0, f32x4.mul(y, v128.load(p, 16)));
@@ -87,8 +117,50 @@ function weigh3x3(
   let u20 = v128.load(w2), v20 = v128.load(w2, 16), u21 = v128.load(w2 + wTap), v21 = v128.load(w2 + wTap, 16);
   let u22 = v128.load(w2 + 2 * wTap), v22 = v128.load(w2 + 2 * wTap, 16);
   for (; rows > 0; rows--) {
-    let at = a, from = c;
-    for (let n = columns; n > 0; n--) {
+    let at = a, from = c, n = columns;
+    if (aTap == aStep) {
+      for (; n > 1; n -= 2) {
+        const x = v128.load(from), y = v128.load(from, 16);
+        from += cStep;
+        const z = v128.load(from), t = v128.load(from, 16);
+        from += cStep;
+        let p = at;
+        let e = v128.load(p), f = v128.load(p, 16);
+        u00 = f32x4.add(u00, f32x4.mul(x, e)); v00 = f32x4.add(v00, f32x4.mul(y, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u01 = f32x4.add(u01, f32x4.mul(x, e)); v01 = f32x4.add(v01, f32x4.mul(y, f));
+        u00 = f32x4.add(u00, f32x4.mul(z, e)); v00 = f32x4.add(v00, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u02 = f32x4.add(u02, f32x4.mul(x, e)); v02 = f32x4.add(v02, f32x4.mul(y, f));
+        u01 = f32x4.add(u01, f32x4.mul(z, e)); v01 = f32x4.add(v01, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u02 = f32x4.add(u02, f32x4.mul(z, e)); v02 = f32x4.add(v02, f32x4.mul(t, f));
+        p = at + aRow;
+        e = v128.load(p); f = v128.load(p, 16);
+        u10 = f32x4.add(u10, f32x4.mul(x, e)); v10 = f32x4.add(v10, f32x4.mul(y, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u11 = f32x4.add(u11, f32x4.mul(x, e)); v11 = f32x4.add(v11, f32x4.mul(y, f));
+        u10 = f32x4.add(u10, f32x4.mul(z, e)); v10 = f32x4.add(v10, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u12 = f32x4.add(u12, f32x4.mul(x, e)); v12 = f32x4.add(v12, f32x4.mul(y, f));
+        u11 = f32x4.add(u11, f32x4.mul(z, e)); v11 = f32x4.add(v11, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u12 = f32x4.add(u12, f32x4.mul(z, e)); v12 = f32x4.add(v12, f32x4.mul(t, f));
+        p = at + 2 * aRow;
+        e = v128.load(p); f = v128.load(p, 16);
+        u20 = f32x4.add(u20, f32x4.mul(x, e)); v20 = f32x4.add(v20, f32x4.mul(y, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u21 = f32x4.add(u21, f32x4.mul(x, e)); v21 = f32x4.add(v21, f32x4.mul(y, f));
+        u20 = f32x4.add(u20, f32x4.mul(z, e)); v20 = f32x4.add(v20, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u22 = f32x4.add(u22, f32x4.mul(x, e)); v22 = f32x4.add(v22, f32x4.mul(y, f));
+        u21 = f32x4.add(u21, f32x4.mul(z, e)); v21 = f32x4.add(v21, f32x4.mul(t, f));
+        p += aTap; e = v128.load(p); f = v128.load(p, 16);
+        u22 = f32x4.add(u22, f32x4.mul(z, e)); v22 = f32x4.add(v22, f32x4.mul(t, f));
+        at += 2 * aStep;
+      }
+    }
+    for (; n > 0; n--) {
       const x = v128.load(from), y = v128.load(from, 16);
       let p = at;
       u00 = f32x4.add(u00, f32x4.mul(x, v128.load(p))); v00 = f32x4.add(v00, f32x4.mul(y, v128.load(p, 16)));

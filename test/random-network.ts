@@ -19,6 +19,7 @@ const step = fc.record({
     "hswish",
     "sigmoid",
     "excite",
+    "project",
     "add",
     "average",
     "max",
@@ -58,10 +59,20 @@ function extend(nodes: readonly Node[], { op, from, channels, kernel, stride }: 
     case "hswish":
     case "sigmoid":
       return f(op);
-    case "excite": {
-      const mean = apply("GlobalAvgPool", `${name}.mean`, [x], {});
+    case "excite":
+    case "project": {
+      // What is gated need not be what the gate is made of.
+      const other = kernel > 3 ? nodes[channels % nodes.length]! : x;
+      const norm = apply("BatchNorm", `${name}.norm`, [x], { epsilon: 1e-3, momentum: 0.9 });
+      const shown = apply("Activation", `${name}.act`, [norm], { function: activations[channels % 3]! });
+      const gated = op === "project" ? shown : x;
+      const mean = apply("GlobalAvgPool", `${name}.mean`, [other === x ? gated : other], {});
       const gate = apply("Conv", `${name}.gate`, [mean], { filters: x.shape[2], kernel: 1, stride: 1, bias: true });
-      return apply("Scale", name, [x, apply("Activation", `${name}.sigmoid`, [gate], { function: "sigmoid" })], {});
+      const sigmoid = apply("Activation", `${name}.sigmoid`, [gate], { function: "sigmoid" });
+      if (op === "excite") return apply("Scale", name, [gated, sigmoid], {});
+      // What the engine goes back through at once.
+      const scaled = apply("Scale", `${name}.scale`, [gated, sigmoid], {});
+      return apply("Conv", name, [scaled], { filters: channels, kernel: 1, stride: 1, bias: false });
     }
     case "add": {
       const equal = nodes.filter((node) => node.shape.join() === x.shape.join());

@@ -7,6 +7,9 @@ const blockBytes = 48 * 1024;
 /** Of the rows that a depthwise convolution slides over: well inside the second-level cache. */
 const bandLimit = 384 * 1024;
 
+/** Bytes from a row or pixel of scratch to the next, as `apart` in kernels/tensor.ts has them. */
+export const apart = (bytes: number): number => (bytes % 512 === 0 ? bytes + 64 : bytes);
+
 /** How many rows a matrix product works on at a time. */
 export function blockRowsOf(rows: number, rowBytes: number): number {
   const most = Math.ceil(rows / 4) * 4;
@@ -16,7 +19,7 @@ export function blockRowsOf(rows: number, rowBytes: number): number {
 /** Bytes of a packed matrix: panels of 16 columns. */
 export const packedBytes = (rows: number, columns: number): number => 64 * rows * Math.ceil(columns / 16);
 
-/** Weights, [in, out], of `rows` inputs, in another order and in memory that lives until the call after. */
+/** Weights, [in, out], of `rows` inputs, in another order and in memory that lives as long as later calls touch it. */
 export function reordered(
   { builder, weightAt }: Lowering,
   t: Tensor,
@@ -55,5 +58,5 @@ export function bandOf(
 export function bandBytes({ kernel, stride, planeWidth }: Window, t: Tensor, chunk: number, band: number): number {
   const border = Math.ceil((kernel - 1) / stride);
   const gradient = (t.shape[1] + 2 * border) * (Math.floor(band / stride) + 2 * border + 2);
-  return 4 * chunk * ((band + kernel + stride) * planeWidth + gradient);
+  return apart(4 * chunk) * ((band + kernel + stride) * planeWidth + gradient);
 }

@@ -42,7 +42,10 @@ export interface Program {
   writeRecords(memory: ArrayBuffer): void;
 }
 
-/** Before the way back of a stage with batch-norm: its sums, unless the last user took them, and what follows from them. */
+/**
+ * Before the way back of a stage with batch-norm: its sums, unless the last user took them, or what they lack when it did before
+ * the gradient was whole; then what follows from them.
+ */
 function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];

@@ -1,4 +1,4 @@
-import { biasOf, blockRowsOf, reordered } from "./blocks.ts";
+import { apart, biasOf, blockRowsOf, reordered } from "./blocks.ts";
 import { finishExpansion } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 import { rowsBytes, type Tensor } from "./tensor.ts";
@@ -17,9 +17,11 @@ export const pointwise: Lower = (t, to) => {
     const back = isGiven ? reordered(to, t, x.width, "packTransposed") : null;
     const flags = isGiven ? give(to, x) : [0, 0];
     if (gate !== undefined) give(to, gate);
-    // What is still to come comes from the mean that the gate is made of.
-    const isLast = x.users.every((user) => user === t || user.kind === "Mean") && x.users.length === 1 + x.pending;
-    if (gate !== undefined && x.norm !== null && isLast) x.slopes = to.builder.buffer(8 * x.batch * x.width);
+    // All that is still to come is the same for the pixels of an image: usually from the mean that the gate is made of.
+    const isBeside =
+      x.pending > 0 && x.users.length === 1 + x.pending && x.users.every((user) => user === t || user.kind === "Mean");
+    if (gate !== undefined && x.norm !== null && isBeside) x.slopes = to.builder.buffer(8 * x.batch * x.width);
+    const bytes = (rows + 4) * (8 * x.width + apart(4 * x.width) + apart(4 * t.width));
     const args = [
       x.record,
       gate?.record ?? 0,
@@ -31,7 +33,7 @@ export const pointwise: Lower = (t, to) => {
       scratch,
       rows,
     ];
-    emitBackward(to, "pointwiseBackward", t, [...args, ...flags], 4 * (rows + 4) * (3 * x.width + t.width + 32), back);
+    emitBackward(to, "pointwiseBackward", t, [...args, ...flags], bytes, back);
   };
 };
 

@@ -1,4 +1,4 @@
-import { bandBytes, bandOf } from "./blocks.ts";
+import { apart, bandBytes, bandOf } from "./blocks.ts";
 import { expansionBackward, isExpansion } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 
@@ -8,7 +8,7 @@ export const depthwise: Lower = (t, to) => {
   const window = windowOf(to, t);
   const { kernel, stride, planeWidth } = window;
   const { scratch } = to.builder;
-  const rowBytes = (chunk: number): number => 4 * planeWidth * chunk;
+  const rowBytes = (chunk: number): number => planeWidth * apart(4 * chunk);
   const out = bandOf(t.shape[0], (chunk) => stride * rowBytes(chunk), t.width, Math.ceil((kernel - stride) / stride));
   const forward = [x.record, window.record, to.weightAt(weight), t.record, to.zeros, scratch, out.chunk, out.band];
   emitForward(to, "depthwiseForward", t, forward, ((out.band - 1) * stride + kernel + out.band) * rowBytes(out.chunk));

@@ -1,4 +1,4 @@
-import { bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
+import { apart, bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
 import { give, type Lowering, type Window } from "./lowering.ts";
 import { gradientBuffer, type Tensor } from "./tensor.ts";
 
@@ -29,7 +29,7 @@ export function expansionBackward(to: Lowering, t: Tensor, window: Window): void
   const accumulate = source.gradient === null ? 0 : 1;
   source.gradient ??= gradientBuffer(builder, source);
   const { kernel, planeWidth } = window;
-  const { band } = bandOf(x.shape[0], (chunk) => 8 * planeWidth * chunk, x.width, kernel - 1, x.width);
+  const { band } = bandOf(x.shape[0], (chunk) => 2 * planeWidth * apart(4 * chunk), x.width, kernel - 1, x.width);
   const args = [
     source.record,
     x.record,
@@ -46,7 +46,7 @@ export function expansionBackward(to: Lowering, t: Tensor, window: Window): void
     accumulate,
   ];
   const pixels = band * x.shape[1] + 4;
-  const bytes = bandBytes(window, t, x.width, band) + 4 * pixels * (x.width + 2 * source.width);
+  const bytes = bandBytes(window, t, x.width, band) + pixels * (apart(4 * x.width) + 8 * source.width);
   const touched = [x.value, source.value, source.gradient, t.value, t.gradient, t.imageGradient, scaled, gram];
   builder.emit({ kernel: "expandBackward", args }, touched, bytes);
   x.isClosed = true;

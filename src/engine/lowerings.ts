@@ -1,4 +1,4 @@
-import { bandBytes, bandOf } from "./blocks.ts";
+import { apart, bandBytes, bandOf } from "./blocks.ts";
 import type { Call } from "./builder.ts";
 import { conv, pointwise } from "./convolutions.ts";
 import { depthwise } from "./depthwise.ts";
@@ -72,7 +72,7 @@ const averagePool: Lower = (t, to) => {
   const window = windowOf(to, t);
   const { kernel, stride, planeWidth } = window;
   const { scratch } = to.builder;
-  const rowBytes = (chunk: number): number => 4 * planeWidth * chunk;
+  const rowBytes = (chunk: number): number => planeWidth * apart(4 * chunk);
   const out = bandOf(t.shape[0], (chunk) => stride * rowBytes(chunk), t.width, kernel - 1, t.width);
   const forward = [x.record, window.record, t.record, to.zeros, scratch, out.band];
   const viewBytes = ((out.band - 1) * stride + kernel + out.band) * rowBytes(t.width);
