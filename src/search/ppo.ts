@@ -22,7 +22,7 @@ export interface PpoOptions extends SearcherOptions {
 }
 
 /** Networks that the policy offers for each one that is tried. */
-const offers = 4;
+const offers = 3;
 
 export interface Surrogate {
   readonly value: number;
@@ -79,7 +79,7 @@ export function advantagesOf(
  * The searcher of the MnasNet paper: an LSTM proposes, proximal policy optimization makes what was rewarded more likely.
  */
 export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
-  const { seed, batch, hidden = 100, embedding = 32, learningRate = 0.003, epochs = 5 } = options;
+  const { seed, batch, hidden = 100, embedding = 32, learningRate = 0.004, epochs = 3 } = options;
   const { clip = 0.2, entropyWeight = 0.01, baselineDecay = 0.95 } = options;
   const root = createRng(seed).fork("search");
   const ranker = createRanker(space, options, root.fork("features"));
@@ -118,7 +118,7 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     const sequences = controller.sample(Array.from({ length: offers * batch }, (_, i) => rng.fork(i)));
     const offered = sequences.map((sequence) => space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0));
     let fresh = ranker.fresh(offered);
-    if (fresh.length < 2 * batch) fresh = ranker.fresh([...fresh, ...neighbours(space, offered, rng)]);
+    if (fresh.length < 2 * batch) fresh = ranker.fresh([...fresh, ...neighbours(space, offered, rng).take(16 * batch)]);
     const chosen = ranker.isReady ? ranker.choose(fresh, batch, rng) : fresh.slice(0, batch);
     return [...chosen, ...ranker.random(batch - chosen.length, rng, chosen)];
   };
