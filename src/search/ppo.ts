@@ -24,6 +24,9 @@ export interface PpoOptions extends SearcherOptions {
 /** Networks that the policy offers for each one that is tried. */
 const offers = 3;
 
+/** Networks near those that are ranked at most, for each one that is tried: ranking takes time. */
+const neighboursPerTrial = 16;
+
 export interface Surrogate {
   readonly value: number;
   /** By the weights of the controller. */
@@ -118,7 +121,10 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     const sequences = controller.sample(Array.from({ length: offers * batch }, (_, i) => rng.fork(i)));
     const offered = sequences.map((sequence) => space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0));
     let fresh = ranker.fresh(offered);
-    if (fresh.length < 2 * batch) fresh = ranker.fresh([...fresh, ...neighbours(space, offered, rng).take(16 * batch)]);
+    if (fresh.length < 2 * batch) {
+      const near = ranker.fresh(neighbours(space, offered, rng), neighboursPerTrial * batch);
+      fresh = ranker.fresh([...fresh, ...near]);
+    }
     const chosen = ranker.isReady ? ranker.choose(fresh, batch, rng) : fresh.slice(0, batch);
     return [...chosen, ...ranker.random(batch - chosen.length, rng, chosen)];
   };

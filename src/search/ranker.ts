@@ -25,8 +25,8 @@ export interface Ranker {
   /** Enough was tried to predict others. */
   readonly isReady: boolean;
   learn(observation: Observation): void;
-  /** Takes away what was tried or occurs twice. */
-  fresh(candidates: Iterable<Genotype>): Genotype[];
+  /** The first `most` candidates that were not tried, each once. */
+  fresh(candidates: Iterable<Genotype>, most?: number): Genotype[];
   /** At most `count` of the candidates. */
   choose(candidates: readonly Genotype[], count: number, rng: Rng): Genotype[];
   /** Random networks that were not tried, nor are among `chosen`, as far as the space has any. */
@@ -66,11 +66,12 @@ export function createRanker(space: SearchSpace, options: SearcherOptions, rng: 
       if (metrics.accuracy !== null && metrics.latencyMs !== null)
         tried.push({ ...observation, accuracy: metrics.accuracy, latencyMs: metrics.latencyMs });
     },
-    fresh(candidates) {
+    fresh(candidates, most = Infinity) {
       const found = new Map<string, Genotype>();
       for (const genotype of candidates) {
         const key = keyOf(genotype);
         if (!seen.has(key) && !found.has(key)) found.set(key, genotype);
+        if (found.size >= most) break;
       }
       return [...found.values()];
     },
