@@ -12,7 +12,7 @@ import { rewardTrial } from "../src/study/rewards.ts";
 import { loadStudyData, type Study } from "../src/study/search.ts";
 import { setBars } from "../src/study/bars.ts";
 import { expectedAccuracy } from "../src/study/guess.ts";
-import { train, type Trained } from "../src/train/trainer.ts";
+import { train, type Progress, type Trained } from "../src/train/trainer.ts";
 
 /** On a small grid, so that ties are usual. */
 const standing: fc.Arbitrary<Standing> = fc
@@ -123,24 +123,37 @@ test("a stopped trial is rewarded as one of its rank, at its own latency", () =>
   expect(rewards).toEqual([0.8, 0.9, 0.8, 0.85 / 2].map((x) => expect.closeTo(x, 12)));
 });
 
-async function trained(rungs: readonly number[]): Promise<{ result: Trained; judged: [number, number][] }> {
+interface Told {
+  readonly result: Trained;
+  readonly told: readonly Pick<Progress, "step" | "accuracy">[];
+  readonly batches: readonly number[];
+}
+
+async function trained(rungs: readonly number[]): Promise<Told> {
   const recipe = { ...resolveConfig({}, "").proxy, epochs: 0.2, minSteps: 0, batch: 32, emaDecay: 0.9 };
   const training = train({ graph: buildGraph(parseArch(network)), dataset, recipe, seed: "s", rungs });
-  const judged: [number, number][] = [];
+  const [told, batches]: [Pick<Progress, "step" | "accuracy">[], number[]] = [[], []];
   for (;;) {
     const { done, value } = await training.next();
-    if (done === true) return { result: value, judged };
-    if (value.accuracy !== null) judged.push([value.step / value.steps, value.accuracy]);
+    if (done === true) return { result: value, told, batches };
+    batches.push(value.batchAccuracy);
+    if (value.accuracy !== null) told.push(value);
   }
 }
 
-test("a training that is judged on the way ends in the same bits", async () => {
-  const [plain, judged] = [await trained([]), await trained([0.25, 0.5])];
-  expect(plain.judged).toEqual([]);
-  expect(judged.judged.map(([share]) => share)).toEqual([expect.closeTo(0.25, 1), expect.closeTo(0.5, 1)]);
-  for (const [, accuracy] of judged.judged) expect(accuracy).toBeGreaterThan(0);
-  expect(judged.result.accuracy).toBe(plain.result.accuracy);
-  expect(judged.result.weights).toEqual(plain.result.weights);
+test("at a rung a training tells the accuracy of the later half of its steps, and ends in the same bits", async () => {
+  const [plain, withRungs] = [await trained([]), await trained([0.25, 0.5])];
+  expect(plain.told).toEqual([]);
+  expect(withRungs.told.map(({ step }) => step / plain.batches.length)).toEqual([
+    expect.closeTo(0.25, 1),
+    expect.closeTo(0.5, 1),
+  ]);
+  for (const { step, accuracy } of withRungs.told) {
+    const half = plain.batches.slice(step >> 1, step);
+    expect(accuracy).toBeCloseTo(half.reduce((sum, one) => sum + one, 0) / half.length, 12);
+  }
+  expect(withRungs.result.accuracy).toBe(plain.result.accuracy);
+  expect(withRungs.result.weights).toEqual(plain.result.weights);
 });
 
 test("stopping is off, on, or has rungs that rise and a share, and is refused where nobody judges on the way", () => {

@@ -1,4 +1,4 @@
-/* Trainings of a search's trials, each once: how accurate the network was on the way. Kept in a file for the next run. */
+/* Trainings of a search's trials, each once: how accurate they were on the way. Kept in a file for the next run. */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { buildGraph } from "../../src/arch/build.ts";
 import type { Dataset } from "../../src/data/dataset.ts";

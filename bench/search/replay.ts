@@ -4,7 +4,7 @@
  *   node bench/search/replay.ts [--networks 32] [--batch 8] [--orders 2000] curves.jsonl...
  *
  * Each order is a search that proposes that many different networks, all of them under the gate. Accuracies are taken
- * less the mean of their seed, whose images they were judged on, so that seeds do not look like better networks. Columns:
+ * less the mean of their seed, whose images they are of, so that seeds do not look like better networks. Columns:
  * multiply-adds spent, as a share of full trainings; the best reward among those that were trained to their end, less the
  * best of all; how often the best was stopped. Before that, for each rung, Spearman's correlation with the end, and how far
  * guesses of the end are off in the mean, each from the others of its seed: by rank, as searchers are told; by the median
@@ -38,14 +38,15 @@ const [networks, batch, orders] = [values.networks, values.batch, values.orders]
   number,
 ];
 const objective = values.objective as ObjectiveKind;
-/** Images that a training judges at a rung, and steps × images that it learns from. */
+/** Images that a training is judged on at its end, and steps × images that it learns from. */
 const [judged, learnt] = [1000, 218 * 64];
 
 const curves = positionals.flatMap((file) =>
   readFileSync(file, "utf8")
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as Curve),
+    .map((line) => JSON.parse(line) as Curve)
+    .filter(({ again }) => again === 0),
 );
 const points = ({ rungs, accuracy }: Curve): number[] => [...rungs, accuracy];
 const all = curves.map((curve) => {
@@ -118,7 +119,7 @@ function replay(rungs: readonly number[], keep: number) {
           return !goesOn(standing, seen[i]!, objective, keep);
         });
         const share = end < 0 ? 1 : rungs[end]!;
-        spent += network.madds * (3 * learnt * share + judged * (end < 0 ? at.length + 1 : end + 1));
+        spent += network.madds * (3 * learnt * share + judged * (end < 0 ? 1 : 0));
         if (end < 0) best = Math.max(best, standingAt(network, last).reward);
       }
       for (const [i, standing] of reached) seen[i]!.push(standing);

@@ -10,7 +10,8 @@
  *
  * The searches are those of `mnas search --finalists 0`, trial for trial; but each network of a seed is trained once, to
  * its end, and kept in the file, so that a rule can be tried without training and is charged for what it would have cost:
- * multiply-adds of its steps, three times those of an inference for each image, and of judging, one for each image.
+ * multiply-adds of its steps, three times those of an inference for each image, and of judging at the end, one for each
+ * image.
  *
  * The best reward is of the network that was luckiest: the more networks are trained, the higher it is, whatever they are
  * worth. So the best network of each search is trained `--again` times with other seeds, and its *truth* is the reward of
@@ -123,9 +124,8 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
         spent.trained += 1;
         const standings: Standing[] = [];
         const charge = (until: number): void => {
-          const judged = standings.length + (until === steps ? 1 : 0);
           spent.steps += until;
-          spent.madds += costs.madds * (3 * images * until + judged * dataset.validation.count);
+          spent.madds += costs.madds * (3 * images * until + (until === steps ? dataset.validation.count : 0));
         };
         for (const [k, rung] of rungs.entries()) {
           const accuracy = curve.rungs[recorded.findIndex((each) => each === rung)]!;

@@ -37,8 +37,8 @@ const spaceSchema = z.union([
 /** A recipe as changes to one that has a name, `proxy` or `final` by default. */
 const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
 
-/** Searches of five seeds spent 75 % of the multiply-adds and lost no reward by it (docs/early-stopping.md). */
-const stoppingDefaults = { rungs: [0.125, 0.25], keep: 0.5 };
+/** docs/early-stopping.md has what other values cost. */
+const stoppingDefaults = { rungs: [0.125, 0.25], keep: 1 / 3 };
 
 const stoppingSchema = z
   .union([

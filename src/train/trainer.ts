@@ -4,6 +4,7 @@ import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import { breathe } from "../util/async.ts";
 import { createRng } from "../util/rng.ts";
+import { mean } from "../util/welch.ts";
 import { createFeed, type Feed, type JudgedPart } from "./feed.ts";
 import { learningRateAt, planFor, type Recipe } from "./recipe.ts";
 import { alone, type Team } from "./team.ts";
@@ -16,7 +17,7 @@ export interface TrainOptions {
   readonly seed: string;
   /** Evaluate on the test part as well. */
   readonly withTest?: boolean;
-  /** Shares of the steps, above 0 and below 1, after which the validation part is judged on the way. */
+  /** Shares of the steps, above 0 and below 1, after which the training tells how accurate it is so far. */
   readonly rungs?: readonly number[];
   /** Weights to begin with, where they are not to be fresh. */
   readonly init?: Weights;
@@ -37,7 +38,7 @@ export interface Progress {
   readonly loss: number;
   /** Share of the last batch that was classified correctly. */
   readonly batchAccuracy: number;
-  /** Share of correct answers on the validation part where this step ends at a rung; null elsewhere. */
+  /** Share of the images of the later half of all steps so far that were classified correctly, at a rung; null elsewhere. */
   readonly accuracy: number | null;
   /** What `resume` takes; before the next step only. */
   state(): EngineState;
@@ -119,7 +120,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
   if (resume === undefined) engine.setWeights(new Map([...initWeights(graph, rng.fork("init")), ...(init ?? [])]));
   else engine.setState(resume);
   const feed = createFeed({ dataset, plan, rng, rank: team.rank });
-  const judged = new Set(rungs.map((rung) => rungStep(rung, steps)));
+  const told = new Set(rungs.map((rung) => rungStep(rung, steps)));
+  const accuracies: number[] = [];
 
   for (let step = resume?.steps ?? 0; step < steps; step++) {
     signal?.throwIfAborted();
@@ -130,9 +132,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
     const loss = losses! / team.size;
     hold(() => engine.update(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
-    // What is judged is the network as it is; images, labels and activations are written anew at each step.
-    const accuracy = judged.has(step + 1) ? await accuracyOf(engine, feed, "validation", options) : null;
-    yield { step: step + 1, steps, loss, batchAccuracy: correct! / batch, accuracy, state: () => engine.state() };
+    const batchAccuracy = correct! / batch;
+    accuracies.push(batchAccuracy);
+    const accuracy = told.has(step + 1) ? mean(accuracies.slice(accuracies.length >> 1)) : null;
+    yield { step: step + 1, steps, loss, batchAccuracy, accuracy, state: () => engine.state() };
     await breathe();
   }
 
