@@ -63,13 +63,13 @@ test("the least accuracy that passes is exact where it can be reached", () => {
   expect(leastAccuracy(() => false)).toBe(Infinity);
 });
 
-test("what a stopped training would have ended with has its rank among those that ended", () => {
+test("what a stopped training would have ended with lies between the median of those that ended and its rank", () => {
   const others = [
     { atRung: 0.6, accuracy: 0.8 },
     { atRung: 0.2, accuracy: 0.9 },
   ];
   expect([0.2, 0.3, 0.7].map((atRung) => expectedAccuracy(atRung, others))).toEqual(
-    [0.8, 0.85, 0.9].map((x) => expect.closeTo(x, 12)),
+    [0.825, 0.85, 0.875].map((x) => expect.closeTo(x, 12)),
   );
   expect(expectedAccuracy(0.1, others.slice(1))).toBe(0.9);
 });
@@ -112,7 +112,7 @@ test("bars are rewards of earlier batches at the latency of the trial, and never
   expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
 });
 
-test("a stopped trial is rewarded as one of its rank, at its own latency", () => {
+test("a stopped trial is rewarded by a guess of its accuracy, at its own latency", () => {
   using store = createStore(":memory:");
   const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
   add(store, 0, 1, [0.4, 0.6], 0.8);
@@ -120,7 +120,7 @@ test("a stopped trial is rewarded as one of its rank, at its own latency", () =>
   add(store, 2, 0.5, [0.1], null);
   add(store, 3, 2, [0.5, 0.65], null);
   const rewards = store.trials("search").map((trial) => rewardTrial(study, trial));
-  expect(rewards).toEqual([0.8, 0.9, 0.8, 0.85 / 2].map((x) => expect.closeTo(x, 12)));
+  expect(rewards).toEqual([0.8, 0.9, 0.825, 0.85 / 2].map((x) => expect.closeTo(x, 12)));
 });
 
 interface Told {

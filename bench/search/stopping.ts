@@ -6,7 +6,7 @@
  *                                 [--rules "full;0.125,0.25:0.5:expected"] [--objective reward] [--again 5]
  *
  * A rule is its rungs, what it keeps, and what the searcher is told of a network that was stopped: `expected`, the reward
- * at the accuracy it would have ended with at a guess; `half`, that half-way to the median of those that ended; `rung`, that at the accuracy it had; `chance`, that of guessing.
+ * at the accuracy it would have ended with at a guess; `rung`, that at the accuracy it had; `chance`, that of guessing.
  *
  * The searches are those of `mnas search --finalists 0`, trial for trial; but each network of a seed is trained once, to
  * its end, and kept in the file, so that a rule can be tried without training and is charged for what it would have cost:
@@ -138,9 +138,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
               ? []
               : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
           );
-          const expected = expectedAccuracy(accuracy, others);
-          const half = (expected + median(others.map((other) => other.accuracy))) / 2;
-          const guess = { expected, half, rung: accuracy, chance }[telling]!;
+          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[telling]!;
           charge(rungStep(rung, steps));
           spent.stopped += 1;
           missed = Math.max(missed, valueOf(curve.accuracy));

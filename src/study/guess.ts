@@ -24,16 +24,16 @@ export interface Ended {
 }
 
 /**
- * What a training would end with, at a guess: it has the rank among the others at the end that it has at the rung. By
- * the median of what they gained the guess would be 0.10 off after an eighth of the training, where accuracies are far
- * apart by chance; by rank it is 0.01 off (docs/early-stopping.md).
+ * What a training would end with, at a guess: half-way between the median of how others ended and the one of them that has
+ * the rank at the end that it has at the rung. Ranks at a rung are mostly chance, so the rank alone says too much
+ * (docs/early-stopping.md).
  *
  * @param others not empty.
  */
 export function expectedAccuracy(atRung: number, others: readonly Ended[]): number {
   const rank = others.filter((other) => other.atRung < atRung).length / others.length;
   const accuracies = others.map(({ accuracy }) => accuracy).toSorted((a, b) => a - b);
-  return quantile(accuracies, rank);
+  return (quantile(accuracies, rank) + quantile(accuracies, 0.5)) / 2;
 }
 
 /**
