@@ -70,7 +70,7 @@ const standingAt = ({ madds, latencyMs, accuracies }: Network, k: number): Stand
 };
 const last = recorded.length;
 const guesses: Readonly<Record<string, (atRung: number, others: readonly Ended[]) => number>> = {
-  rank: expectedAccuracy,
+  ours: expectedAccuracy,
   gain: (atRung, others) => Math.min(1, atRung + median(others.map((other) => other.accuracy - other.atRung))),
   median: (_, others) => median(others.map(({ accuracy }) => accuracy)),
   rung: (atRung) => atRung,
