@@ -71,7 +71,7 @@ function extend(nodes: readonly Node[], { op, from, channels, kernel, stride }: 
       const sigmoid = apply("Activation", `${name}.sigmoid`, [gate], { function: "sigmoid" });
       if (op === "excite") return apply("Scale", name, [gated, sigmoid], {});
       // What the engine goes back through at once.
-      const scaled = apply("Scale", `${name}.scale`, [gated, sigmoid], {});
+      const scaled = apply("Scale", `${name}.scaled`, [gated, sigmoid], {});
       return apply("Conv", name, [scaled], { filters: channels, kernel: 1, stride: 1, bias: false });
     }
     case "add": {
