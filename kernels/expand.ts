@@ -47,8 +47,8 @@ function mirror(channels: i32, depth: usize, gram: usize): void {
 }
 
 /**
- * Rows of all channels, `band` at a time. `gram` gets the upper half of sᵀ·s and below it Σs; `dExpand` sᵀ·dz. Scratch: bands of `x`, of the
- * gradient of `y`, again of `x`, and two of `source`, each with 4 pixels to spare.
+ * Rows of all channels, `band` at a time. `gram` gets the upper half of sᵀ·s and below it Σs; `dExpand` sᵀ·dz. Scratch:
+ * bands of `x`, of the gradient of `y`, again of `x`, and two of `source`, each with 4 pixels to spare.
  */
 export function expandBackward(
   source: Tensor, x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, scaled: usize, dExpand: usize, gram: usize,

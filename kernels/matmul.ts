@@ -95,7 +95,7 @@ function panel16(
 // @ts-ignore: decorator
 @inline
 function panel8(
-  isRows: bool, isPacked: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
+  isRows: bool, rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
   for (; rows > 0; rows -= 4) {
     let a0 = a, a1 = a0 + aStep, a2 = a1 + aStep, a3 = a2 + aStep;
@@ -119,14 +119,9 @@ function panel8(
       c20 = f32x4.add(c20, f32x4.mul(s, b0)); c21 = f32x4.add(c21, f32x4.mul(s, b1));
       s = isRows ? v128.load32_splat(a3) : v128.load32_splat(a0, 12);
       c30 = f32x4.add(c30, f32x4.mul(s, b0)); c31 = f32x4.add(c31, f32x4.mul(s, b1));
-      if (isPacked) {
-        b0 = v128.load(at, 64); b1 = v128.load(at, 80);
-        at += 128;
-      } else {
-        at += bRow;
-        b0 = v128.load(at); b1 = v128.load(at, 16);
-        at += bRow;
-      }
+      at += bRow;
+      b0 = v128.load(at); b1 = v128.load(at, 16);
+      at += bRow;
       if (!isRows) a0 += aStep;
       s = isRows ? v128.load32_splat(a0, 4) : v128.load32_splat(a0);
       c00 = f32x4.add(c00, f32x4.mul(s, b0)); c01 = f32x4.add(c01, f32x4.mul(s, b1));
@@ -177,13 +172,13 @@ function columns16(
 function rows8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel8(true, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel8(true, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function columns8(
   rows: i32, depth: i32, a: usize, aStep: usize, b: usize, bRow: usize, init: usize, initRow: usize, c: usize, cRow: usize,
 ): void {
-  panel8(false, false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
+  panel8(false, rows, depth, a, aStep, b, bRow, init, initRow, c, cRow);
 }
 
 function packed16(
@@ -254,7 +249,7 @@ function packed8(
     v128.store(c, c70); v128.store(c, c71, 16);
     c += cRow;
   }
-  panel8(true, true, rows, depth, a, aStep, b, 64, init, initRow, c, cRow);
+  rows8(rows, depth, a, aStep, b, 64, init, initRow, c, cRow);
 }
 
 /**

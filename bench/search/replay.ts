@@ -7,7 +7,7 @@
  * less the mean of their seed, whose images they are of, so that seeds do not look like better networks. Columns:
  * multiply-adds spent, as a share of full trainings; the best reward among those that were trained to their end, less the
  * best of all; how often the best was stopped. Before that, for each rung, Spearman's correlation with the end, and how far
- * guesses of the end are off in the mean, each from the others of its seed: half-way between rank and median, as searchers are told; by the median
+ * guesses of the end are off in the mean, each from the others of its seed: as searchers are told; by the median
  * of what others gained; the median of how others ended; the accuracy at the rung itself.
  */
 import { readFileSync } from "node:fs";

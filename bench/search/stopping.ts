@@ -14,7 +14,7 @@
  * image.
  *
  * The best reward is of the network that was luckiest: the more networks are trained, the higher it is, whatever they are
- * worth. So the best network of each search is trained `--again` times with other seeds, and its *truth* is the reward of
+ * worth. So the best network of each search is trained `--again` times with other seeds, and its *worth* is the reward of
  * the mean of those accuracies on the test part, which no search sees.
  */
 import { parseArgs } from "node:util";
@@ -69,7 +69,7 @@ const parseRule = (name: string): Rule => {
 interface Outcome {
   readonly best: number;
   /** Reward of the best by its mean accuracy in other trainings, on the images of the test part. */
-  readonly truth: number;
+  readonly worth: number;
   readonly steps: number;
   readonly madds: number;
   readonly trained: number;
@@ -160,7 +160,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
   const accuracies: number[] = [];
   for (let again = 1; again <= Number(values.again); again++)
     accuracies.push((await curveOf(seed, pick.notation, dataset, again)).testAccuracy!);
-  return { best, truth: accuracies.length === 0 ? NaN : pick.valueOf(mean(accuracies)), missed, ...spent };
+  return { best, worth: accuracies.length === 0 ? NaN : pick.valueOf(mean(accuracies)), missed, ...spent };
 }
 
 const outcomes = new Map<string, Outcome[]>();
@@ -179,7 +179,7 @@ const textOf = (differences: readonly number[]): string => {
 for (const [name, all] of outcomes) {
   const share = (key: "steps" | "madds"): string =>
     full.length === 0 ? "" : `${(100 * mean(all.map((one, i) => one[key] / full[i]![key]))).toFixed(1)} %`;
-  const differences = (key: "best" | "truth"): readonly number[] =>
+  const differences = (key: "best" | "worth"): readonly number[] =>
     full.length === 0 ? [] : all.map((one, i) => one[key] - full[i]![key]);
   console.log(
     [
@@ -187,9 +187,9 @@ for (const [name, all] of outcomes) {
       `best ${mean(all.map((one) => one.best)).toFixed(4)}`,
       `(${all.map((one) => one.best.toFixed(3)).join(" ")})`,
       `diff ${textOf(differences("best"))}`,
-      `truth ${mean(all.map((one) => one.truth)).toFixed(4)}`,
-      `(${all.map((one) => one.truth.toFixed(3)).join(" ")})`,
-      `diff ${textOf(differences("truth"))}`,
+      `worth ${mean(all.map((one) => one.worth)).toFixed(4)}`,
+      `(${all.map((one) => one.worth.toFixed(3)).join(" ")})`,
+      `diff ${textOf(differences("worth"))}`,
       `trained ${mean(all.map((one) => one.trained)).toFixed(1)}`,
       `stopped ${mean(all.map((one) => one.stopped)).toFixed(1)}`,
       `steps ${mean(all.map((one) => one.steps)).toFixed(0)} ${share("steps")}`,

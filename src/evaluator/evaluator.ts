@@ -12,7 +12,7 @@ export interface Order {
   readonly seed: string;
   /** Judge it on the test images as well. */
   readonly withTest: boolean;
-  /** Shares of the training after which to judge it on the way; only `builtin.ts` does. */
+  /** Shares of the training after which it tells how accurate it is so far; only `builtin.ts` does. */
   readonly rungs?: readonly number[];
   /** A file that may be used on the way; nothing is left there. */
   readonly scratchFile: string;

@@ -17,7 +17,10 @@ export interface TrainOptions {
   readonly seed: string;
   /** Evaluate on the test part as well. */
   readonly withTest?: boolean;
-  /** Shares of the steps, above 0 and below 1, after which the training tells how accurate it is so far. */
+  /**
+   * Shares of the steps, above 0 and below 1, after which the training tells how accurate it is so far; when it is resumed,
+   * since then.
+   */
   readonly rungs?: readonly number[];
   /** Weights to begin with, where they are not to be fresh. */
   readonly init?: Weights;
@@ -133,7 +136,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
     hold(() => engine.update(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
     const batchAccuracy = correct! / batch;
-    accuracies.push(batchAccuracy);
+    if (told.size > 0) accuracies.push(batchAccuracy);
     const accuracy = told.has(step + 1) ? mean(accuracies.slice(accuracies.length >> 1)) : null;
     yield { step: step + 1, steps, loss, batchAccuracy, accuracy, state: () => engine.state() };
     await breathe();
