@@ -26,28 +26,43 @@ export function viewBand(x: Tensor, image: i32, first: i32, rows: i32, from: usi
   }
 }
 
-/** `chunk` channels and `band` rows of the output at a time. Scratch: a band of the input. */
-export function depthwiseForward(x: Tensor, w: Window, weight: usize, y: Tensor, zeros: usize, scratch: usize, chunk: i32, band: i32): void {
+/**
+ * Output rows `top` and following of an image, channels `from` and following, and their sums: `x` is viewed into `view`, which
+ * has zero borders, and the result made in `out`.
+ */
+export function forwardBand(
+  x: Tensor, w: Window, weight: usize, y: Tensor, zeros: usize, image: i32, top: i32, rows: i32, from: usize, bytes: usize, view: usize, out: usize,
+): void {
   const stride = y.stride;
   const kernel = w.kernel, step = w.stride;
+  const pixel = apart(bytes), bandRow = <usize>w.planeWidth * pixel;
+  viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, from, bytes, view, bandRow, <usize>w.left * pixel);
+  slide(
+    kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow,
+    weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * pixel, pixel, bytes,
+  );
+  if (y.sums) statisticsRows(out, pixel, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
+  copyRows(out, pixel, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * stride + from, stride);
+}
+
+/** Bytes of the view that `forwardBand` needs for so many rows of the output. */
+// @ts-ignore: decorator
+@inline
+export function forwardBytes(w: Window, band: i32, bytes: usize): usize {
+  return <usize>(((band - 1) * w.stride + w.kernel) * w.planeWidth) * apart(bytes);
+}
+
+/** `chunk` channels and `band` rows of the output at a time. Scratch: bands of the input and of the output. */
+export function depthwiseForward(x: Tensor, w: Window, weight: usize, y: Tensor, zeros: usize, scratch: usize, chunk: i32, band: i32): void {
   clearSums(y);
   for (let channel = 0; channel < x.channels; channel += chunk) {
     const bytes = (<usize>min(chunk, x.channels - channel)) << 2;
     const from = (<usize>channel) << 2;
-    const pixel = apart(bytes), bandRow = <usize>w.planeWidth * pixel;
-    const out = scratch + <usize>((band - 1) * step + kernel) * bandRow;
+    const out = scratch + forwardBytes(w, band, bytes);
     memory.fill(scratch, 0, out - scratch);
     for (let image = 0; image < x.batch; image++) {
       for (let top = 0; top < y.height; top += band) {
-        const rows = min(band, y.height - top);
-        viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, from, bytes, scratch, bandRow, <usize>w.left * pixel);
-        const c = y.value + <usize>(image * y.pixels + top * y.width) * stride + from;
-        slide(
-          kernel, kernel, rows, y.width, scratch, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow,
-          weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * pixel, pixel, bytes,
-        );
-        if (y.sums) statisticsRows(out, pixel, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
-        copyRows(out, pixel, rows * y.width, bytes, c, stride);
+        forwardBand(x, w, weight, y, zeros, image, top, min(band, y.height - top), from, bytes, scratch, out);
       }
     }
   }

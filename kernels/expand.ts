@@ -1,19 +1,25 @@
 import { Window } from "./conv";
-import { backwardBand, gradientBytes, viewBytes } from "./depthwise";
+import { backwardBand, forwardBand, forwardBytes, gradientBytes, viewBytes } from "./depthwise";
 import { matmul, matmulPacked } from "./matmul";
 import { Norm } from "./norm";
+import { multiplyRows } from "./pointwise";
 import { addRows, clearSums, closeRows, isPlain, maskRows, sumRows, viewRows } from "./rows";
 import { apart, Tensor } from "./tensor";
 
 /*
- * The way back through a depthwise convolution, and the activation, batch-norm and 1×1 convolution before it, without
- * storing the gradient in between, which is the largest of a block. Batch-norm's way back is
- * `raw = dz·p + x·q + r` per channel, of which q and r are known only when the sums over the whole batch are. But
- * x = s·W is linear in its source s, so
+ * A 1×1 convolution x = s·W with batch-norm and activation, and the depthwise convolution behind it, which is its only user: the
+ * widest values of a block.
+ *
+ * Forward. What batch-norm needs of x follows from its narrow source: the mean is μ·W and the variance the diagonal of Wᵀ·C·W,
+ * with the mean and the covariance C of s. So rows of x are made when the depthwise convolution is about to read them, and
+ * are still in the cache then.
+ *
+ * Backward. The gradient between the two is not stored. Batch-norm's way back is `raw = dz·p + x·q + r` per channel, of which q
+ * and r are known only when the sums over the whole batch are. But since x is linear in s,
  *
  *   dW = sᵀ·raw = (sᵀ·dz)·p + (sᵀ·s)·W·q + Σs·r      and      ds = raw·Wᵀ = dz·(p·Wᵀ) + s·(W·q·Wᵀ) + r·Wᵀ
  *
- * where sᵀ·dz, sᵀ·s, Σs and dz·(p·Wᵀ) are made on the way and the rest, which is as wide as s only, afterwards.
+ * where sᵀ·dz and dz·(p·Wᵀ) are made on the way and the rest, which is as wide as s only, afterwards.
  */
 
 /** `scaled` [channels, source channels], packed = transposed weights times p, which the way forward decides. */
@@ -29,30 +35,119 @@ export function expandPrepare(source: Tensor, x: Tensor, n: Norm, transposed: us
   }
 }
 
-/** Adds sᵀ·s, which is symmetric: of each 16 columns only the rows down to their own, in fours. */
+/** Rows whose sᵀ·s is summed in float32; such sums are added up in float64. */
+const GRAM_ROWS: i32 = 1024;
+
+/** Adds sᵀ·s, which is symmetric: of each 16 columns only the rows down to their own, in fours; below it Σs. */
 function addGram(rows: i32, channels: i32, s: usize, depth: usize, gram: usize): void {
   for (let column = 0; column < channels; column += 16) {
     const width = min(16, channels - column), at = (<usize>column) << 2;
     matmul(column + width, rows, width, s, 4, depth, s + at, depth, gram + at, depth, gram + at, depth);
   }
+  sumRows(s, depth, rows, depth, gram + <usize>channels * depth);
 }
 
-/** Fills in what `addGram` left out. */
-function mirror(channels: i32, depth: usize, gram: usize): void {
-  for (let i = 16; i < channels; i++) {
-    for (let j = 0; j < (i & ~15); j++) {
-      store<f32>(gram + <usize>i * depth + ((<usize>j) << 2), load<f32>(gram + <usize>j * depth + ((<usize>i) << 2)));
+/** Adds float32 sums to float64 ones, and clears them. */
+function moveSums(from: usize, bytes: usize, to: usize): void {
+  for (let i: usize = 0; i < bytes; i += 8) {
+    v128.store(to + 2 * i, f64x2.add(v128.load(to + 2 * i), f64x2.promote_low_f32x4(v128.load64_zero(from + i))));
+  }
+  memory.fill(from, 0, bytes);
+}
+
+/**
+ * The sums of `x` for batch-norm, before `x` is made. `gram` gets sᵀ·s and below it Σs. Scratch: float64 [source channels + 1,
+ * source channels], float32 [source channels, source channels] and [source channels, channels], and a block of `source`.
+ */
+export function expandStatistics(source: Tensor, x: Tensor, weight: usize, gram: usize, zeros: usize, scratch: usize, blockRows: i32): void {
+  const channels = source.channels, depth = source.stride, bytes = x.stride;
+  const size = <usize>(channels + 1) * depth;
+  const covariance = scratch + 2 * size;
+  const product = covariance + <usize>channels * depth;
+  const viewed = product + <usize>channels * bytes;
+  memory.fill(gram, 0, size);
+  memory.fill(scratch, 0, 2 * size);
+  let pending = 0;
+  for (let row = 0; row < source.rows; row += blockRows) {
+    const count = min(blockRows, source.rows - row);
+    let s = source.value + <usize>row * depth;
+    if (!isPlain(source)) {
+      s = viewed;
+      viewRows(source, row, count, 0, depth, s, depth);
+    }
+    addGram(count, channels, s, depth, gram);
+    pending += count;
+    if (pending < GRAM_ROWS) continue;
+    moveSums(gram, size, scratch);
+    pending = 0;
+  }
+  moveSums(gram, size, scratch);
+
+  const total = <f64>source.rows;
+  const means = scratch + 2 * <usize>channels * depth;
+  for (let i = 0; i <= channels; i++) {
+    for (let j = 0; j < channels; j++) {
+      const isMade = i <= (j | 15) || i == channels;
+      const sum = load<f64>(scratch + ((<usize>(isMade ? i * channels + j : j * channels + i)) << 3));
+      const at = (<usize>(i * channels + j)) << 2;
+      store<f32>(gram + at, <f32>sum);
+      if (i == channels) continue;
+      const both = load<f64>(means + ((<usize>i) << 3)) * load<f64>(means + ((<usize>j) << 3));
+      store<f32>(covariance + at, <f32>((sum - both / total) / total));
+    }
+  }
+  matmul(channels, channels, x.channels, covariance, depth, 4, weight, bytes, zeros, 0, product, bytes);
+  for (let c: usize = 0; c < bytes; c += 8) {
+    let sum = f64x2.splat(0), variance = sum;
+    let at = c;
+    for (let i = 0; i < channels; i++) {
+      const v = f64x2.promote_low_f32x4(v128.load64_zero(weight + at));
+      sum = f64x2.add(sum, f64x2.mul(v, f64x2.splat(load<f64>(means + ((<usize>i) << 3)))));
+      variance = f64x2.add(variance, f64x2.mul(v, f64x2.promote_low_f32x4(v128.load64_zero(product + at))));
+      at += bytes;
+    }
+    const n = f64x2.splat(total);
+    v128.store(x.sums + 2 * c, sum);
+    v128.store(x.sums + 2 * bytes + 2 * c, f64x2.add(f64x2.mul(variance, n), f64x2.div(f64x2.mul(sum, sum), n)));
+  }
+}
+
+/**
+ * `x` and `y`, `band` rows of `y` at a time. Scratch: bands of `x` and `y` as `forwardBand` needs them, and a block of
+ * `source`.
+ */
+export function expandForward(
+  source: Tensor, x: Tensor, packed: usize, w: Window, weight: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32, band: i32,
+): void {
+  const bytes = x.stride;
+  const out = scratch + forwardBytes(w, band, bytes);
+  const viewed = out + <usize>(band * y.width) * apart(bytes);
+  memory.fill(scratch, 0, out - scratch);
+  clearSums(y);
+  for (let image = 0; image < x.batch; image++) {
+    let row = image * x.pixels;
+    for (let top = 0; top < y.height; top += band) {
+      const rows = min(band, y.height - top);
+      // All that is left with the last band, since the way back reads rows too that no window reaches.
+      const reached = top + rows < y.height ? (top + rows - 1) * w.stride - w.top + w.kernel : x.height;
+      const end = image * x.pixels + min(x.height, reached) * x.width;
+      while (row < end) {
+        const count = min(blockRows, end - row);
+        multiplyRows(source, 0, packed, zeros, x, viewed, row, count);
+        row += count;
+      }
+      forwardBand(x, w, weight, y, zeros, image, top, rows, 0, bytes, scratch, out);
     }
   }
 }
 
 /**
- * Rows of all channels, `band` at a time. `gram` gets the upper half of sᵀ·s and below it Σs; `dExpand` sᵀ·dz. Scratch:
- * bands of `x`, of the gradient of `y`, again of `x`, and two of `source`, each with 4 pixels to spare.
+ * Rows of all channels, `band` at a time. `dExpand` gets sᵀ·dz. Scratch: bands of `x`, of the gradient of `y`, again of `x`, and
+ * two of `source`, each with 4 pixels to spare.
  */
 export function expandBackward(
-  source: Tensor, x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, scaled: usize, dExpand: usize, gram: usize,
-  zeros: usize, scratch: usize, band: i32, accumulate: i32,
+  source: Tensor, x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, scaled: usize, dExpand: usize, zeros: usize,
+  scratch: usize, band: i32, accumulate: i32,
 ): void {
   const bytes = x.stride, depth = source.stride, pixel = apart(bytes);
   const gradient = scratch + viewBytes(w, band, bytes);
@@ -60,10 +155,8 @@ export function expandBackward(
   const pixels = <usize>(band * x.width + 4);
   const viewed = given + pixels * pixel;
   const result = viewed + pixels * depth;
-  const sums = gram + <usize>source.channels * depth;
   memory.fill(dWeight, 0, <usize>(w.kernel * w.kernel) * y.stride);
   memory.fill(dExpand, 0, <usize>source.channels * bytes);
-  memory.fill(gram, 0, <usize>(source.channels + 1) * depth);
   memory.fill(scratch, 0, given - scratch);
   clearSums(x);
   for (let image = 0; image < x.batch; image++) {
@@ -78,8 +171,6 @@ export function expandBackward(
         viewRows(source, row, rows, 0, depth, s, depth);
       }
       matmul(source.channels, rows, x.channels, s, 4, depth, given, pixel, dExpand, bytes, dExpand, bytes);
-      addGram(rows, source.channels, s, depth, gram);
-      sumRows(s, depth, rows, depth, sums);
       const to = source.gradient + <usize>row * depth;
       const c = accumulate ? result : to;
       matmulPacked(rows, x.channels, source.channels, given, pixel, scaled, zeros, 0, c, depth);
@@ -116,7 +207,6 @@ export function expandFinish(
     }
   }
   matmul(source.channels, x.channels, source.channels, weight, bytes, 4, scaled, depth, zeros, 0, mix, depth);
-  mirror(source.channels, depth, gram);
   matmul(source.channels, source.channels, x.channels, gram, depth, 4, weight, bytes, zeros, 0, product, bytes);
   for (let i = 0; i < source.channels; i++) {
     const sum = f32x4.splat(load<f32>(sums + ((<usize>i) << 2)));

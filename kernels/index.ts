@@ -2,7 +2,7 @@ export { matmulPacked, pack, packTransposed, transpose } from "./matmul";
 export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
-export { expandBackward, expandFinish, expandPrepare } from "./expand";
+export { expandBackward, expandFinish, expandForward, expandPrepare, expandStatistics } from "./expand";
 export {
   addForward, closeGradient, closeImages, copyBackward, copyForward, dropoutBackward, dropoutForward,
   scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,

@@ -10,23 +10,28 @@ import { apart, HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
  * batch-norm. Backward, in one pass over memory: view the block again, make the raw gradient, multiply twice, close.
  */
 
+/** `count` rows of `y` from `row` on; `init` is the bias or zeros. Scratch: as many rows of `x`. */
+// @ts-ignore: decorator
+@inline
+export function multiplyRows(x: Tensor, gate: usize, packed: usize, init: usize, y: Tensor, scratch: usize, row: i32, count: i32): void {
+  const depth = x.stride;
+  let a = x.value + <usize>row * depth;
+  if (gate || !isPlain(x)) {
+    a = scratch;
+    viewRows(x, row, count, 0, depth, a, depth);
+    if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, a, depth);
+  }
+  matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, y.value + <usize>row * y.stride, y.stride);
+}
+
 /** `packed`: the weights; `zeros` are as many as `y` has channels; `gate` and `bias` may be null. */
 export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32): void {
-  const rows = x.rows;
-  const depth = x.stride, width = y.stride;
-  const init = bias ? bias : zeros;
+  const width = y.stride;
   clearSums(y);
-  for (let row = 0; row < rows; row += blockRows) {
-    const count = min(blockRows, rows - row);
-    let a = x.value + <usize>row * depth;
-    if (gate || !isPlain(x)) {
-      a = scratch;
-      viewRows(x, row, count, 0, depth, a, depth);
-      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, a, depth);
-    }
-    const c = y.value + <usize>row * width;
-    matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, c, width);
-    if (y.sums) statisticsRows(c, width, count, width, y.sums, 2 * width);
+  for (let row = 0; row < x.rows; row += blockRows) {
+    const count = min(blockRows, x.rows - row);
+    multiplyRows(x, gate, packed, bias ? bias : zeros, y, scratch, row, count);
+    if (y.sums) statisticsRows(y.value + <usize>row * width, width, count, width, y.sums, 2 * width);
   }
 }
 

@@ -8,8 +8,8 @@ export type Argument = number | Buffer;
 export interface Call {
   readonly kernel: Kernel;
   readonly args: readonly Argument[];
-  /** What takes its place when the network is not being trained. */
-  readonly inference?: Call;
+  /** What takes its place when the network is not being trained; null for nothing. */
+  readonly inference?: Call | null;
 }
 
 /** A float32 in a record; other words are integers and addresses. */

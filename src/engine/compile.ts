@@ -83,24 +83,26 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
   const lowering = { builder, weightAt, gradientAt, seed, zeros: builder.reserve(4 * longestRow(stages)) };
 
   const tensors = new Map<Stage, Tensor>();
-  const ways: (() => void)[] = [];
-  stages.forEach((stage, index) => {
+  for (const [index, stage] of stages.entries()) {
     const inputs = stage.inputs.map((input) => tensors.get(input)!);
     const value = stage.kind === "Image" ? { ...createBuffer(0), offset: images } : undefined;
-    const t = createTensor(builder, stage, index, inputs, { batch, weightAt, gradientAt, batchNormMomentum }, value);
-    tensors.set(stage, t);
-    if (stage.kind === "Image") return;
-    const back = lowerings[stage.kind](t, lowering);
+    const about = { batch, weightAt, gradientAt, batchNormMomentum };
+    tensors.set(stage, createTensor(builder, stage, index, inputs, about, value));
+  }
+  const ways: (() => void)[] = [];
+  for (const t of tensors.values()) {
+    if (t.kind === "Image") continue;
+    const back = lowerings[t.kind](t, lowering);
     if (t.normRecord !== null) {
       const args = [t.record, t.normRecord];
       builder.emit({ kernel: "normForward", args, inference: { kernel: "normInference", args } });
     }
-    if (!t.needsGradient) return;
+    if (!t.needsGradient) continue;
     ways.push(() => {
       emitNormBackward(builder, t);
       back();
     });
-  });
+  }
 
   const logits = tensors.get(stages.at(-1)!)!;
   logits.gradient = gradientBuffer(builder, logits);
@@ -117,7 +119,7 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
   return {
     layout,
     forward,
-    inference: forward.map((call) => call.inference ?? call),
+    inference: forward.flatMap((call) => (call.inference === undefined ? call : (call.inference ?? []))),
     loss,
     backward: builder.calls.slice(at + 1),
     images,

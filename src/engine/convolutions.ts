@@ -1,9 +1,13 @@
 import { apart, biasOf, blockRowsOf, reordered } from "./blocks.ts";
-import { finishExpansion } from "./expansion.ts";
+import { expandStatistics, isExpansion } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 import { rowsBytes, type Tensor } from "./tensor.ts";
 
 export const pointwise: Lower = (t, to) => {
+  if (isExpansion(t)) {
+    expandStatistics(to, t);
+    return () => t.finish!();
+  }
   const [x, gate] = t.inputs as readonly [Tensor, Tensor?];
   const weight = `${t.node.name}.weight`;
   const rows = blockRowsOf(t.rows, 4 * (x.width + t.width));
@@ -12,7 +16,6 @@ export const pointwise: Lower = (t, to) => {
   const forward = [x.record, gate?.record ?? 0, packed, biasOf(t, to.weightAt), t.record, to.zeros, scratch, rows];
   emitForward(to, "pointwiseForward", t, forward, rowsBytes(rows, x.width), packed);
   return () => {
-    if (t.expansion !== null) return finishExpansion(to, t, t.expansion);
     const isGiven = x.needsGradient || gate !== undefined;
     const back = isGiven ? reordered(to, t, x.width, "packTransposed") : null;
     const flags = isGiven ? give(to, x) : [0, 0];

@@ -1,11 +1,16 @@
 import { apart, bandBytes, bandOf } from "./blocks.ts";
-import { expansionBackward, isExpansion } from "./expansion.ts";
+import { expandBackward, expandForward } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 
 export const depthwise: Lower = (t, to) => {
   const x = t.inputs[0]!;
   const weight = `${t.node.name}.weight`;
   const window = windowOf(to, t);
+  const { expansion } = x;
+  if (expansion !== null) {
+    expandForward(to, t, window, expansion);
+    return () => expandBackward(to, t, window, expansion);
+  }
   const { kernel, stride, planeWidth } = window;
   const { scratch } = to.builder;
   const rowBytes = (chunk: number): number => planeWidth * apart(4 * chunk);
@@ -13,7 +18,6 @@ export const depthwise: Lower = (t, to) => {
   const forward = [x.record, window.record, to.weightAt(weight), t.record, to.zeros, scratch, out.chunk, out.band];
   emitForward(to, "depthwiseForward", t, forward, ((out.band - 1) * stride + kernel + out.band) * rowBytes(out.chunk));
   return () => {
-    if (isExpansion(x)) return expansionBackward(to, t, window);
     const flags = x.needsGradient ? give(to, x) : [0, 0];
     const { chunk, band } = bandOf(x.shape[0], (channels) => 2 * rowBytes(channels), t.width, kernel - 1);
     const args = [

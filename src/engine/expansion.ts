@@ -1,27 +1,56 @@
+import type { Buffer } from "./arena.ts";
 import { apart, bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
 import { give, type Lowering, type Window } from "./lowering.ts";
-import { gradientBuffer, type Tensor } from "./tensor.ts";
+import { gradientBuffer, rowsBytes, type Expansion, type Tensor } from "./tensor.ts";
 
 /**
- * Whether the gradient of `t` need not be stored: `t` is a 1×1 convolution with batch-norm whose only user is a depthwise
- * one. It pays where rows are long and the source is narrow: the products that replace the gradient grow with the square
- * of the source's channels.
+ * Whether `t` goes together with what reads it: it is a 1×1 convolution with batch-norm whose only user is a depthwise one. It
+ * pays where rows are long and the source is narrow: the products that replace passes over `t` grow with the square of the
+ * source's channels.
  */
 export function isExpansion(t: Tensor): boolean {
   const [source, gate] = t.inputs as readonly [Tensor, Tensor?];
-  if (t.kind !== "Pointwise" || t.norm === null || t.users.length !== 1 || gate !== undefined) return false;
+  if (t.norm === null || gate !== undefined || t.users.length !== 1 || t.users[0]!.kind !== "Depthwise") return false;
   return source.needsGradient && biasOf(t, () => 1) === 0 && source.width ** 2 <= 12 * t.width;
 }
 
+/** The statistics of an expansion `t`; its values are made with those of the depthwise convolution behind it. */
+export function expandStatistics(to: Lowering, t: Tensor): void {
+  const { builder } = to;
+  const source = t.inputs[0]!;
+  const packed = reordered(to, t, source.width, "pack");
+  const gram = builder.buffer(4 * (source.width + 1) * source.width);
+  const rows = blockRowsOf(source.rows, 8 * source.width);
+  const args = [source.record, t.record, to.weightAt(`${t.node.name}.weight`), gram, to.zeros, builder.scratch, rows];
+  const bytes = 4 * source.width * (2 * (source.width + 1) + source.width + t.width + rows);
+  builder.emit({ kernel: "expandStatistics", args, inference: null }, [source.value, gram], bytes);
+  t.expansion = { packed, gram };
+}
+
+/** An expansion and the depthwise convolution `t` behind it. */
+export function expandForward(to: Lowering, t: Tensor, window: Window, { packed }: Expansion): void {
+  const { builder } = to;
+  const x = t.inputs[0]!;
+  const source = x.inputs[0]!;
+  const { kernel, stride, planeWidth } = window;
+  const rowBytes = (width: number): number => planeWidth * apart(4 * width);
+  const borderRows = Math.ceil((kernel - stride) / stride);
+  const { band } = bandOf(t.shape[0], (width) => stride * rowBytes(width), t.width, borderRows, t.width);
+  const rows = blockRowsOf(source.rows, 4 * (source.width + x.width));
+  const weight = to.weightAt(`${t.node.name}.weight`);
+  const args = [source.record, x.record, packed, window.record, weight, t.record, to.zeros, builder.scratch, rows, band];
+  const bytes = ((band - 1) * stride + kernel + band) * rowBytes(x.width) + rowsBytes(rows, source.width);
+  builder.emit({ kernel: "expandForward", args }, [source.value, x.value, t.value, packed], bytes);
+}
+
 /** The way back of a depthwise convolution `t` and of the expansion before it, as far as it goes before the sums are known. */
-export function expansionBackward(to: Lowering, t: Tensor, window: Window): void {
+export function expandBackward(to: Lowering, t: Tensor, window: Window, { gram }: Expansion): void {
   const { builder, weightAt, gradientAt } = to;
   const x = t.inputs[0]!;
   const source = x.inputs[0]!;
   const name = x.node.name;
   const back = reordered(to, x, source.width, "transpose");
   const scaled = builder.buffer(packedBytes(x.width, source.width));
-  const gram = builder.buffer(4 * (source.width + 1) * source.width);
   builder.emit({ kernel: "expandPrepare", args: [source.record, x.record, x.normRecord!, back, scaled] }, [
     back,
     scaled,
@@ -39,7 +68,6 @@ export function expansionBackward(to: Lowering, t: Tensor, window: Window): void
     t.record,
     scaled,
     gradientAt(`${name}.weight`),
-    gram,
     to.zeros,
     builder.scratch,
     band,
@@ -47,18 +75,14 @@ export function expansionBackward(to: Lowering, t: Tensor, window: Window): void
   ];
   const pixels = band * x.shape[1] + 4;
   const bytes = bandBytes(window, t, x.width, band) + pixels * (apart(4 * x.width) + 8 * source.width);
-  const touched = [x.value, source.value, source.gradient, t.value, t.gradient, t.imageGradient, scaled, gram];
+  const touched = [x.value, source.value, source.gradient, t.value, t.gradient, t.imageGradient, scaled];
   builder.emit({ kernel: "expandBackward", args }, touched, bytes);
   x.isClosed = true;
-  x.expansion = { transposed: back, gram };
+  x.finish = () => expandFinish(to, x, back, gram);
 }
 
 /** The rest, now that the sums of batch-norm are known. */
-export function finishExpansion(
-  to: Lowering,
-  t: Tensor,
-  { transposed: back, gram }: NonNullable<Tensor["expansion"]>,
-): void {
+function expandFinish(to: Lowering, t: Tensor, back: Buffer, gram: Buffer): void {
   const { builder, weightAt, gradientAt } = to;
   const source = t.inputs[0]!;
   const weight = `${t.node.name}.weight`;

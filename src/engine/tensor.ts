@@ -31,8 +31,17 @@ export interface Tensor extends Omit<Stage, "inputs"> {
   slopes: Buffer | null;
   /** Whether the sums for the way back through batch-norm have been taken. */
   isClosed: boolean;
-  /** What its only user has done of its way back; see `kernels/expand.ts`. */
-  expansion: { readonly transposed: Buffer; readonly gram: Buffer } | null;
+  /** What an expansion has ready for the depthwise convolution behind it, `kernels/expand.ts`; null of other values. */
+  expansion: Expansion | null;
+  /** What is left of its way back when that convolution has done its own. */
+  finish: (() => void) | null;
+}
+
+export interface Expansion {
+  /** The weights. */
+  readonly packed: Buffer;
+  /** sᵀ·s and Σs of what is expanded. */
+  readonly gram: Buffer;
 }
 
 /** Matrix products write up to 3 rows past the end. */
@@ -115,6 +124,7 @@ export function createTensor(
     slopes: null,
     isClosed: false,
     expansion: null,
+    finish: null,
   };
   for (const input of inputs) {
     input.users.push(tensor);
