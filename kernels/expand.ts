@@ -19,7 +19,8 @@ import { apart, Tensor } from "./tensor";
  *
  *   dW = sᵀ·raw = (sᵀ·dz)·p + (sᵀ·s)·W·q + Σs·r      and      ds = raw·Wᵀ = dz·(p·Wᵀ) + s·(W·q·Wᵀ) + r·Wᵀ
  *
- * where sᵀ·dz and dz·(p·Wᵀ) are made on the way and the rest, which is as wide as s only, afterwards.
+ * where sᵀ·dz and dz·(p·Wᵀ) are made on the way and the rest, which is as wide as s only, afterwards. With n rows
+ * (sᵀ·s)·W = n·C·W + Σs·mean, and r + mean·q = -p·Σdz/n.
  */
 
 /** `scaled` [channels, source channels], packed = transposed weights times p, which the way forward decides. */
@@ -35,7 +36,7 @@ export function expandPrepare(source: Tensor, x: Tensor, n: Norm, transposed: us
   }
 }
 
-/** Rows whose sᵀ·s is summed in float32; such sums are added up in float64. */
+/** After so many rows, at least, the float32 sums of sᵀ·s are added to float64 ones. */
 const GRAM_ROWS: i32 = 1024;
 
 /** Adds sᵀ·s, which is symmetric: of each 16 columns only the rows down to their own, in fours; below it Σs. */
@@ -56,17 +57,15 @@ function moveSums(from: usize, bytes: usize, to: usize): void {
 }
 
 /**
- * The sums of `x` for batch-norm, before `x` is made. `gram` gets sᵀ·s and below it Σs. Scratch: float64 [source channels + 1,
- * source channels], float32 [source channels, source channels] and [source channels, channels], and a block of `source`.
+ * The sums of `x` for batch-norm, before `x` is made. `kept`, for the way back, gets C·W [source channels, channels] and below
+ * it Σs. Scratch: sᵀ·s and Σs [source channels + 1, source channels] in float32 and in float64, and a block of `source`.
  */
-export function expandStatistics(source: Tensor, x: Tensor, weight: usize, gram: usize, zeros: usize, scratch: usize, blockRows: i32): void {
+export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept: usize, zeros: usize, scratch: usize, blockRows: i32): void {
   const channels = source.channels, depth = source.stride, bytes = x.stride;
   const size = <usize>(channels + 1) * depth;
-  const covariance = scratch + 2 * size;
-  const product = covariance + <usize>channels * depth;
-  const viewed = product + <usize>channels * bytes;
-  memory.fill(gram, 0, size);
-  memory.fill(scratch, 0, 2 * size);
+  const exact = scratch + size;
+  const viewed = exact + 2 * size;
+  memory.fill(scratch, 0, 3 * size);
   let pending = 0;
   for (let row = 0; row < source.rows; row += blockRows) {
     const count = min(blockRows, source.rows - row);
@@ -75,40 +74,42 @@ export function expandStatistics(source: Tensor, x: Tensor, weight: usize, gram:
       s = viewed;
       viewRows(source, row, count, 0, depth, s, depth);
     }
-    addGram(count, channels, s, depth, gram);
+    addGram(count, channels, s, depth, scratch);
     pending += count;
     if (pending < GRAM_ROWS) continue;
-    moveSums(gram, size, scratch);
+    moveSums(scratch, size, exact);
     pending = 0;
   }
-  moveSums(gram, size, scratch);
+  moveSums(scratch, size, exact);
 
-  const total = <f64>source.rows;
-  const means = scratch + 2 * <usize>channels * depth;
-  for (let i = 0; i <= channels; i++) {
+  const n = <f64>source.rows;
+  const covariance = scratch;
+  const sums = exact + 2 * <usize>channels * depth;
+  const keptSums = kept + <usize>channels * bytes;
+  for (let i = 0; i < channels; i++) {
+    const own = load<f64>(sums + ((<usize>i) << 3));
+    store<f32>(keptSums + ((<usize>i) << 2), <f32>own);
     for (let j = 0; j < channels; j++) {
-      const isMade = i <= (j | 15) || i == channels;
-      const sum = load<f64>(scratch + ((<usize>(isMade ? i * channels + j : j * channels + i)) << 3));
-      const at = (<usize>(i * channels + j)) << 2;
-      store<f32>(gram + at, <f32>sum);
-      if (i == channels) continue;
-      const both = load<f64>(means + ((<usize>i) << 3)) * load<f64>(means + ((<usize>j) << 3));
-      store<f32>(covariance + at, <f32>((sum - both / total) / total));
+      // `addGram` makes only one of the two where they are in different sixteens.
+      const at = i <= (j | 15) ? i * channels + j : j * channels + i;
+      const both = own * load<f64>(sums + ((<usize>j) << 3));
+      const sum = load<f64>(exact + ((<usize>at) << 3));
+      store<f32>(covariance + ((<usize>(i * channels + j)) << 2), <f32>((sum - both / n) / n));
     }
   }
-  matmul(channels, channels, x.channels, covariance, depth, 4, weight, bytes, zeros, 0, product, bytes);
+  matmul(channels, channels, x.channels, covariance, depth, 4, weight, bytes, zeros, 0, kept, bytes);
   for (let c: usize = 0; c < bytes; c += 8) {
     let sum = f64x2.splat(0), variance = sum;
     let at = c;
     for (let i = 0; i < channels; i++) {
       const v = f64x2.promote_low_f32x4(v128.load64_zero(weight + at));
-      sum = f64x2.add(sum, f64x2.mul(v, f64x2.splat(load<f64>(means + ((<usize>i) << 3)))));
-      variance = f64x2.add(variance, f64x2.mul(v, f64x2.promote_low_f32x4(v128.load64_zero(product + at))));
+      sum = f64x2.add(sum, f64x2.mul(v, f64x2.splat(load<f64>(sums + ((<usize>i) << 3)))));
+      variance = f64x2.add(variance, f64x2.mul(v, f64x2.promote_low_f32x4(v128.load64_zero(kept + at))));
       at += bytes;
     }
-    const n = f64x2.splat(total);
+    const count = f64x2.splat(n);
     v128.store(x.sums + 2 * c, sum);
-    v128.store(x.sums + 2 * bytes + 2 * c, f64x2.add(f64x2.mul(variance, n), f64x2.div(f64x2.mul(sum, sum), n)));
+    v128.store(x.sums + 2 * bytes + 2 * c, f64x2.add(f64x2.mul(variance, count), f64x2.div(f64x2.mul(sum, sum), count)));
   }
 }
 
@@ -180,18 +181,16 @@ export function expandBackward(
 }
 
 /**
- * What needed p, q and r of `x`. Scratch: [channels, source channels], [source channels, channels] and [source channels,
- * source channels + 1], and two blocks of `source` with 4 rows to spare.
+ * What needed p, q and r of `x`. Scratch: [channels, source channels] and [source channels + 1, source channels], and two
+ * blocks of `source` with 4 rows to spare.
  */
 export function expandFinish(
-  source: Tensor, x: Tensor, weight: usize, transposed: usize, dExpand: usize, gram: usize, zeros: usize, scratch: usize, blockRows: i32,
+  source: Tensor, x: Tensor, weight: usize, transposed: usize, dExpand: usize, kept: usize, zeros: usize, scratch: usize, blockRows: i32,
   closes: i32,
 ): void {
   const bytes = x.stride, depth = source.stride;
-  const sums = gram + <usize>source.channels * depth;
   const scaled = scratch;
-  const product = scaled + <usize>x.channels * depth;
-  const mix = product + <usize>source.channels * bytes;
+  const mix = scaled + <usize>x.channels * depth;
   const shift = mix + <usize>source.channels * depth;
   const viewed = shift + depth;
   const result = viewed + <usize>(blockRows + 4) * depth;
@@ -207,14 +206,17 @@ export function expandFinish(
     }
   }
   matmul(source.channels, x.channels, source.channels, weight, bytes, 4, scaled, depth, zeros, 0, mix, depth);
-  matmul(source.channels, source.channels, x.channels, gram, depth, 4, weight, bytes, zeros, 0, product, bytes);
-  for (let i = 0; i < source.channels; i++) {
-    const sum = f32x4.splat(load<f32>(sums + ((<usize>i) << 2)));
-    const at = dExpand + <usize>i * bytes, from = product + <usize>i * bytes;
-    for (let j: usize = 0; j < bytes; j += 16) {
-      const own = f32x4.mul(v128.load(at + j), v128.load(x.p + j));
-      const rest = f32x4.add(f32x4.mul(v128.load(from + j), v128.load(x.q + j)), f32x4.mul(sum, v128.load(x.r + j)));
-      v128.store(at + j, f32x4.add(own, rest));
+
+  const n = f32x4.splat(<f32>x.rows);
+  const sums = kept + <usize>source.channels * bytes;
+  for (let c: usize = 0; c < bytes; c += 16) {
+    const p = v128.load(x.p + c), q = f32x4.mul(v128.load(x.q + c), n);
+    const low = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c)), high = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c, 16));
+    const t = f32x4.neg(f32x4.div(f32x4.mul(v128.shuffle<f64>(low, high, 0, 2), p), n));
+    for (let i = 0; i < source.channels; i++) {
+      const from = kept + <usize>i * bytes + c, to = dExpand + <usize>i * bytes + c;
+      const rest = f32x4.add(f32x4.mul(v128.load(from), q), f32x4.mul(f32x4.splat(load<f32>(sums + ((<usize>i) << 2))), t));
+      v128.store(to, f32x4.add(f32x4.mul(v128.load(to), p), rest));
     }
   }
 

@@ -1,6 +1,6 @@
 /*
  * C = init + A · B, all row-major. A has its columns side by side (forward, and gradients of inputs, where B are weights or
- * their transpose, packed; B is small and not packed at the end of an expansion) or its rows (gradients of weights, where init
+ * their transpose, packed; B is small and not packed where an expansion begins and ends) or its rows (gradients of weights, where init
  * is C itself).
  *
  * Accumulators start by loading: a tile that starts from zeros and adds to C at its end is not merged into 256-bit

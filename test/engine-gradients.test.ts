@@ -110,6 +110,8 @@ describe("loss and gradients agree with a float64 interpreter and finite differe
   test.each([
     "in19x18x3 stem12_k3_s22 r1_k3_s11_e1_i12_o10_noskip r2_k5_s22_e6_i10_o14_se0.25 r1_k3_s11_conv_i14_o9_pool_hswish head40 classes5",
     "in6x5x3 stem8_k3_s11 r1_k3_s11_e1_i8_o128_se0.25_hswish r1_k3_s22_e3_i128_o128_se0.25_relu6 r1_k5_s11_e1_i128_o8_se0.5 head128 classes3",
+    // So wide that expansions are made in several bands.
+    "in9x100x1 stem8_k1_s11 r1_k3_s22_e12_i8_o8_noskip head8 classes3",
     "in40x38x1 stem8_k3_s22_relu6 r1_k7_s22_e6_i8_o8_relu6 r1_k3_s11_e3_i8_o8_se0.5_pact head24 drop0.2 classes3",
   ])("%s", async (notation) => {
     await checkStep(buildGraph(parseArch(notation)), 7, { withSingle: false });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { compare, fitBest } from "../src/device/predict/fit.ts";
-import { dot, nonNegativeLeastSquares, solve } from "../src/device/predict/linear.ts";
+import { dot, factor, nonNegativeLeastSquares } from "../src/device/predict/linear.ts";
 import { fitModel, predict, usableKinds, type Sample } from "../src/device/predict/models.ts";
 import { pointOf, type Predictor } from "../src/device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
@@ -17,15 +17,15 @@ const value = fc.double({ min: -3, max: 3, noNaN: true });
 const matrix = (rows: number, columns: number) =>
   fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows });
 
-test("solve() finds what a positive definite matrix was multiplied by", () => {
+test("factor() finds what a positive definite matrix was multiplied by, and the diagonal of its inverse", () => {
   fc.assert(
     fc.property(matrix(5, 5), fc.array(value, { minLength: 5, maxLength: 5 }), (b, x) => {
       const a = b.map((p, i) => b.map((q, j) => dot(p, q) + (i === j ? 1 : 0)));
-      const found = solve(
-        a,
-        a.map((row) => dot(row, x)),
-      );
+      const { solve, inverseDiagonal } = factor(a);
+      const found = solve(a.map((row) => dot(row, x)));
       found.forEach((each, i) => expect(each).toBeCloseTo(x[i]!, 8));
+      const inverse = a.map((_, i) => solve(a.map((__, j) => (i === j ? 1 : 0)))[i]!);
+      inverseDiagonal().forEach((each, i) => expect(each).toBeCloseTo(inverse[i]!, 8));
     }),
   );
 });

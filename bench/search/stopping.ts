@@ -14,8 +14,8 @@
  * image.
  *
  * The best reward is of the network that was luckiest: the more networks are trained, the higher it is, whatever they are
- * worth. So the best network of each search is trained `--again` times with other seeds, and its *worth* is the reward of
- * the mean of those accuracies on the test part, which no search sees.
+ * worth. So the network that a search would hand back, its finalist, is trained `--again` times with other seeds, and its
+ * *worth* is the reward of the mean of those accuracies on the test part, which no search sees.
  */
 import { parseArgs } from "node:util";
 import { mean } from "../../src/util/welch.ts";
@@ -24,9 +24,10 @@ import type { Dataset } from "../../src/data/dataset.ts";
 import { median } from "../../src/device/statistics.ts";
 import { rewardOf } from "../../src/reward/reward.ts";
 import { goesOn, type ObjectiveKind, type Standing } from "../../src/reward/stopping.ts";
+import { expectedAccuracies } from "../../src/search/expectation.ts";
 import { createSearcher, type SearcherName } from "../../src/search/searchers.ts";
 import { archOf } from "../../src/space/arch.ts";
-import { sample } from "../../src/space/space.ts";
+import { sample, type Genotype } from "../../src/space/space.ts";
 import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
 import { searcherOptions } from "../../src/study/objective.ts";
 import { loadStudyData } from "../../src/study/search.ts";
@@ -68,7 +69,7 @@ const parseRule = (name: string): Rule => {
 
 interface Outcome {
   readonly best: number;
-  /** Reward of the best by its mean accuracy in other trainings, on the images of the test part. */
+  /** Reward of the finalist by its mean accuracy in other trainings, on the images of the test part. */
   readonly worth: number;
   readonly steps: number;
   readonly madds: number;
@@ -92,6 +93,22 @@ interface Result {
   readonly number: number;
 }
 
+interface Trained {
+  readonly notation: string;
+  readonly genotype: Genotype;
+  readonly latencyMs: number;
+  readonly accuracy: number;
+  readonly valueOf: (accuracy: number) => number;
+}
+
+/** As `src/study/pick.ts` has it: within the target first, then by the reward of the accuracy that is expected. */
+const finalistOf = (trained: readonly Trained[], expected: readonly number[], targetMs: number): Trained =>
+  trained
+    .map((one, i) => ({ one, value: one.valueOf(Math.min(1, Math.max(0, expected[i]!))) }))
+    .sort(
+      (a, b) => Number(a.one.latencyMs > targetMs) - Number(b.one.latencyMs > targetMs) || b.value - a.value,
+    )[0]!.one;
+
 async function search(seed: number, { rungs, keep, told: telling }: Rule, dataset: Dataset): Promise<Outcome> {
   const config = resolveConfig({ seed, searcher: values.searcher as SearcherName }, "the options");
   const { space, reward, proxy } = config;
@@ -104,8 +121,8 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
   const searcher = createSearcher(config.searcher, space, { ...options, batch });
   const results: Result[] = [];
   const spent = { steps: 0, madds: 0, trained: 0, stopped: 0 };
+  const trained: Trained[] = [];
   let [best, missed] = [-Infinity, -Infinity];
-  let pick = { notation: "", valueOf: (accuracy: number): number => accuracy };
 
   for (let from = 0; from < Number(values.trials); from += batch) {
     const genotypes = Array.from({ length: batch }, (_, i) => searcher.ask(from + i));
@@ -145,7 +162,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
           return { ...none, standings, told: { reward: valueOf(guess), accuracy: guess } };
         }
         charge(steps);
-        if (valueOf(curve.accuracy) > best) pick = { notation, valueOf };
+        trained.push({ notation, genotype, latencyMs, accuracy: curve.accuracy, valueOf });
         best = Math.max(best, valueOf(curve.accuracy));
         const told = { reward: valueOf(curve.accuracy), accuracy: curve.accuracy };
         return { ...none, standings, accuracy: curve.accuracy, told };
@@ -157,6 +174,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
       searcher.tell({ number: from + i, genotype, latencyMs, ...told });
     }
   }
+  const pick = finalistOf(trained, expectedAccuracies(space, options.describe, trained), targetMs);
   const accuracies: number[] = [];
   for (let again = 1; again <= Number(values.again); again++)
     accuracies.push((await curveOf(seed, pick.notation, dataset, again)).testAccuracy!);

@@ -54,16 +54,17 @@ function describe(kernel: string, args: readonly number[]): { stage: string; flo
     return { stage: kernel, flop: 0, bytes };
   }
   const isBackward = kernel.endsWith("Backward");
-  // Goes back through the 1×1 convolution before a depthwise one too.
-  const further = kernel === "expandBackward" ? t.inputs : [];
-  const isProduct = /^(pointwise|conv|depthwise|expandBackward)/.test(kernel);
+  // Go through the 1×1 convolution before a depthwise one too.
+  const further = /^expand(For|Back)ward$/.test(kernel) ? t.inputs : [];
+  const isProduct = /^(pointwise|conv|depthwise)/.test(kernel) || further.length > 0;
   const gradients = isBackward && t.inputs.some((x) => x.needsGradient) ? 4 : 2;
   const isSmall = kernel.startsWith("norm") || kernel === "meanBackward";
+  const touched = kernel === "expandStatistics" ? t.inputs : named;
   const passes = kernel === "closeGradient" || (isBackward && kernel !== "copyBackward") ? 2 : 1;
   return {
     stage: `${t.index} ${t.kind} ${t.shape.join("×")}`,
     flop: isProduct ? [t, ...further].reduce((sum, { node }) => sum + gradients * maddsOf(node) * batch, 0) : 0,
-    bytes: isSmall ? 0 : named.reduce((sum, { rows, width }) => sum + 4 * rows * width * passes, 0),
+    bytes: isSmall ? 0 : touched.reduce((sum, { rows, width }) => sum + 4 * rows * width * passes, 0),
   };
 }
 

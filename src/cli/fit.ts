@@ -1,7 +1,7 @@
 import { canaryModel } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
-import { readPrior, writePredictor } from "../device/predict/predictor.ts";
+import { builtInPrior, readPrior, writePredictor } from "../device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
 import { provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
@@ -39,7 +39,7 @@ export interface FitOptions {
 export async function fit(options: FitOptions): Promise<void> {
   const { out, json = false, force = false } = options;
   checkOut(out, force);
-  const prior = options.prior === undefined ? null : readPrior(options.prior);
+  const prior = options.prior === undefined ? builtInPrior() : readPrior(options.prior);
   const { device: deviceName, space: spaceName, data, seed } = options;
   const config = await loadConfig(options.config, { device: deviceName, space: spaceName, data, seed });
   const { space } = config;

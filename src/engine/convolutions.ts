@@ -1,12 +1,12 @@
 import { apart, biasOf, blockRowsOf, reordered } from "./blocks.ts";
-import { expandStatistics, isExpansion } from "./expansion.ts";
+import { expandFinish, expandStatistics, isExpansion } from "./expansion.ts";
 import { emitBackward, emitForward, give, windowOf, type Lower } from "./lowering.ts";
 import { rowsBytes, type Tensor } from "./tensor.ts";
 
 export const pointwise: Lower = (t, to) => {
   if (isExpansion(t)) {
     expandStatistics(to, t);
-    return () => t.finish!();
+    return () => expandFinish(to, t);
   }
   const [x, gate] = t.inputs as readonly [Tensor, Tensor?];
   const weight = `${t.node.name}.weight`;

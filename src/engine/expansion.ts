@@ -1,4 +1,3 @@
-import type { Buffer } from "./arena.ts";
 import { apart, bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
 import { give, type Lowering, type Window } from "./lowering.ts";
 import { gradientBuffer, rowsBytes, type Expansion, type Tensor } from "./tensor.ts";
@@ -19,12 +18,12 @@ export function expandStatistics(to: Lowering, t: Tensor): void {
   const { builder } = to;
   const source = t.inputs[0]!;
   const packed = reordered(to, t, source.width, "pack");
-  const gram = builder.buffer(4 * (source.width + 1) * source.width);
+  const kept = builder.buffer(4 * source.width * (t.width + 1));
   const rows = blockRowsOf(source.rows, 8 * source.width);
-  const args = [source.record, t.record, to.weightAt(`${t.node.name}.weight`), gram, to.zeros, builder.scratch, rows];
-  const bytes = 4 * source.width * (2 * (source.width + 1) + source.width + t.width + rows);
-  builder.emit({ kernel: "expandStatistics", args, inference: null }, [source.value, gram], bytes);
-  t.expansion = { packed, gram };
+  const args = [source.record, t.record, to.weightAt(`${t.node.name}.weight`), kept, to.zeros, builder.scratch, rows];
+  const bytes = 4 * source.width * (3 * (source.width + 1) + rows);
+  builder.emit({ kernel: "expandStatistics", args, inference: null }, [source.value, kept], bytes);
+  t.expansion = { packed, kept, transposed: null };
 }
 
 /** An expansion and the depthwise convolution `t` behind it. */
@@ -44,7 +43,7 @@ export function expandForward(to: Lowering, t: Tensor, window: Window, { packed 
 }
 
 /** The way back of a depthwise convolution `t` and of the expansion before it, as far as it goes before the sums are known. */
-export function expandBackward(to: Lowering, t: Tensor, window: Window, { gram }: Expansion): void {
+export function expandBackward(to: Lowering, t: Tensor, window: Window, expansion: Expansion): void {
   const { builder, weightAt, gradientAt } = to;
   const x = t.inputs[0]!;
   const source = x.inputs[0]!;
@@ -78,11 +77,12 @@ export function expandBackward(to: Lowering, t: Tensor, window: Window, { gram }
   const touched = [x.value, source.value, source.gradient, t.value, t.gradient, t.imageGradient, scaled];
   builder.emit({ kernel: "expandBackward", args }, touched, bytes);
   x.isClosed = true;
-  x.finish = () => expandFinish(to, x, back, gram);
+  x.expansion = { ...expansion, transposed: back };
 }
 
 /** The rest, now that the sums of batch-norm are known. */
-function expandFinish(to: Lowering, t: Tensor, back: Buffer, gram: Buffer): void {
+export function expandFinish(to: Lowering, t: Tensor): void {
+  const { transposed: back, kept } = t.expansion!;
   const { builder, weightAt, gradientAt } = to;
   const source = t.inputs[0]!;
   const weight = `${t.node.name}.weight`;
@@ -92,15 +92,15 @@ function expandFinish(to: Lowering, t: Tensor, back: Buffer, gram: Buffer): void
     source.record,
     t.record,
     weightAt(weight),
-    back,
+    back!,
     gradientAt(weight),
-    gram,
+    kept,
     to.zeros,
     builder.scratch,
     rows,
     closes,
   ];
-  const bytes = 4 * source.width * (2 * t.width + source.width + 1 + 2 * (rows + 4));
-  const touched = [source.value, source.gradient, source.imageGradient, back, gram];
+  const bytes = 4 * source.width * (t.width + source.width + 1 + 2 * (rows + 4));
+  const touched = [source.value, source.gradient, source.imageGradient, back, kept];
   builder.emit({ kernel: "expandFinish", args }, touched, bytes);
 }

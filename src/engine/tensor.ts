@@ -31,17 +31,17 @@ export interface Tensor extends Omit<Stage, "inputs"> {
   slopes: Buffer | null;
   /** Whether the sums for the way back through batch-norm have been taken. */
   isClosed: boolean;
-  /** What an expansion has ready for the depthwise convolution behind it, `kernels/expand.ts`; null of other values. */
+  /** What an expansion and the depthwise convolution behind it leave each other, `kernels/expand.ts`; null of other values. */
   expansion: Expansion | null;
-  /** What is left of its way back when that convolution has done its own. */
-  finish: (() => void) | null;
 }
 
 export interface Expansion {
-  /** The weights. */
+  /** The weights, for the way forward. */
   readonly packed: Buffer;
-  /** sᵀ·s and Σs of what is expanded. */
-  readonly gram: Buffer;
+  /** From the way forward for the way back. */
+  readonly kept: Buffer;
+  /** The weights once more; null before the convolution has gone back. */
+  readonly transposed: Buffer | null;
 }
 
 /** Matrix products write up to 3 rows past the end. */
@@ -124,7 +124,6 @@ export function createTensor(
     slopes: null,
     isClosed: false,
     expansion: null,
-    finish: null,
   };
   for (const input of inputs) {
     input.users.push(tensor);

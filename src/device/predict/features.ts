@@ -1,6 +1,7 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { Node, Shape } from "../../graph/node.ts";
 import { maddsOf, paramsOf, samePadding } from "../../graph/ops.ts";
+import { log } from "../../util/math.ts";
 
 /** Vectors of the widest hardware; narrower ones are done in pairs. */
 const lanes = 16;
@@ -8,6 +9,7 @@ const lanes = 16;
 const groups = 4;
 const vectors = (channels: number): number => Math.ceil(channels / lanes);
 
+const log2 = (x: number): number => log(x) / Math.LN2;
 const valuesOf = ([h, w, c]: Shape): number => h * w * c;
 const weightsOf = (node: Node): number =>
   paramsOf(node).reduce((sum, { shape }) => sum + shape.reduce((n, size) => n * size, 1), 0);
@@ -111,11 +113,37 @@ function workOf(node: Node): Work {
   }
 }
 
-/** What a network costs, by kind of work: multiply-adds of each kind of layer, values and weights moved, calls. */
+/** What something costs, by kind of work: multiply-adds of each kind of layer, values and weights moved, calls. */
 export type Features = Readonly<Record<string, number>>;
 
-export function featuresOf({ nodes }: Graph): Features {
-  const sums: Record<string, number> = {};
-  for (const node of nodes) for (const [kind, amount] of workOf(node)) sums[kind] = (sums[kind] ?? 0) + amount;
-  return sums;
+/** One op of a network. */
+export interface Layer {
+  readonly kind: string;
+  readonly costs: Features;
+  /** Where it lies among layers of its kind, so that near ones have prices alike: sizes on a logarithmic scale. */
+  readonly at: readonly number[];
 }
+
+/** How much of a vector the last channels fill. */
+const rest = (channels: number): number => (channels % lanes) / lanes;
+
+function layerOf(node: Node): Layer | null {
+  const costs = sumsOf([workOf(node)]);
+  if (Object.keys(costs).length === 0) return null;
+  const [h, w, c] = node.shape;
+  const from = (node.inputs as readonly Node[])[0]!.shape;
+  const { kernel = 1, stride = 1 } = node.attrs as { readonly kernel?: number; readonly stride?: number };
+  const at = [log2(1 + h * w), log2(1 + from[2]), log2(1 + c), kernel / 2, stride, rest(from[2]), rest(c)];
+  return { kind: node.op === "Conv" && kernel === 1 ? "Pointwise" : node.op, costs, at };
+}
+
+const sumsOf = (all: readonly Work[]): Features => {
+  const sums: Record<string, number> = {};
+  for (const [kind, amount] of all.flat()) sums[kind] = (sums[kind] ?? 0) + amount;
+  return sums;
+};
+
+/** The ops of a network that take time. */
+export const layersOf = ({ nodes }: Graph): Layer[] => nodes.flatMap((node) => layerOf(node) ?? []);
+
+export const featuresOf = ({ nodes }: Graph): Features => sumsOf(nodes.map(workOf));

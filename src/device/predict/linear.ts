@@ -18,19 +18,43 @@ function cholesky(a: Matrix): number[][] {
   return l;
 }
 
-/** The x with A x = b, for a symmetric positive definite A. */
-export function solve(a: Matrix, b: readonly number[]): number[] {
+/** A symmetric positive definite matrix A, taken apart once. Throws `RangeError` when it is none. */
+export interface Factored {
+  /** The x with A x = b. */
+  readonly solve: (b: readonly number[]) => number[];
+  /** The diagonal of the inverse of A. */
+  readonly inverseDiagonal: () => number[];
+}
+
+export function factor(a: Matrix): Factored {
   const l = cholesky(a);
-  const x = [...b];
-  for (let i = 0; i < x.length; i++) {
-    for (let k = 0; k < i; k++) x[i]! -= l[i]![k]! * x[k]!;
-    x[i]! /= l[i]![i]!;
-  }
-  for (let i = x.length - 1; i >= 0; i--) {
-    for (let k = i + 1; k < x.length; k++) x[i]! -= l[k]![i]! * x[k]!;
-    x[i]! /= l[i]![i]!;
-  }
-  return x;
+  /** L x = b in place, from a row on before which b is 0. */
+  const forward = (x: number[], from = 0): number[] => {
+    for (let i = from; i < x.length; i++) {
+      const row = l[i]!;
+      for (let k = from; k < i; k++) x[i]! -= row[k]! * x[k]!;
+      x[i]! /= row[i]!;
+    }
+    return x;
+  };
+  return {
+    solve(b) {
+      const x = forward([...b]);
+      for (let i = x.length - 1; i >= 0; i--) {
+        x[i]! /= l[i]![i]!;
+        for (let k = 0; k < i; k++) x[k]! -= l[i]![k]! * x[i]!;
+      }
+      return x;
+    },
+    inverseDiagonal: () =>
+      a.map((_, i) => {
+        const unit = forward(
+          a.map((__, j) => (i === j ? 1 : 0)),
+          i,
+        );
+        return dot(unit, unit);
+      }),
+  };
 }
 
 /** Rounds of coordinate descent; far more than it needs for a dozen columns. */

@@ -1,10 +1,12 @@
 import { exp, log } from "../../util/math.ts";
-import { dot, nonNegativeLeastSquares, solve, type Matrix } from "./linear.ts";
+import type { Features, Layer } from "./features.ts";
+import { dot, factor, nonNegativeLeastSquares } from "./linear.ts";
 
 /** A network as models see it. */
 export interface Point {
-  /** What it costs by kind of work. */
-  readonly costs: Readonly<Record<string, number>>;
+  /** What it costs by kind of work: the sum of its layers. */
+  readonly costs: Features;
+  readonly layers: readonly Layer[];
   /** What another table or predictor says of it; null without one. */
   readonly priorMs: number | null;
 }
@@ -13,23 +15,24 @@ export interface Sample extends Point {
   readonly ms: number;
 }
 
-/** Time as a sum of costs, corrected by what networks of similar costs took. All that a file needs to hold. */
+/** Time as a sum of costs, times a correction that its layers have their shares in. All that a file needs to hold. */
 export interface Model {
   readonly kind: ModelKind;
   /** Milliseconds for one unit of each kind of work, of the prior ("prior") and of any network ("call"). */
-  readonly weights: Readonly<Record<string, number>>;
+  readonly weights: Features;
   /** Null for none. */
   readonly correction: Correction | null;
 }
 
-/** A Gaussian process over the logarithms of costs that predicts the logarithm of measured / sum. */
+/**
+ * How far off the prices of layers are, as the logarithm of a factor: a Gaussian process over the places of layers, seen
+ * through networks, each of which shows the mean of its layers by their shares.
+ */
 interface Correction {
-  readonly kinds: readonly string[];
-  readonly means: readonly number[];
-  readonly deviations: readonly number[];
+  /** Those of costs alone, by which layers have their shares. */
+  readonly prices: Features;
   readonly length: number;
-  readonly centers: Matrix;
-  readonly alphas: readonly number[];
+  readonly layers: readonly (Pick<Layer, "kind" | "at"> & { readonly weight: number })[];
 }
 
 const call = "call";
@@ -57,9 +60,6 @@ function amounts({ costs, priorMs }: Point, { hasCosts, hasPrior }: { hasCosts: 
   >;
 }
 
-const namesOf = (points: readonly Point[]): string[] =>
-  [...new Set(points.flatMap(({ costs }) => Object.keys(costs)))].sort();
-
 /** How much weights of costs are pulled towards 0, when their column is scaled to a mean of 1: there are many. */
 const ridge = 1e-3;
 
@@ -79,39 +79,72 @@ function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, num
   return Object.fromEntries(names.map((name, j) => [name, w[j]! / scales[j]!]));
 }
 
-const sumOf = (weights: Readonly<Record<string, number>>, point: Point): number => {
+const sumOf = (weights: Features, point: Point): number => {
   const row = amounts(point, { hasCosts: true, hasPrior: point.priorMs !== null });
   return Object.entries(weights).reduce((sum, [name, weight]) => sum + weight * (row[name] ?? 0), 0);
 };
 
 /** Candidates for the length scale and the noise of the process, of which leaving one out chooses. */
-const lengths = [2, 4, 8, 16];
-const noises = [0.01, 0.1, 1];
+const lengths = [1, 2, 4];
+const noises = [0.03, 0.1, 0.3, 1];
 
-const logs = ({ costs }: Point, names: readonly string[]): number[] => names.map((name) => log(1 + (costs[name] ?? 0)));
-const kernel = (a: readonly number[], b: readonly number[], length: number): number =>
-  exp(-a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0) / (2 * length * length));
+type Place = Pick<Layer, "kind" | "at">;
 
-function fitCorrection(samples: readonly Sample[], weights: Readonly<Record<string, number>>): Correction | null {
+const kernel = (a: Place, b: Place, length: number): number =>
+  a.kind === b.kind ? exp(-a.at.reduce((sum, x, i) => sum + (x - b.at[i]!) ** 2, 0) / (2 * length * length)) : 0;
+
+/** Each layer with its share in the price of all. */
+function sharesOf({ layers }: Point, prices: Features): { readonly layer: Layer; readonly share: number }[] {
+  const amounts = layers.map((layer) => ({
+    layer,
+    price: Object.entries(layer.costs).reduce((sum, [name, amount]) => sum + (prices[name] ?? 0) * amount, 0),
+  }));
+  const total = amounts.reduce((sum, { price }) => sum + price, 0);
+  return total > 0 ? amounts.map(({ layer, price }) => ({ layer, share: price / total })) : [];
+}
+
+function fitCorrection(samples: readonly Sample[], weights: Features, prices: Features): Correction | null {
   const y = samples.map((sample) => log(sample.ms / sumOf(weights, sample)));
-  const names = namesOf(samples);
-  const raw = samples.map((sample) => logs(sample, names));
-  const means = names.map((_, j) => raw.reduce((sum, row) => sum + row[j]!, 0) / raw.length);
-  const deviations = names.map(
-    (_, j) => Math.sqrt(raw.reduce((sum, row) => sum + (row[j]! - means[j]!) ** 2, 0) / raw.length) || 1,
-  );
-  const centers = raw.map((row) => row.map((value, j) => (value - means[j]!) / deviations[j]!));
+  // Layers of one place are one; networks are lists of their shares.
+  const places = new Map<string, { readonly place: Place; readonly number: number }>();
+  const networks = samples.map((sample) => {
+    const shares = new Map<number, number>();
+    for (const { layer, share } of sharesOf(sample, prices)) {
+      const key = `${layer.kind} ${layer.at.join(" ")}`;
+      const known = places.get(key) ?? { place: layer, number: places.size };
+      places.set(key, known);
+      shares.set(known.number, (shares.get(known.number) ?? 0) + share);
+    }
+    return [...shares];
+  });
+  const all = [...places.values()].map(({ place }) => place);
+
   let best: { readonly loss: number; readonly correction: Correction | null } = { loss: dot(y, y), correction: null };
   for (const length of lengths) {
+    const near = all.map((a) => all.map((b) => kernel(a, b, length)));
+    // What a network has in common with a place, and two networks with each other.
+    const seen = networks.map((shares) =>
+      all.map((_, place) => shares.reduce((sum, [other, share]) => sum + share * near[other]![place]!, 0)),
+    );
+    const k = seen.map((row) =>
+      networks.map((shares) => shares.reduce((sum, [place, share]) => sum + share * row[place]!, 0)),
+    );
+    const scale = k.reduce((sum, row, i) => sum + row[i]!, 0) / k.length;
+    if (!(scale > 0)) continue;
     for (const noise of noises) {
-      const k = centers.map((a, i) => centers.map((b, j) => kernel(a, b, length) + (i === j ? noise : 0)));
-      const alphas = solve(k, y);
+      const { solve, inverseDiagonal } = factor(
+        k.map((row, i) => row.map((value, j) => value / scale + (i === j ? noise : 0))),
+      );
+      const alphas = solve(y);
       // What each sample's residual would be had it been left out.
-      const loss = alphas.reduce((sum, alpha, i) => {
-        const unit = k.map((_, j) => (i === j ? 1 : 0));
-        return sum + (alpha / solve(k, unit)[i]!) ** 2;
-      }, 0);
-      if (loss < best.loss) best = { loss, correction: { kinds: names, means, deviations, length, centers, alphas } };
+      const loss = inverseDiagonal().reduce((sum, inverse, i) => sum + (alphas[i]! / inverse) ** 2, 0);
+      if (loss >= best.loss) continue;
+      const sums = all.map(() => 0);
+      networks.forEach((shares, i) =>
+        shares.forEach(([place, share]) => (sums[place]! += (share * alphas[i]!) / scale)),
+      );
+      const layers = all.map(({ kind, at }, place) => ({ kind, at, weight: sums[place]! }));
+      best = { loss, correction: { prices, length, layers } };
     }
   }
   return best.correction;
@@ -120,22 +153,17 @@ function fitCorrection(samples: readonly Sample[], weights: Readonly<Record<stri
 /** Fits a model of a kind to measured networks. */
 export function fitModel(kind: ModelKind, samples: readonly Sample[]): Model {
   const weights = fitSum(samples, kind);
-  return { kind, weights, correction: kinds[kind].isCorrected ? fitCorrection(samples, weights) : null };
+  if (!kinds[kind].isCorrected) return { kind, weights, correction: null };
+  const prices = kinds[kind].hasPrior ? fitSum(samples, "costs") : weights;
+  return { kind, weights, correction: fitCorrection(samples, weights, prices) };
 }
 
 /** Milliseconds of a network. */
 export function predict({ weights, correction }: Model, point: Point): number {
   const sum = sumOf(weights, point);
   if (correction === null) return sum;
-  const { kinds: names, means, deviations, length, centers, alphas } = correction;
-  const x = logs(point, names).map((value, j) => (value - means[j]!) / deviations[j]!);
-  return (
-    sum *
-    exp(
-      dot(
-        alphas,
-        centers.map((center) => kernel(x, center, length)),
-      ),
-    )
-  );
+  const { prices, length, layers } = correction;
+  const offOf = (layer: Place): number =>
+    layers.reduce((off, { weight, ...place }) => off + weight * kernel(layer, place, length), 0);
+  return sum * exp(sharesOf(point, prices).reduce((off, { layer, share }) => off + share * offOf(layer), 0));
 }

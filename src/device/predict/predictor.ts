@@ -1,10 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import type { DeviceModel, LatencyDevice } from "../device.ts";
 import { predictedLatency, provenanceSchema, readJson, taskSchema } from "../provenance.ts";
 import { predictWith, tableSchema, type LatencyTable } from "../table/table.ts";
-import { featuresOf } from "./features.ts";
+import { featuresOf, layersOf } from "./features.ts";
 import { modelKinds, predict, type Model, type Point } from "./models.ts";
 
 const number = z.number().finite();
@@ -15,12 +16,9 @@ const modelSchema: z.ZodType<Model> = z.strictObject({
   weights: z.record(z.string(), number),
   correction: z
     .strictObject({
-      kinds: z.array(z.string()),
-      means: numbers,
-      deviations: numbers,
+      prices: z.record(z.string(), number),
       length: number,
-      centers: z.array(numbers),
-      alphas: numbers,
+      layers: z.array(z.strictObject({ kind: z.string(), at: numbers, weight: number })),
     })
     .nullable(),
 });
@@ -33,8 +31,9 @@ const predictorSchema = z.strictObject({
   measuredOn: provenanceSchema,
   /** ISO 8601; null for devices that compute. */
   time: z.string().nullable(),
-  space: z.string(),
-  task: taskSchema,
+  /** Null for one that is of no space in particular. */
+  space: z.string().nullable(),
+  task: taskSchema.nullable(),
   /** Networks that it was fitted to. */
   samples: z.int().positive(),
   heldOut: z.strictObject({
@@ -60,6 +59,10 @@ export const readPredictor = (file: string): Predictor => readJson(file, predict
 export const readPrior = (file: string): Prior =>
   readJson(file, z.discriminatedUnion("kind", [tableSchema, predictorSchema]), "latency table or predictor");
 
+/** The prices of layers on a server, for a start: what `scripts/latency-prior.ts` made. */
+export const builtInPrior = (): Prior =>
+  readPredictor(fileURLToPath(new URL("../../../assets/latency-prior.json", import.meta.url)));
+
 export const writePredictor = (file: string, predictor: Predictor): void =>
   writeFileAtomically(file, `${JSON.stringify(predictor, null, 1)}\n`);
 
@@ -76,7 +79,7 @@ export function pointOf(model: Pick<DeviceModel, "name" | "graph" | "arch">, pri
       : prior.kind === "latency-table"
         ? predictWith(prior, arch, name)
         : predict(prior.model, pointOf(model, prior.prior));
-  return { costs: featuresOf(graph), priorMs };
+  return { costs: featuresOf(graph), layers: layersOf(graph), priorMs };
 }
 
 /**

@@ -41,7 +41,7 @@ const batchSize = 16;
 const none = { filters: 0 };
 
 /** The smallest network around a part, and without one the base. */
-function networkAround(task: Task, size: Size, part?: Part): Arch {
+export function networkAround(task: Task, size: Size, part?: Part): Arch {
   const [height, width, filters] = size;
   if (part?.kind === "stem") return { task, stem: part.stem, blocks: [], head: none, dropout: 0 };
   return {
