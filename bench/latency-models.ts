@@ -13,7 +13,7 @@ import { canaryModel } from "../src/device/canary.ts";
 import type { DeviceModel } from "../src/device/device.ts";
 import { openDevice } from "../src/device/open.ts";
 import { compare, fitBest, type HeldOut } from "../src/device/predict/fit.ts";
-import { pointOf, type Prior } from "../src/device/predict/predictor.ts";
+import { builtInPrior, pointOf, pricesOf, type Prior } from "../src/device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
 import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
@@ -116,21 +116,25 @@ const fittedTo = (samples: number, prior: Prior | null): HeldOut & { readonly mo
       ...pointOf(deviceModel(buildCandidate(arch)), prior),
       ms: measured[i]!.ms,
     }));
-  const { model } = fitBest(withPrior(fitted, fit.samples).slice(0, samples));
+  const { model } = fitBest(withPrior(fitted, fit.samples).slice(0, samples), pricesOf(prior));
   return { ...compare(model, withPrior(tested, held.samples)), model: model.kind };
 };
+const builtIn = builtInPrior();
 const results: Record<string, HeldOut> = {
   "measured again": against(again.samples.map(({ ms }) => ms)),
   "table, unscaled": against(tested.map((arch) => predictWith({ ...table, scale: 1 }, arch, "network"))),
   table: against(tested.map((arch) => predictWith(table, arch, "network"))),
-  [`predictor, ${sampleCount} samples`]: fittedTo(sampleCount, null),
+  "built-in prior": against(tested.map((arch) => pointOf(deviceModel(buildCandidate(arch)), builtIn).priorMs!)),
+  [`predictor, ${sampleCount} samples and built-in prior`]: fittedTo(sampleCount, builtIn),
+  "predictor, 10 samples and built-in prior": fittedTo(10, builtIn),
   [`predictor, ${sampleCount} samples and table`]: fittedTo(sampleCount, table),
   "predictor, 10 samples and table": fittedTo(10, table),
+  [`predictor, ${sampleCount} samples and no prior`]: fittedTo(sampleCount, null),
 };
-say(`\n${"".padEnd(36)}  error  Kendall  Spearman`);
+say(`\n${"".padEnd(42)}  error  Kendall  Spearman`);
 for (const [name, { mape: error, kendall, spearman: rho }] of Object.entries(results))
   say(
-    `${name.padEnd(36)} ${(100 * error).toFixed(1).padStart(4)} %  ${kendall?.toFixed(3) ?? "–"}    ${rho?.toFixed(3) ?? "–"}`,
+    `${name.padEnd(42)} ${(100 * error).toFixed(1).padStart(4)} %  ${kendall?.toFixed(3) ?? "–"}    ${rho?.toFixed(3) ?? "–"}`,
   );
 say(`(bars: error ${100 * bars.mape} %, Kendall ${bars.kendall})`);
 if (options.json)

@@ -8,10 +8,11 @@
 import { compare } from "../src/device/predict/fit.ts";
 import { fitModel, type Model, type Sample } from "../src/device/predict/models.ts";
 import { pointOf, writePredictor } from "../src/device/predict/predictor.ts";
+import { provenanceChanges } from "../src/device/provenance.ts";
 import { keyOf } from "../src/device/table/parts.ts";
 import { networkAround } from "../src/device/table/profile.ts";
 import { partsOfSpace } from "../src/device/table/space.ts";
-import { readTable } from "../src/device/table/table.ts";
+import { readTable, type LatencyTable } from "../src/device/table/table.ts";
 import { presetSpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -22,6 +23,11 @@ if (to === undefined || from.length === 0)
   throw new Error("usage: node scripts/latency-prior.ts PREDICTOR.json TABLE.json…");
 
 const tables = from.map(readTable);
+const [{ measuredOn, time }, ...others] = tables as [LatencyTable, ...LatencyTable[]];
+for (const other of others) {
+  const changes = provenanceChanges(measuredOn, other.measuredOn);
+  if (changes.length > 0) throw new Error(`tables are not of one device: ${changes.join(", ")}`);
+}
 const samples = tables.flatMap(({ space, task, bases, entries, unstable }) => {
   if (space === null || task === null) throw new Error("a table is of no space");
   return partsOfSpace(presetSpace(space), task).flatMap((part): Sample[] => {
@@ -52,7 +58,6 @@ const tested = Math.floor(shuffled.length / 10);
 const fitted = shuffled.slice(tested);
 const model = roundedModel(fitModel("costs, corrected", fitted));
 const heldOut = compare(model, shuffled.slice(0, tested));
-const { measuredOn, time } = tables[0]!;
 writePredictor(to, {
   kind: "latency-predictor",
   version,

@@ -1,6 +1,6 @@
 import type { DeviceModel, LatencyDevice } from "../src/device/device.ts";
 import { openMadds } from "../src/device/madds.ts";
-import { featuresOf } from "../src/device/predict/features.ts";
+import { layersOf, type Features, type Layer } from "../src/device/predict/features.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { archOf, type NetworkSpace, type NetworkTemplate } from "../src/space/arch.ts";
 import { oneOf } from "../src/space/choice.ts";
@@ -57,11 +57,14 @@ export const syntheticDevice = (msOf: (model: DeviceModel) => number): LatencyDe
 export const additiveDevice = (): LatencyDevice =>
   syntheticDevice(({ arch }) => layeredParts(arch!).reduce((sum, part) => sum + createRng(keyOf(part)).next(), 0.3));
 
-/** Every kind of work has a price. */
-export const linearDevice = (): LatencyDevice =>
+const priceOf = (costs: Features): number =>
+  Object.entries(costs).reduce(
+    (sum, [kind, amount]) => sum + (kind === "nodes" ? 1e-3 : kind.startsWith("depthwise") ? 4e-6 : 1e-7) * amount,
+    0,
+  );
+
+/** Every kind of work has a price, which a function may make another for each layer. */
+export const linearDevice = (factorOf: (layer: Layer) => number = () => 1): LatencyDevice =>
   syntheticDevice(({ graph }) =>
-    Object.entries(featuresOf(graph!)).reduce(
-      (sum, [kind, amount]) => sum + (kind === "nodes" ? 1e-3 : kind.startsWith("depthwise") ? 4e-6 : 1e-7) * amount,
-      0.002,
-    ),
+    layersOf(graph!).reduce((sum, layer) => sum + factorOf(layer) * priceOf(layer.costs), 0.002),
   );

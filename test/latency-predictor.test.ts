@@ -2,10 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { zooArch } from "../src/arch/zoo.ts";
 import { compare, fitBest } from "../src/device/predict/fit.ts";
 import { dot, factor, nonNegativeLeastSquares } from "../src/device/predict/linear.ts";
 import { fitModel, predict, usableKinds, type Sample } from "../src/device/predict/models.ts";
-import { pointOf, type Predictor } from "../src/device/predict/predictor.ts";
+import { builtInPrior, pointOf, type Predictor } from "../src/device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
@@ -73,14 +74,26 @@ test("a prior that is right but for its scale and offset is found out from few n
   expect(fitBest(few).kinds[0]!.mape).toBeLessThan(1e-6);
 });
 
-test("a correction learns what costs do not say, and leaves alone what they say", async () => {
-  const plain = await samplesOf(linearDevice(), 70);
-  // Networks with much pooling are slower than the sum of their costs.
-  const bent = plain.map((sample) => ({ ...sample, ms: sample.ms * (1 + 0.3 * Math.min(1, sample.ms)) }));
+test("a correction learns which layers are dearer than their costs, and leaves alone what costs say", async () => {
+  const plain = await samplesOf(linearDevice(), 110);
+  // Depthwise convolutions get the dearer the more channels they have.
+  const dearer = linearDevice(({ kind, at }) => (kind === "DepthwiseConv" ? at[2]! / 3 : 1));
+  const bent = await samplesOf(dearer, 110);
   const error = (kind: "costs" | "costs, corrected", all: readonly Sample[]): number =>
-    compare(fitModel(kind, all.slice(0, 40)), all.slice(40)).mape;
-  expect(error("costs, corrected", bent)).toBeLessThan(error("costs", bent));
+    compare(fitModel(kind, all.slice(0, 80)), all.slice(80)).mape;
+  expect(error("costs, corrected", bent)).toBeLessThan(0.7 * error("costs", bent));
   expect(error("costs, corrected", plain)).toBeLessThan(0.01);
+});
+
+test("the built-in prior is of no space, and dearer for a larger image", () => {
+  const prior = builtInPrior();
+  const msOf = (size: number): number => {
+    const arch = zooArch("mnasnet-small", { task: { height: size, width: size, classes: 10 } });
+    return pointOf(deviceModel(buildCandidate(arch)), prior).priorMs!;
+  };
+  expect(prior).toMatchObject({ space: null, task: null });
+  expect(msOf(224)).toBeGreaterThan(2 * msOf(96));
+  expect(msOf(96)).toBeGreaterThan(0.1);
 });
 
 test("cross-validation predicts each network by models that have not seen it: noise stays noise", async () => {
@@ -170,7 +183,7 @@ test("mnas fit states its error, the search refuses a predictor that ranks badly
   });
   const file = JSON.parse(readFileSync(join(folder.dir, "p.json"), "utf8")) as Predictor;
   expect(file.heldOut).toEqual(said.heldOut);
-  expect(file).toMatchObject({ space: "toy", samples: 12, measuredOn: { name: "madds" }, prior: null });
+  expect(file).toMatchObject({ space: "toy", samples: 12, measuredOn: { name: "madds" }, prior: builtInPrior() });
 
   const circular = await mnas(["fit", "--device", "predictor:p.json", "--out", "q.json"], folder.dir);
   expect(circular.code).toBe(2);

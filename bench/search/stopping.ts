@@ -105,9 +105,8 @@ interface Trained {
 const finalistOf = (trained: readonly Trained[], expected: readonly number[], targetMs: number): Trained =>
   trained
     .map((one, i) => ({ one, value: one.valueOf(Math.min(1, Math.max(0, expected[i]!))) }))
-    .sort(
-      (a, b) => Number(a.one.latencyMs > targetMs) - Number(b.one.latencyMs > targetMs) || b.value - a.value,
-    )[0]!.one;
+    .sort((a, b) => Number(a.one.latencyMs > targetMs) - Number(b.one.latencyMs > targetMs) || b.value - a.value)[0]!
+    .one;
 
 async function search(seed: number, { rungs, keep, told: telling }: Rule, dataset: Dataset): Promise<Outcome> {
   const config = resolveConfig({ seed, searcher: values.searcher as SearcherName }, "the options");

@@ -1,7 +1,7 @@
 import { canaryModel } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
-import { builtInPrior, readPrior, writePredictor } from "../device/predict/predictor.ts";
+import { builtInPrior, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
 import { provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
@@ -60,6 +60,7 @@ export async function fit(options: FitOptions): Promise<void> {
     if (!json) {
       say(`device   ${device.description}${originNote(device.origin)}`);
       say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
+      say(`prior    ${options.prior ?? "built in"}, of ${prior.measuredOn.description}`);
       say(`networks ${options.samples} to fit, ${options.heldOut} to test, in about ${duration(seconds)}`);
     }
     const view = stepsView(networks.length, 0, false);
@@ -79,7 +80,7 @@ export async function fit(options: FitOptions): Promise<void> {
     });
   const { measuredOn, time, samples, unstable } = await interruptible(json, ended, work);
   const fitted = samples.slice(0, options.samples);
-  const { model, kinds } = fitBest(fitted);
+  const { model, kinds } = fitBest(fitted, pricesOf(prior));
   const heldOut = compare(model, samples.slice(options.samples));
   writePredictor(out, {
     kind: "latency-predictor",
@@ -116,5 +117,8 @@ export async function fit(options: FitOptions): Promise<void> {
   print(`predictor ${out}`);
   if ((heldOut.spearman ?? -1) >= leastSpearman)
     print(`next      mnas search --device ${shellWord(`predictor:${out}`)}`);
-  else warn(`a rank correlation below ${leastSpearman} is too low for a search; use more --samples, or a --prior`);
+  else
+    warn(
+      `a rank correlation below ${leastSpearman} is too low for a search; use more --samples, or a table of the device as --prior`,
+    );
 }

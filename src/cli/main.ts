@@ -179,7 +179,7 @@ command("fit", "measure some networks of a search space on a device, and fit a p
   .addOption(space())
   .addOption(new Option("--samples <n>", "networks to fit to").argParser(several).default(30))
   .addOption(new Option("--held-out <n>", "networks that show how well it predicts").argParser(several).default(15))
-  .option("--prior <file>", "table or predictor to build upon, also of another device", path)
+  .option("--prior <file>", "table or predictor to build upon, also of another device (built in: a server)", path)
   .addOption(data())
   .addOption(size())
   .addOption(new Option("--classes <n>", "classes, with --size and without --data (1000)").argParser(count))

@@ -46,7 +46,7 @@ export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>
   );
 
 /** Nothing takes no time, whatever a sum of differences says. */
-const leastMs = 1e-6;
+export const leastMs = 1e-6;
 
 /** A record of what is predicted of the device that numbers were measured on. */
 export const predictedLatency = ({ device, os, runtime, runtimeVersion, provider }: Provenance, ms: number): Latency =>

@@ -37,7 +37,18 @@ export function expandForward(to: Lowering, t: Tensor, window: Window, { packed 
   const { band } = bandOf(t.shape[0], (width) => stride * rowBytes(width), t.width, borderRows, t.width);
   const rows = blockRowsOf(source.rows, 4 * (source.width + x.width));
   const weight = to.weightAt(`${t.node.name}.weight`);
-  const args = [source.record, x.record, packed, window.record, weight, t.record, to.zeros, builder.scratch, rows, band];
+  const args = [
+    source.record,
+    x.record,
+    packed,
+    window.record,
+    weight,
+    t.record,
+    to.zeros,
+    builder.scratch,
+    rows,
+    band,
+  ];
   const bytes = ((band - 1) * stride + kernel + band) * rowBytes(x.width) + rowsBytes(rows, source.width);
   builder.emit({ kernel: "expandForward", args }, [source.value, x.value, t.value, packed], bytes);
 }

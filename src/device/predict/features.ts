@@ -124,18 +124,8 @@ export interface Layer {
   readonly at: readonly number[];
 }
 
-/** How much of a vector the last channels fill. */
+/** How much of a vector the channels fill that are left when all others are full. */
 const rest = (channels: number): number => (channels % lanes) / lanes;
-
-function layerOf(node: Node): Layer | null {
-  const costs = sumsOf([workOf(node)]);
-  if (Object.keys(costs).length === 0) return null;
-  const [h, w, c] = node.shape;
-  const from = (node.inputs as readonly Node[])[0]!.shape;
-  const { kernel = 1, stride = 1 } = node.attrs as { readonly kernel?: number; readonly stride?: number };
-  const at = [log2(1 + h * w), log2(1 + from[2]), log2(1 + c), kernel / 2, stride, rest(from[2]), rest(c)];
-  return { kind: node.op === "Conv" && kernel === 1 ? "Pointwise" : node.op, costs, at };
-}
 
 const sumsOf = (all: readonly Work[]): Features => {
   const sums: Record<string, number> = {};
@@ -143,7 +133,19 @@ const sumsOf = (all: readonly Work[]): Features => {
   return sums;
 };
 
+function layerOf(node: Node): Layer | null {
+  const work = workOf(node);
+  if (work.length === 0) return null;
+  const [h, w, c] = node.shape;
+  const from = (node.inputs as readonly Node[])[0]!.shape;
+  const { kernel = 1, stride = 1 } = node.attrs as { readonly kernel?: number; readonly stride?: number };
+  const at = [log2(1 + h * w), log2(1 + from[2]), log2(1 + c), kernel / 2, stride, rest(from[2]), rest(c)];
+  return { kind: node.op === "Conv" && kernel === 1 ? "Pointwise" : node.op, costs: sumsOf([work]), at };
+}
+
 /** The ops of a network that take time. */
 export const layersOf = ({ nodes }: Graph): Layer[] => nodes.flatMap((node) => layerOf(node) ?? []);
 
-export const featuresOf = ({ nodes }: Graph): Features => sumsOf(nodes.map(workOf));
+/** All that they cost. */
+export const featuresOf = (layers: readonly Layer[]): Features =>
+  sumsOf(layers.map(({ costs }) => Object.entries(costs)));

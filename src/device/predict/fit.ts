@@ -1,5 +1,5 @@
 import { kendallTau, mape, spearman } from "../../util/correlation.ts";
-import { fitModel, predict, usableKinds, type Model, type ModelKind, type Sample } from "./models.ts";
+import { fitModel, predict, usableKinds, type Model, type ModelKind, type Prices, type Sample } from "./models.ts";
 
 /** How predictions compare with measurements of networks that had no part in fitting. */
 export interface HeldOut {
@@ -17,13 +17,14 @@ export const leastSpearman = 0.9;
 const folds = 10;
 
 /** Mean absolute error of each sample predicted by a model of the others, tenth by tenth. */
-function crossValidated(kind: ModelKind, samples: readonly Sample[]): number {
+function crossValidated(kind: ModelKind, samples: readonly Sample[], priorPrices: Prices | null): number {
   const predicted = samples.map(() => 0);
   for (let fold = 0; fold < Math.min(folds, samples.length); fold++) {
     const isIn = (i: number): boolean => i % folds === fold;
     const model = fitModel(
       kind,
       samples.filter((_, i) => !isIn(i)),
+      priorPrices,
     );
     for (const [i, sample] of samples.entries()) if (isIn(i)) predicted[i] = predict(model, sample);
   }
@@ -33,15 +34,22 @@ function crossValidated(kind: ModelKind, samples: readonly Sample[]): number {
   );
 }
 
-/** Fits the kind of model that predicts samples best which it was not fitted to. Kinds are in the order of that. */
-export function fitBest(samples: readonly Sample[]): {
+/**
+ * Fits the kind of model that predicts samples best which it was not fitted to. Kinds are in the order of that.
+ *
+ * @param priorPrices as {@link fitModel} takes them.
+ */
+export function fitBest(
+  samples: readonly Sample[],
+  priorPrices: Prices | null = null,
+): {
   readonly model: Model;
   readonly kinds: readonly { readonly kind: ModelKind; readonly mape: number }[];
 } {
   const kinds = usableKinds(samples)
-    .map((kind) => ({ kind, mape: crossValidated(kind, samples) }))
+    .map((kind) => ({ kind, mape: crossValidated(kind, samples, priorPrices) }))
     .sort((a, b) => a.mape - b.mape);
-  return { model: fitModel(kinds[0]!.kind, samples), kinds };
+  return { model: fitModel(kinds[0]!.kind, samples, priorPrices), kinds };
 }
 
 /** The error of a model on networks that it was not fitted to. */

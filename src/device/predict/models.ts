@@ -2,6 +2,9 @@ import { exp, log } from "../../util/math.ts";
 import type { Features, Layer } from "./features.ts";
 import { dot, factor, nonNegativeLeastSquares } from "./linear.ts";
 
+/** Milliseconds for one unit of each kind of work. */
+export type Prices = Readonly<Record<string, number>>;
+
 /** A network as models see it. */
 export interface Point {
   /** What it costs by kind of work: the sum of its layers. */
@@ -18,8 +21,8 @@ export interface Sample extends Point {
 /** Time as a sum of costs, times a correction that its layers have their shares in. All that a file needs to hold. */
 export interface Model {
   readonly kind: ModelKind;
-  /** Milliseconds for one unit of each kind of work, of the prior ("prior") and of any network ("call"). */
-  readonly weights: Features;
+  /** Also of the prior ("prior") and of any network ("call"). */
+  readonly weights: Prices;
   /** Null for none. */
   readonly correction: Correction | null;
 }
@@ -29,8 +32,8 @@ export interface Model {
  * through networks, each of which shows the mean of its layers by their shares.
  */
 interface Correction {
-  /** Those of costs alone, by which layers have their shares. */
-  readonly prices: Features;
+  /** By which layers have their shares. */
+  readonly prices: Prices;
   readonly length: number;
   readonly layers: readonly (Pick<Layer, "kind" | "at"> & { readonly weight: number })[];
 }
@@ -79,7 +82,7 @@ function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, num
   return Object.fromEntries(names.map((name, j) => [name, w[j]! / scales[j]!]));
 }
 
-const sumOf = (weights: Features, point: Point): number => {
+const sumOf = (weights: Prices, point: Point): number => {
   const row = amounts(point, { hasCosts: true, hasPrior: point.priorMs !== null });
   return Object.entries(weights).reduce((sum, [name, weight]) => sum + weight * (row[name] ?? 0), 0);
 };
@@ -90,20 +93,25 @@ const noises = [0.03, 0.1, 0.3, 1];
 
 type Place = Pick<Layer, "kind" | "at">;
 
-const kernel = (a: Place, b: Place, length: number): number =>
-  a.kind === b.kind ? exp(-a.at.reduce((sum, x, i) => sum + (x - b.at[i]!) ** 2, 0) / (2 * length * length)) : 0;
-
-/** Each layer with its share in the price of all. */
-function sharesOf({ layers }: Point, prices: Features): { readonly layer: Layer; readonly share: number }[] {
-  const amounts = layers.map((layer) => ({
+/** Each layer with its share in what a network takes, of which the call is a part too. */
+function sharesOf({ layers }: Point, prices: Prices): { readonly layer: Layer; readonly share: number }[] {
+  const priced = layers.map((layer) => ({
     layer,
     price: Object.entries(layer.costs).reduce((sum, [name, amount]) => sum + (prices[name] ?? 0) * amount, 0),
   }));
-  const total = amounts.reduce((sum, { price }) => sum + price, 0);
-  return total > 0 ? amounts.map(({ layer, price }) => ({ layer, share: price / total })) : [];
+  const total = priced.reduce((sum, { price }) => sum + price, prices[call] ?? 0);
+  return total > 0 ? priced.map(({ layer, price }) => ({ layer, share: price / total })) : [];
 }
 
-function fitCorrection(samples: readonly Sample[], weights: Features, prices: Features): Correction | null {
+/** The square of it; layers of another kind are far. */
+const distanceOf = (a: Place, b: Place): number =>
+  a.kind === b.kind ? a.at.reduce((sum, x, i) => sum + (x - b.at[i]!) ** 2, 0) : Infinity;
+
+const likeness = (distance: number, length: number): number =>
+  distance === Infinity ? 0 : exp(-distance / (2 * length * length));
+
+function fitCorrection(samples: readonly Sample[], weights: Prices, prices: Prices): Correction | null {
+  // Of a sum that was fitted to all samples, so these are a little too small, and the noise that is chosen for them.
   const y = samples.map((sample) => log(sample.ms / sumOf(weights, sample)));
   // Layers of one place are one; networks are lists of their shares.
   const places = new Map<string, { readonly place: Place; readonly number: number }>();
@@ -118,10 +126,11 @@ function fitCorrection(samples: readonly Sample[], weights: Features, prices: Fe
     return [...shares];
   });
   const all = [...places.values()].map(({ place }) => place);
+  const distances = all.map((a) => all.map((b) => distanceOf(a, b)));
 
   let best: { readonly loss: number; readonly correction: Correction | null } = { loss: dot(y, y), correction: null };
   for (const length of lengths) {
-    const near = all.map((a) => all.map((b) => kernel(a, b, length)));
+    const near = distances.map((row) => row.map((distance) => likeness(distance, length)));
     // What a network has in common with a place, and two networks with each other.
     const seen = networks.map((shares) =>
       all.map((_, place) => shares.reduce((sum, [other, share]) => sum + share * near[other]![place]!, 0)),
@@ -138,7 +147,7 @@ function fitCorrection(samples: readonly Sample[], weights: Features, prices: Fe
       const alphas = solve(y);
       // What each sample's residual would be had it been left out.
       const loss = inverseDiagonal().reduce((sum, inverse, i) => sum + (alphas[i]! / inverse) ** 2, 0);
-      if (loss >= best.loss) continue;
+      if (!(loss < best.loss)) continue;
       const sums = all.map(() => 0);
       networks.forEach((shares, i) =>
         shares.forEach(([place, share]) => (sums[place]! += (share * alphas[i]!) / scale)),
@@ -150,11 +159,16 @@ function fitCorrection(samples: readonly Sample[], weights: Features, prices: Fe
   return best.correction;
 }
 
-/** Fits a model of a kind to measured networks. */
-export function fitModel(kind: ModelKind, samples: readonly Sample[]): Model {
+/**
+ * Fits a model of a kind to measured networks.
+ *
+ * @param priorPrices what the prior takes for each kind of work, where that is known.
+ */
+export function fitModel(kind: ModelKind, samples: readonly Sample[], priorPrices: Prices | null = null): Model {
   const weights = fitSum(samples, kind);
-  if (!kinds[kind].isCorrected) return { kind, weights, correction: null };
-  const prices = kinds[kind].hasPrior ? fitSum(samples, "costs") : weights;
+  const { hasPrior, isCorrected } = kinds[kind];
+  if (!isCorrected) return { kind, weights, correction: null };
+  const prices = hasPrior ? (priorPrices ?? fitSum(samples, "costs")) : weights;
   return { kind, weights, correction: fitCorrection(samples, weights, prices) };
 }
 
@@ -163,7 +177,7 @@ export function predict({ weights, correction }: Model, point: Point): number {
   const sum = sumOf(weights, point);
   if (correction === null) return sum;
   const { prices, length, layers } = correction;
-  const offOf = (layer: Place): number =>
-    layers.reduce((off, { weight, ...place }) => off + weight * kernel(layer, place, length), 0);
+  const offOf = (layer: Layer): number =>
+    layers.reduce((off, other) => off + other.weight * likeness(distanceOf(layer, other), length), 0);
   return sum * exp(sharesOf(point, prices).reduce((off, { layer, share }) => off + share * offOf(layer), 0));
 }

@@ -3,10 +3,10 @@ import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import type { DeviceModel, LatencyDevice } from "../device.ts";
-import { predictedLatency, provenanceSchema, readJson, taskSchema } from "../provenance.ts";
+import { leastMs, predictedLatency, provenanceSchema, readJson, taskSchema } from "../provenance.ts";
 import { predictWith, tableSchema, type LatencyTable } from "../table/table.ts";
 import { featuresOf, layersOf } from "./features.ts";
-import { modelKinds, predict, type Model, type Point } from "./models.ts";
+import { modelKinds, predict, type Model, type Point, type Prices } from "./models.ts";
 
 const number = z.number().finite();
 const numbers = z.array(number);
@@ -17,7 +17,7 @@ const modelSchema: z.ZodType<Model> = z.strictObject({
   correction: z
     .strictObject({
       prices: z.record(z.string(), number),
-      length: number,
+      length: number.positive(),
       layers: z.array(z.strictObject({ kind: z.string(), at: numbers, weight: number })),
     })
     .nullable(),
@@ -66,21 +66,27 @@ export const builtInPrior = (): Prior =>
 export const writePredictor = (file: string, predictor: Predictor): void =>
   writeFileAtomically(file, `${JSON.stringify(predictor, null, 1)}\n`);
 
+type Modelled = Pick<DeviceModel, "name" | "graph" | "arch">;
+
 /** A network as a model sees it. Throws `MODEL_INVALID` for a model file, and for layers that the prior does not have. */
-export function pointOf(model: Pick<DeviceModel, "name" | "graph" | "arch">, prior: Prior | null): Point {
+export function pointOf(model: Modelled, prior: Prior | null): Point {
   const { name, graph, arch } = model;
   if (graph === null || arch === undefined)
     throw new MnasError("MODEL_INVALID", `Cannot predict "${name}": the layers of a model file are not known`, {
       hint: "Measure it on a device, for example with --device host.",
     });
-  const priorMs =
-    prior === null
-      ? null
-      : prior.kind === "latency-table"
-        ? predictWith(prior, arch, name)
-        : predict(prior.model, pointOf(model, prior.prior));
-  return { costs: featuresOf(graph), layers: layersOf(graph), priorMs };
+  const layers = layersOf(graph);
+  return { costs: featuresOf(layers), layers, priorMs: prior === null ? null : Math.max(leastMs, msBy(prior, model)) };
 }
+
+const msBy = (prior: Prior, model: Modelled): number =>
+  prior.kind === "latency-table"
+    ? predictWith(prior, model.arch!, model.name)
+    : predict(prior.model, pointOf(model, prior.prior));
+
+/** What a prior takes for each kind of work; null of a table, which does not say. */
+export const pricesOf = (prior: Prior | null): Prices | null =>
+  prior?.kind === "latency-predictor" ? (prior.model.correction?.prices ?? prior.model.weights) : null;
 
 /**
  * A predictor that `mnas fit` made: says what networks take on the device whose networks it was fitted to.
