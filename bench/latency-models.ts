@@ -2,11 +2,14 @@
  * How well latency tables and predictors know device `host`.
  *
  *   node bench/latency-models.ts --space mnasnet-tiny --networks 50
- *   node bench/latency-models.ts --space mnasnet --size 96 --networks 50 [--samples 30] [--seed 1] [--needed] [--json]
+ *   node bench/latency-models.ts --space mnasnet --size 96 --networks 50 [--samples 30] [--seed 1] [--passes 3]
+ *                                [--needed] [--table table.json] [--json]
  *
- * Random networks of a space are measured; then a table of layers is, and other networks to fit predictors to; then the
- * same networks once more, which shows what no prediction can be better than. The table is of the whole space, or, when
- * that would take more than 20 minutes or with `--needed`, of the layers that the networks have.
+ * Random networks of a space are measured, and other networks to fit predictors to, several times in turn: a network takes
+ * the median of its passes, so that a minute in which the machine does something else counts little, and how one pass agrees
+ * with the next shows what no prediction of a single measurement can be better than. A table of layers is measured too, of the
+ * whole space or, when that would take more than 20 minutes or with `--needed`, of the layers that the networks have; or it is
+ * one of `mnas profile`.
  */
 import { parseArgs } from "node:util";
 import { canaryModel } from "../src/device/canary.ts";
@@ -19,7 +22,8 @@ import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { partTiming, profile } from "../src/device/table/profile.ts";
 import { partsOfSpace } from "../src/device/table/space.ts";
-import { emptyTable, predictWith } from "../src/device/table/table.ts";
+import { median } from "../src/device/statistics.ts";
+import { emptyTable, predictWith, readTable, type LatencyTable } from "../src/device/table/table.ts";
 import { presetSpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
 import { kendallTau, mape, spearman } from "../src/util/correlation.ts";
@@ -32,7 +36,9 @@ const { values: options } = parseArgs({
     networks: { type: "string", default: "50" },
     samples: { type: "string", default: "30" },
     seed: { type: "string", default: "1" },
+    passes: { type: "string", default: "3" },
     needed: { type: "boolean", default: false },
+    table: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -57,71 +63,82 @@ const modelsOf = (list: typeof archs): DeviceModel[] => list.map((arch) => devic
 const minutes = (since: number): number => (performance.now() - since) / 60_000;
 
 await using device = await openDevice("host");
-const measure = async (list: typeof archs) => measureSamples(device, modelsOf(list), null, { onProgress: () => {} });
+/** Milliseconds of each network in each pass, and of all passes. */
+async function measure(list: typeof archs) {
+  const passes: (readonly number[])[] = [];
+  let unstable = 0;
+  for (let pass = 0; pass < Number(options.passes); pass++) {
+    const measured = await measureSamples(device, modelsOf(list), null, { onProgress: () => {} });
+    passes.push(measured.samples.map(({ ms }) => ms));
+    unstable += measured.unstable;
+  }
+  return { passes, ms: list.map((_, i) => median(passes.map((pass) => pass[i]!))), unstable };
+}
 
 say(`${device.description}\n${space.name}, ${task.height}×${task.width}, seed ${options.seed}`);
-let began = performance.now();
+const began = performance.now();
 const held = await measure(tested);
-const actual = held.samples.map(({ ms }) => ms);
-say(`${count} networks measured in ${minutes(began).toFixed(1)} min, ${held.unstable} on an unstable device`);
-
-began = performance.now();
-const canary = await device.measure(canaryModel(), partTiming);
-const all = partsOfSpace(space, task);
-const estimate = all.length * minutes(began);
-const isWhole = !options.needed && estimate <= longestMinutes;
-const neededKeys = new Set(archs.flatMap((arch) => layeredParts(arch).map(keyOf)));
-const parts = isWhole ? all : all.filter((part) => neededKeys.has(keyOf(part)));
-say(
-  `the space has ${all.length} layers, which take about ${estimate.toFixed(0)} min; measuring ${isWhole ? "all" : `the ${parts.length} that the networks have`}`,
-);
-began = performance.now();
-let said = 0;
-const table = await profile(
-  emptyTable(provenanceOf(device, canary), {
-    time: canary.time,
-    space: space.name,
-    task,
-    canaryMs: canary.medianMs,
-  }),
-  {
-    device,
-    task,
-    parts,
-    networks: scaling,
-    modelOf: (arch) => deviceModel(buildCandidate(arch)),
-    onProgress: (_, { done, total }) => {
-      if (minutes(began) < said + 1) return;
-      said = minutes(began);
-      say(`  ${done}/${total} after ${said.toFixed(0)} min`);
-    },
-  },
-);
-const tableMinutes = minutes(began);
-say(`table in ${tableMinutes.toFixed(1)} min, scale ${table.scale.toFixed(3)}, ${table.unstable.length} unstable`);
-
 const fit = await measure(fitted);
-const again = await measure(tested);
+const actual = held.ms;
+say(
+  `${count + sampleCount} networks measured ${options.passes} times in ${minutes(began).toFixed(1)} min, ${held.unstable + fit.unstable} on an unstable device`,
+);
+
+async function measureTable(): Promise<LatencyTable> {
+  let began = performance.now();
+  const canary = await device.measure(canaryModel(), partTiming);
+  const all = partsOfSpace(space, task);
+  const estimate = all.length * minutes(began);
+  const isWhole = !options.needed && estimate <= longestMinutes;
+  const neededKeys = new Set(archs.flatMap((arch) => layeredParts(arch).map(keyOf)));
+  const parts = isWhole ? all : all.filter((part) => neededKeys.has(keyOf(part)));
+  say(
+    `the space has ${all.length} layers, which take about ${estimate.toFixed(0)} min; measuring ${isWhole ? "all" : `the ${parts.length} that the networks have`}`,
+  );
+  began = performance.now();
+  let said = 0;
+  const table = await profile(
+    emptyTable(provenanceOf(device, canary), {
+      time: canary.time,
+      space: space.name,
+      task,
+      canaryMs: canary.medianMs,
+    }),
+    {
+      device,
+      task,
+      parts,
+      networks: scaling,
+      modelOf: (arch) => deviceModel(buildCandidate(arch)),
+      onProgress: (_, { done, total }) => {
+        if (minutes(began) < said + 1) return;
+        said = minutes(began);
+        say(`  ${done}/${total} after ${said.toFixed(0)} min`);
+      },
+    },
+  );
+  say(`table in ${minutes(began).toFixed(1)} min, scale ${table.scale.toFixed(3)}, ${table.unstable.length} unstable`);
+  return table;
+}
+
+const table = options.table === undefined ? await measureTable() : readTable(options.table);
 
 const known = (r: number): number | null => (Number.isNaN(r) ? null : r);
-const against = (predicted: readonly number[]): HeldOut => ({
-  mape: mape(predicted, actual),
-  kendall: known(kendallTau(predicted, actual)),
-  spearman: known(spearman(predicted, actual)),
-  networks: actual.length,
+const against = (predicted: readonly number[], ms: readonly number[] = actual): HeldOut => ({
+  mape: mape(predicted, ms),
+  kendall: known(kendallTau(predicted, ms)),
+  spearman: known(spearman(predicted, ms)),
+  networks: ms.length,
 });
 const fittedTo = (samples: number, prior: Prior | null): HeldOut & { readonly model: string } => {
-  const withPrior = (list: typeof archs, measured: typeof fit.samples) =>
-    list.map((arch, i) => ({
-      ...pointOf(deviceModel(buildCandidate(arch)), prior),
-      ms: measured[i]!.ms,
-    }));
-  const { model } = fitBest(withPrior(fitted, fit.samples).slice(0, samples), pricesOf(prior));
-  return { ...compare(model, withPrior(tested, held.samples)), model: model.kind };
+  const withPrior = (list: typeof archs, ms: readonly number[]) =>
+    list.map((arch, i) => ({ ...pointOf(deviceModel(buildCandidate(arch)), prior), ms: ms[i]! }));
+  const { model } = fitBest(withPrior(fitted, fit.ms).slice(0, samples), pricesOf(prior));
+  return { ...compare(model, withPrior(tested, held.ms)), model: model.kind };
 };
 const builtIn = builtInPrior();
 const results: Record<string, HeldOut> = {
-  "measured again": against(again.samples.map(({ ms }) => ms)),
+  ...(held.passes.length < 2 ? {} : { "one pass and the next": against(held.passes[1]!, held.passes[0]) }),
   "table, unscaled": against(tested.map((arch) => predictWith({ ...table, scale: 1 }, arch, "network"))),
   table: against(tested.map((arch) => predictWith(table, arch, "network"))),
   "built-in prior": against(tested.map((arch) => pointOf(deviceModel(buildCandidate(arch)), builtIn).priorMs!)),
@@ -144,9 +161,7 @@ if (options.json)
         device: device.description,
         space: space.name,
         task,
-        parts: parts.length,
-        isWhole,
-        tableMinutes,
+        parts: Object.keys(table.entries).length,
         bars,
         results,
       },
