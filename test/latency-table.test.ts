@@ -197,7 +197,8 @@ test("a file that is no table is refused, saying where it is wrong", async () =>
   const file = join(folder.dir, "t.json");
   for (const [content, says] of [
     ["nonsense", "it is not JSON"],
-    ['{"kind":"latency-predictor"}', "kind"],
+    ['{"kind":"latency-predictor"}', "it is a latency predictor"],
+    ['{"kind":"latency-table","entries":{}}', "measuredOn"],
   ] as const) {
     writeFileSync(file, content);
     const { code, stderr } = await mnas(["measure", "mnasnet-a1", "--device", "table:t.json"], folder.dir);

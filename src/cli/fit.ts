@@ -3,7 +3,7 @@ import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
 import { builtInPrior, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
-import { provenanceOf } from "../device/provenance.ts";
+import { checkMeasures, provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
 import { buildCandidate, deviceModel } from "../study/candidate.ts";
 import { createRng } from "../util/rng.ts";
@@ -53,6 +53,7 @@ export async function fit(options: FitOptions): Promise<void> {
 
   const work = async (signal: AbortSignal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
+    checkMeasures(device);
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { signal });
     const measuredOn = provenanceOf(device, canary);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { canaryModel, isDrift } from "../device/canary.ts";
 import type { Latency } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
-import { provenanceChanges, provenanceOf } from "../device/provenance.ts";
+import { checkMeasures, provenanceChanges, provenanceOf } from "../device/provenance.ts";
 import { missingParts, partTiming, profile as profileParts } from "../device/table/profile.ts";
 import { partsOfSpace } from "../device/table/space.ts";
 import { emptyTable, readTable, writeTable, type LatencyTable } from "../device/table/table.ts";
@@ -79,6 +79,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
     });
   const table = await interruptible(json, ended, async (signal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
+    checkMeasures(device);
     const began = performance.now();
     const canary = await device.measure(canaryModel(), { ...partTiming, signal });
     const start = startFrom(

@@ -27,15 +27,19 @@ export const taskSchema = z.strictObject({
   classes: z.int().positive(),
 });
 
-/** Where a device measures, by itself and one of its records. Throws `USAGE` for one that only predicts. */
+/** Throws `USAGE` for a device that only predicts. */
+export function checkMeasures({ name, origin }: LatencyDevice): void {
+  if (origin !== "predicted") return;
+  throw new MnasError("USAGE", `Cannot measure on "${name}": it predicts`, {
+    hint: "Name the device whose latencies it predicts.",
+  });
+}
+
+/** Where a device measures, by itself and one of its records. */
 export function provenanceOf(
-  { name, description, origin }: LatencyDevice,
+  { name, description }: LatencyDevice,
   { device, os, runtime, runtimeVersion, provider, threads }: Latency,
 ): Provenance {
-  if (origin === "predicted")
-    throw new MnasError("USAGE", `Cannot measure on "${name}": it predicts`, {
-      hint: "Name the device whose latencies it predicts.",
-    });
   return { name, description, device, os, runtime, runtimeVersion, provider, threads };
 }
 
@@ -69,5 +73,8 @@ export function readJson<T>(file: string, schema: z.ZodType<T>, what: string): T
     return fail("it is not JSON", error);
   }
   const result = schema.safeParse(value);
+  const { kind } = (value ?? {}) as { readonly kind?: unknown };
+  if (!result.success && typeof kind === "string" && !what.includes(kind.replace("latency-", "")))
+    return fail(`it is a ${kind.replace("-", " ")}`, result.error);
   return result.success ? result.data : fail(`\n${z.prettifyError(result.error)}`, result.error);
 }

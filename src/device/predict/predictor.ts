@@ -99,7 +99,7 @@ export function openPredictor(file: string): LatencyDevice {
   let isClosed = false;
   return {
     name: `predictor:${file}`,
-    description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; off by ${(100 * heldOut.mape).toFixed(1)} % on ${heldOut.networks} others`,
+    description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; off by ${(100 * heldOut.mape).toFixed(1)} % on ${heldOut.networks} others, Spearman ${heldOut.spearman?.toFixed(3) ?? "–"}`,
     origin: "predicted",
     predicts: { device: measuredOn.name, heldOut },
     measure: async (network, { signal } = {}) => {
