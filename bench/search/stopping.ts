@@ -3,7 +3,7 @@
  * with and without it.
  *
  *   node bench/search/stopping.ts curves.jsonl [--seeds 0,1,2,3,4] [--trials 64] [--searcher bayesian]
- *                                 [--rules "full;0.125,0.25:0.25:expected"] [--objective reward] [--again 5]
+ *                                 [--rules "full;0.125,0.25:0.3333:expected"] [--objective reward] [--again 5]
  *
  * A rule is its rungs, what it keeps, and what the searcher is told of a network that was stopped: `expected`, the reward
  * at the accuracy it would have ended with at a guess; `rung`, that at the accuracy it had; `chance`, that of guessing.
@@ -45,7 +45,7 @@ const { values, positionals } = parseArgs({
     searcher: { type: "string", default: "bayesian" },
     objective: { type: "string", default: "reward" },
     again: { type: "string", default: "5" },
-    rules: { type: "string", default: "full;0.125,0.25:0.25:expected" },
+    rules: { type: "string", default: "full;0.125,0.25:0.3333:expected" },
   },
 });
 const [file] = positionals;

@@ -38,7 +38,7 @@ const spaceSchema = z.union([
 const changesSchema = recipeSchema.partial().extend({ preset: z.enum(recipeNames).optional() });
 
 /** docs/early-stopping.md has what other values cost. */
-const stoppingDefaults = { rungs: [0.125, 0.25], keep: 1 / 4 };
+const stoppingDefaults = { rungs: [0.125, 0.25], keep: 1 / 3 };
 
 const stoppingSchema = z
   .union([

@@ -23,20 +23,16 @@ const contests: { readonly [K in ObjectiveKind]: Contest } = {
   },
 };
 
-/** Rivals at most: a search finds better networks as it goes, and nearly all of them would pass if the first ones counted. */
-const mostRivals = 24;
-
 /**
- * Whether a network goes on from a rung that `earlier` ones have reached: when it is among the best `keep` of itself and its
- * rivals, the last of those. The best of all so far always goes on; with the objective `front`, so does every network that no
- * earlier one beats.
+ * Whether a network goes on from a rung that `earlier` ones have reached: when it is among the best `keep` of its rivals
+ * and itself. Their order does not count. The best of all so far always goes on; with the objective `front`, so does every
+ * network that no earlier one beats.
  *
- * @param earlier in the order of their numbers.
  * @param keep above 0 and below 1: 1/η of https://arxiv.org/abs/1810.05934.
  */
 export function goesOn(one: Standing, earlier: readonly Standing[], objective: ObjectiveKind, keep: number): boolean {
   const { isRival, isBetter } = contests[objective];
-  const rivals = earlier.filter((other) => isRival(other, one)).slice(-mostRivals);
+  const rivals = earlier.filter((other) => isRival(other, one));
   const better = rivals.filter((other) => isBetter(other, one)).length;
   return better < Math.max(1, keep * (rivals.length + 1));
 }
