@@ -7,7 +7,7 @@
  *
  * Random networks of a space are measured, and other networks to fit predictors to, several times in turn: a network takes
  * the median of its passes, so that a minute in which the machine does something else counts little, and how one pass agrees
- * with the next shows what no prediction of a single measurement can be better than. A table of layers is measured too, of the
+ * with the next shows how far the machine can be trusted. A table of layers is measured too, of the
  * whole space or, when that would take more than 20 minutes or with `--needed`, of the layers that the networks have; or it is
  * one of `mnas profile`.
  */
