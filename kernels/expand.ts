@@ -3,7 +3,7 @@ import { backwardBand, forwardBand, forwardBytes, gradientBytes, viewBytes } fro
 import { matmul, matmulPacked } from "./matmul";
 import { Norm } from "./norm";
 import { multiplyRows } from "./pointwise";
-import { addRows, clearSums, closeRows, isPlain, maskRows, sumRows, viewRows } from "./rows";
+import { addRows, clearSums, closeRows, maskRows, readRows, sumRows } from "./rows";
 import { apart, Tensor } from "./tensor";
 
 /*
@@ -69,11 +69,7 @@ export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept:
   let pending = 0;
   for (let row = 0; row < source.rows; row += blockRows) {
     const count = min(blockRows, source.rows - row);
-    let s = source.value + <usize>row * depth;
-    if (!isPlain(source)) {
-      s = viewed;
-      viewRows(source, row, count, 0, depth, s, depth);
-    }
+    const s = readRows(source, row, count, viewed);
     addGram(count, channels, s, depth, scratch);
     pending += count;
     if (pending < GRAM_ROWS) continue;
@@ -166,11 +162,7 @@ export function expandBackward(
       const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
       backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, 0, bytes, scratch, gradient, given);
       maskRows(x, row, rows, given, pixel);
-      let s = source.value + <usize>row * depth;
-      if (!isPlain(source)) {
-        s = viewed;
-        viewRows(source, row, rows, 0, depth, s, depth);
-      }
+      const s = readRows(source, row, rows, viewed);
       matmul(source.channels, rows, x.channels, s, 4, depth, given, pixel, dExpand, bytes, dExpand, bytes);
       const to = source.gradient + <usize>row * depth;
       const c = accumulate ? result : to;
@@ -223,11 +215,7 @@ export function expandFinish(
   if (closes) clearSums(source);
   for (let row = 0; row < source.rows; row += blockRows) {
     const count = min(blockRows, source.rows - row);
-    let s = source.value + <usize>row * depth;
-    if (!isPlain(source)) {
-      s = viewed;
-      viewRows(source, row, count, 0, depth, s, depth);
-    }
+    const s = readRows(source, row, count, viewed);
     matmul(count, source.channels, source.channels, s, depth, 4, mix, depth, shift, 0, result, depth);
     addRows(result, depth, count, depth, source.gradient + <usize>row * depth, depth);
     if (closes) closeRows(source, row, count, 0, depth, viewed);

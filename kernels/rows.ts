@@ -70,6 +70,16 @@ export function isPlain(t: Tensor): bool {
   return !t.scale && t.activation == NONE;
 }
 
+/** Where whole rows can be read as the next operation does: in `t` itself, or a view of them in `scratch`. */
+// @ts-ignore: decorator
+@inline
+export function readRows(t: Tensor, row: i32, rows: i32, scratch: usize): usize {
+  const stride = t.stride;
+  if (isPlain(t)) return t.value + <usize>row * stride;
+  viewRows(t, row, rows, 0, stride, scratch, stride);
+  return scratch;
+}
+
 /** The plain copy also serves images, whose channels need not be a multiple of 8. */
 export function copyRows(source: usize, sourceRow: usize, rows: i32, width: usize, out: usize, outRow: usize): void {
   if (width == sourceRow && width == outRow) {

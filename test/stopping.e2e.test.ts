@@ -29,7 +29,6 @@ test("a search that stops trainings early, killed and resumed with any number of
   const rows = await rowsOf("whole", dir);
   const stopped = rows.filter(({ state, source }) => state === "stopped" && source === null);
   expect(stopped.length).toBeGreaterThan(0);
-  expect(rows.slice(0, 4).filter(({ state }) => state === "stopped")).toEqual([]);
   for (const { number, accuracy, rungs, reason, reward } of stopped) {
     expect([accuracy, rungs!.length < 3, reward! > 0]).toEqual([null, true, true]);
     expect(reason).toMatch(/^after [\d.]+ % of its training: [\d.]+ % accurate, [\d.]+ % needed at its latency$/);
@@ -39,7 +38,7 @@ test("a search that stops trainings early, killed and resumed with any number of
     rows.filter(({ state, source }) => state === "complete" && source === null).length,
   );
 
-  // In the second batch, where there are bars.
+  // In the second batch.
   const { child, ended } = start(["search", "--workers", "1", "--out", "cut", "--json"], dir);
   let seen = 0;
   child.stdout!.on("data", (text) => {

@@ -84,32 +84,54 @@ function studyOf(store: Store, stopping: { rungs: number[]; keep: number }): Stu
   return { run, store, config, dataset, device: openMadds(), targetMs: 1, signal, emit: () => {} };
 }
 
-/** A trial that took as long as this and ended like this. */
-function add(store: Store, number: number, medianMs: number, rungs: readonly number[], accuracy: number | null): void {
+/** A trial that took as long as this, was so accurate at its rungs, and ended like this unless it still runs. */
+function add(store: Store, number: number, medianMs: number, rungs: readonly number[], accuracy?: number | null): void {
   const key = { phase: "search" as const, number };
   store.add([{ ...key, genotype: [], notation: `network ${number}`, params: 1, madds: 1 }]);
   store.measured(key, { medianMs });
-  if (rungs.length === 0) return;
-  store.claim({ worker: "w", now: 0, leaseMs: 1e9 });
-  if (accuracy === null) store.stop(key, "w", { rungs, seconds: 1, reason: "" });
-  else store.complete(key, "w", { accuracy, testAccuracy: null, seconds: 1, rungs });
+  store.claim({ worker: `w${number}`, now: 0, leaseMs: 1e9 });
+  store.reached(key, `w${number}`, rungs);
+  if (accuracy === null) store.stop(key, `w${number}`, { rungs, seconds: 1, reason: "" });
+  else if (accuracy !== undefined)
+    store.complete(key, `w${number}`, { accuracy, testAccuracy: null, seconds: 1, rungs });
 }
 
-test("bars are rewards of earlier batches at the latency of the trial, and never those of its own batch", () => {
+const barsOf = (store: Store) => store.trials("search").map(({ bars }) => bars);
+
+test("bars are rewards of all trials before, at the latency of the trial", () => {
   using store = createStore(":memory:");
   const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
   add(store, 0, 1, [0.4, 0.6], 0.8);
   add(store, 1, 1, [0.2, 0.7], 0.9);
-  setBars(study, 0, 2);
-  expect(store.trials("search").map(({ bars }) => bars)).toEqual([null, null]);
-  add(store, 2, 1, [0.9, 0.9], 0.9);
-  add(store, 3, 1.25, [], null);
-  setBars(study, 2, 4);
+  add(store, 2, 1.25, [0.5]);
+  setBars(study);
   // One of the two before may be better. Above the target the hard reward is accuracy × target / latency.
-  expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
-  // As after an interruption.
-  setBars(study, 2, 4);
-  expect(store.trials("search")[3]!.bars).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
+  expect(barsOf(store)).toEqual([null, null, [expect.closeTo(0.25, 12)]]);
+  store.reached({ phase: "search", number: 2 }, "w2", [0.5, 0.8]);
+  setBars(study);
+  setBars(study);
+  expect(barsOf(store)[2]).toEqual([expect.closeTo(0.25, 12), expect.closeTo(0.75, 12)]);
+});
+
+test("a trial waits at a rung for those before it, also of its own batch, until they have been there or ended", () => {
+  using store = createStore(":memory:");
+  const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
+  add(store, 0, 1, []);
+  add(store, 1, 1, [0.5]);
+  setBars(study);
+  expect(barsOf(store)).toEqual([null, null]);
+  store.reached({ phase: "search", number: 0 }, "w0", [0.6]);
+  setBars(study);
+  // The first has nobody to measure up to; the second must be as good as the first.
+  expect(barsOf(store)).toEqual([[0], [expect.closeTo(0.6, 12)]]);
+  add(store, 2, 1, [0.7, 0.7]);
+  setBars(study);
+  setBars(study);
+  expect(barsOf(store)[2]).toHaveLength(1);
+  store.stop({ phase: "search", number: 1 }, "w1", { rungs: [0.5], seconds: 1, reason: "" });
+  store.fail({ phase: "search", number: 0 }, "w0", "its loss left the numbers");
+  setBars(study);
+  expect(barsOf(store)[2]).toEqual([expect.closeTo(0.5, 12), 0]);
 });
 
 test("a stopped trial is rewarded by a guess of its accuracy, at its own latency", () => {
@@ -119,8 +141,9 @@ test("a stopped trial is rewarded by a guess of its accuracy, at its own latency
   add(store, 1, 1, [0.2, 0.7], 0.9);
   add(store, 2, 0.5, [0.1], null);
   add(store, 3, 2, [0.5, 0.65], null);
+  add(store, 4, 1, [0.1, 0.9], 0.1);
   const rewards = store.trials("search").map((trial) => rewardTrial(study, trial));
-  expect(rewards).toEqual([0.8, 0.9, 0.825, 0.85 / 2].map((x) => expect.closeTo(x, 12)));
+  expect(rewards).toEqual([0.8, 0.9, 0.825, 0.85 / 2, 0.1].map((x) => expect.closeTo(x, 12)));
 });
 
 interface Told {

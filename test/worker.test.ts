@@ -1,9 +1,14 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { resolveConfig, type UserConfig } from "../src/config/config.ts";
+import { openMadds } from "../src/device/madds.ts";
+import { builtinEvaluator } from "../src/evaluator/builtin.ts";
+import type { RecordedConfig } from "../src/config/config.ts";
+import { setBars } from "../src/study/bars.ts";
 import { createRun, type Run } from "../src/study/run.ts";
-import { initStudy, loadStudyData } from "../src/study/search.ts";
+import { initStudy, loadStudyData, type Study } from "../src/study/search.ts";
 import { startPool } from "../src/worker/pool.ts";
+import { work } from "../src/worker/work.ts";
 import { scratch, workersOf } from "./mnas.ts";
 
 const small = "in28x28x1 stem8_k3_s22 r1_k3_s22_conv_i8_o8 head0 classes10";
@@ -84,3 +89,31 @@ test.runIf(process.platform === "linux")(
     expect(run.store.trial({ phase: "search", number: 0 })).toMatchObject({ state: "waiting", attempts: 0 });
   },
 );
+
+test("a worker that waits at a rung for a trial whose worker is stuck takes that trial first", async () => {
+  using folder = scratch();
+  const settings: UserConfig = { stopping: { rungs: [0.5] } };
+  using run = await runOf(folder.dir, settings, [small, other]);
+  const { store, dir } = run;
+  const config = resolveConfig({ proxy: { epochs: 0.1, batch: 32 }, ...settings }, "the options");
+  const dataset = await loadStudyData(config);
+  const signal = new AbortController().signal;
+  const study: Study = { run, store, config, dataset, device: openMadds(), targetMs: 1, signal, emit: () => {} };
+  store.claim({ worker: "stuck", now: Date.now(), leaseMs: 500 });
+  using evaluator = builtinEvaluator(dataset);
+  const ended: number[] = [];
+  await work({
+    store,
+    evaluator,
+    config: store.get("config") as RecordedConfig,
+    runDir: dir,
+    name: "free",
+    signal,
+    say: (message) => {
+      if (message.kind === "ended") ended.push(message.number);
+      if (message.kind === "ended" || message.kind === "rung") setBars(study);
+    },
+  });
+  expect(ended).toEqual([0, 1]);
+  expect(store.trials("search")).toMatchObject([{ state: "complete", attempts: 1 }, { attempts: 0 }]);
+});

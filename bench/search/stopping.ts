@@ -32,6 +32,7 @@ import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
 import { searcherOptions } from "../../src/study/objective.ts";
 import { loadStudyData } from "../../src/study/search.ts";
 import { expectedAccuracy } from "../../src/study/guess.ts";
+import { rankFor } from "../../src/study/pick.ts";
 import { planFor } from "../../src/train/recipe.ts";
 import { rungStep } from "../../src/train/trainer.ts";
 import { createRng } from "../../src/util/rng.ts";
@@ -46,6 +47,7 @@ const { values, positionals } = parseArgs({
     objective: { type: "string", default: "reward" },
     again: { type: "string", default: "5" },
     rules: { type: "string", default: "full;0.125,0.25:0.3333:expected" },
+    rivals: { type: "string", default: "order" },
   },
 });
 const [file] = positionals;
@@ -83,7 +85,7 @@ interface Outcome {
 interface Result {
   readonly notation: string;
   /** To the searcher: the reward, and the accuracy that it is of; null of a network over the gate. */
-  readonly told: { readonly reward: number; readonly accuracy: number | null };
+  readonly told: () => { readonly reward: number; readonly accuracy: number | null };
   readonly latencyMs: number;
   /** At each rung of the rule that it reached. */
   readonly standings: readonly Standing[];
@@ -94,19 +96,13 @@ interface Result {
 }
 
 interface Trained {
+  readonly number: number;
   readonly notation: string;
   readonly genotype: Genotype;
   readonly latencyMs: number;
   readonly accuracy: number;
   readonly valueOf: (accuracy: number) => number;
 }
-
-/** As `src/study/pick.ts` has it: within the target first, then by the reward of the accuracy that is expected. */
-const finalistOf = (trained: readonly Trained[], expected: readonly number[], targetMs: number): Trained =>
-  trained
-    .map((one, i) => ({ one, value: one.valueOf(Math.min(1, Math.max(0, expected[i]!))) }))
-    .sort((a, b) => Number(a.one.latencyMs > targetMs) - Number(b.one.latencyMs > targetMs) || b.value - a.value)[0]!
-    .one;
 
 async function search(seed: number, { rungs, keep, told: telling }: Rule, dataset: Dataset): Promise<Outcome> {
   const config = resolveConfig({ seed, searcher: values.searcher as SearcherName }, "the options");
@@ -125,7 +121,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
 
   for (let from = 0; from < Number(values.trials); from += batch) {
     const genotypes = Array.from({ length: batch }, (_, i) => searcher.ask(from + i));
-    const earlier = results.filter(({ number }) => number < from);
+    const earlier = values.rivals === "order" ? results : results.filter(({ number }) => number < from);
     for (const [i, genotype] of genotypes.entries()) {
       const number = from + i;
       const { notation, costs } = buildCandidate(archOf(space, genotype, taskOf(dataset)));
@@ -135,7 +131,8 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
         rewardOf({ accuracy, latencyMs, params: costs.params, madds: costs.madds }, reward, targetMs);
       const evaluate = async (): Promise<Result> => {
         const none = { notation, latencyMs, standings: [], accuracy: null, wouldBe: 0, number };
-        if (latencyMs > config.gate * targetMs) return { ...none, told: { reward: valueOf(chance), accuracy: null } };
+        if (latencyMs > config.gate * targetMs)
+          return { ...none, told: () => ({ reward: valueOf(chance), accuracy: null }) };
         const curve: Curve = await curveOf(seed, notation, dataset);
         spent.trained += 1;
         const standings: Standing[] = [];
@@ -149,31 +146,36 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
           standings.push(standing);
           const there = earlier.flatMap((result) => result.standings[k] ?? []);
           if (goesOn(standing, there, objective, keep)) continue;
-          const others = earlier.flatMap((result) =>
-            result.accuracy === null || result.standings[k] === undefined
-              ? []
-              : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
-          );
-          const guess = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[telling]!;
+          const guess = (): { reward: number; accuracy: number } => {
+            const others = earlier.flatMap((result) =>
+              result.accuracy === null || result.standings[k] === undefined
+                ? []
+                : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
+            );
+            const expected = telling === "expected" ? expectedAccuracy(accuracy, others) : accuracy;
+            return { reward: valueOf(expected), accuracy: expected };
+          };
           charge(rungStep(rung, steps));
           spent.stopped += 1;
           missed = Math.max(missed, valueOf(curve.accuracy));
-          return { ...none, standings, told: { reward: valueOf(guess), accuracy: guess } };
+          return { ...none, standings, told: guess };
         }
         charge(steps);
-        trained.push({ notation, genotype, latencyMs, accuracy: curve.accuracy, valueOf });
+        trained.push({ number, notation, genotype, latencyMs, accuracy: curve.accuracy, valueOf });
         best = Math.max(best, valueOf(curve.accuracy));
         const told = { reward: valueOf(curve.accuracy), accuracy: curve.accuracy };
-        return { ...none, standings, accuracy: curve.accuracy, told };
+        return { ...none, standings, accuracy: curve.accuracy, told: () => told };
       };
       results.push(twin === undefined ? await evaluate() : { ...twin, standings: [], number });
     }
     for (const [i, genotype] of genotypes.entries()) {
       const { told, latencyMs } = results[from + i]!;
-      searcher.tell({ number: from + i, genotype, latencyMs, ...told });
+      searcher.tell({ number: from + i, genotype, latencyMs, ...told() });
     }
   }
-  const pick = finalistOf(trained, expectedAccuracies(space, options.describe, trained), targetMs);
+  const expected = expectedAccuracies(space, options.describe, trained);
+  const valued = trained.map((one, i) => ({ ...one, expected: Math.min(1, Math.max(0, expected[i]!)) }));
+  const pick = rankFor(targetMs, valued, (one) => one.valueOf(one.expected))[0]!;
   const accuracies: number[] = [];
   for (let again = 1; again <= Number(values.again); again++)
     accuracies.push((await curveOf(seed, pick.notation, dataset, again)).testAccuracy!);

@@ -1,10 +1,11 @@
 import { canaryModel } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
-import { builtInPrior, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
+import { builtInPrior, pointOf, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
 import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
 import { checkMeasures, provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
+import { describeTask } from "../space/arch.ts";
 import { buildCandidate, deviceModel } from "../study/candidate.ts";
 import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
@@ -51,6 +52,9 @@ export async function fit(options: FitOptions): Promise<void> {
     createRng(config.seed).fork("fit"),
   ).map((arch) => deviceModel(buildCandidate(arch)));
 
+  // Before a device is waited for: a prior may lack layers.
+  for (const network of networks) pointOf(network, prior);
+
   const work = async (signal: AbortSignal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
     checkMeasures(device);
@@ -60,7 +64,7 @@ export async function fit(options: FitOptions): Promise<void> {
     const seconds = ((performance.now() - began) / 1000) * networks.length * 1.25;
     if (!json) {
       say(`device   ${device.description}${originNote(device.origin)}`);
-      say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
+      say(`space    ${space.name}, ${describeTask(task)}`);
       say(`prior    ${options.prior ?? "built in"}, of ${prior.measuredOn.description}`);
       say(`networks ${options.samples} to fit, ${options.heldOut} to test, in about ${duration(seconds)}`);
     }

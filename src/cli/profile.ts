@@ -7,7 +7,7 @@ import { missingParts, partTiming, profile as profileParts } from "../device/tab
 import { partsOfSpace } from "../device/table/space.ts";
 import { emptyTable, readTable, writeTable, type LatencyTable } from "../device/table/table.ts";
 import { MnasError } from "../errors.ts";
-import { archOf } from "../space/arch.ts";
+import { archOf, describeTask } from "../space/arch.ts";
 import { sample } from "../space/space.ts";
 import { buildCandidate, deviceModel } from "../study/candidate.ts";
 import { checkWritable } from "../util/files.ts";
@@ -58,7 +58,7 @@ function startFrom(file: string, fresh: LatencyTable): LatencyTable {
 }
 
 const driftText = (wasMs: number, { medianMs }: Latency): string =>
-  `the device takes ${ms(medianMs)} for what took ${ms(wasMs)} when the table was begun; new times do not fit the old`;
+  `the device takes ${ms(medianMs)} for what took ${ms(wasMs)} when the table was begun; new times do not fit the old. If it stays so, start anew with another --out`;
 
 /** `mnas profile --device D --space S --out table.json` */
 export async function profile(options: ProfileOptions): Promise<void> {
@@ -73,9 +73,11 @@ export async function profile(options: ProfileOptions): Promise<void> {
     archOf(space, sample(space, createRng("profile").fork(i)), task),
   );
 
+  let written = 0;
+  // A batch of layers counts when the device was seen to be stable after it, so one that has begun is measured again.
   const ended = (): MnasError =>
     new MnasError("INTERRUPTED", "Profile interrupted", {
-      hint: `Go on with the same command; what is measured is in ${shellWord(out)}.`,
+      hint: `Go on with the same command; ${written === 0 ? "nothing new was written" : `${shellWord(out)} has ${written} of ${parts.length} layers`}.`,
     });
   const table = await interruptible(json, ended, async (signal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
@@ -98,9 +100,9 @@ export async function profile(options: ProfileOptions): Promise<void> {
     if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan, seconds }));
     else {
       say(`device   ${device.description}${originNote(device.origin)}`);
-      say(`space    ${space.name}, ${task.height}×${task.width}×${task.channels}, ${task.classes} classes`);
+      say(`space    ${space.name}, ${describeTask(task)}`);
       const before = left < parts.length ? `, ${parts.length - left} measured before` : "";
-      say(`layers   ${parts.length} different ones${before}`);
+      say(`layers   ${parts.length} different ones${before}; and ${wholeNetworks} whole networks`);
       say(`time     about ${duration(seconds)}`);
       if (start.canaryMs !== null && isDrift(canary.medianMs, start.canaryMs)) warn(driftText(start.canaryMs, canary));
     }
@@ -115,6 +117,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
         signal,
         onProgress: (known, { done }) => {
           writeTable(out, known);
+          written = Object.keys(known.entries).length;
           view.show(done);
         },
       });

@@ -1,5 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
-import type { Arch } from "../space/arch.ts";
+import type { Arch, Task } from "../space/arch.ts";
 import type { HeldOut } from "./predict/fit.ts";
 import type { TimingOptions } from "./protocol.ts";
 
@@ -86,8 +86,8 @@ export interface LatencyDevice extends AsyncDisposable {
   /** One line for people: "AMD EPYC, 1 thread, ONNX Runtime 1.30.0 CPU". */
   readonly description: string;
   readonly origin: Origin;
-  /** Whose latencies this one predicts, and how well, if that is known. */
-  readonly predicts?: { readonly device: string; readonly heldOut: HeldOut | null };
+  /** Whose latencies this one predicts, of what networks, and how well, if that is known. */
+  readonly predicts?: { readonly device: string; readonly task: Task | null; readonly heldOut: HeldOut | null };
   /**
    * Measures one network.
    *

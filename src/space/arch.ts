@@ -10,6 +10,12 @@ export interface Task {
   readonly classes: number;
 }
 
+/** For people: `28×28×1, 10 classes`. */
+export const describeTask = ({ height, width, channels, classes }: Task): string =>
+  `${height}×${width}×${channels}, ${classes} classes`;
+
+export const isSameTask = (one: Task, other: Task): boolean => describeTask(one) === describeTask(other);
+
 export const activations = ["relu", "relu6", "hswish"] as const;
 export type Activation = (typeof activations)[number];
 

@@ -113,7 +113,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
      VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const measured = prepare("UPDATE trial SET latency = ? WHERE phase = ? AND number = ?");
-  const setBars = prepare("UPDATE trial SET bars = ? WHERE phase = ? AND number = ? AND state = 'waiting'");
+  const setBars = prepare("UPDATE trial SET bars = ? WHERE phase = ? AND number = ? AND state = 'running'");
   const prune = prepare(
     "UPDATE trial SET state = 'pruned', reason = ? WHERE phase = ? AND number = ? AND state = 'waiting'",
   );
@@ -142,7 +142,11 @@ function storeOf(db: DatabaseSync, file: string): Store {
      WHERE state = 'running' AND lease_until < ? AND attempts + 1 >= ${maxAttempts}`,
   );
   const mine = "WHERE phase = ? AND number = ? AND worker = ? AND state = 'running'";
+  const reached = prepare(`UPDATE trial SET rungs = ? ${mine}`);
   const renew = prepare(`UPDATE trial SET lease_until = ? ${mine}`);
+  const heldUp = prepare(
+    "SELECT 1 FROM trial WHERE phase = ? AND number < ? AND state = 'running' AND lease_until < ? LIMIT 1",
+  );
   const complete = prepare(
     `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, rungs = ?, worker = NULL, lease_until = NULL ${mine}`,
   );
@@ -193,6 +197,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
       transaction(() => proposals.forEach(addTrial));
     },
     measured: ({ phase, number }, latency) => void measured.run(JSON.stringify(latency), phase, number),
+    reached: ({ phase, number }, worker, rungs) => reached.run(JSON.stringify(rungs), phase, number, worker),
     setBars: ({ phase, number }, bars) => void setBars.run(JSON.stringify(bars), phase, number),
     prune: ({ phase, number }, reason) => void prune.run(reason, phase, number),
     reject: ({ phase, number }, reason) => void reject.run(reason, phase, number),
@@ -205,6 +210,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
     },
     renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) =>
       renew.run(now + leaseMs, phase, number, worker),
+    isHeldUp: ({ phase, number }, now) => heldUp.get(phase, number, now) !== undefined,
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds, rungs }) =>
       complete.run(
         accuracy,

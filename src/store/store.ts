@@ -38,9 +38,9 @@ export interface Trial {
   /** The same of the test images; finals only. */
   readonly testAccuracy: number | null;
   readonly reward: number | null;
-  /** Accuracies that must be reached on the way, one for each rung; null where none is enough. Null without rungs. */
+  /** Accuracies that must be reached on the way, at each rung so far; null where none is enough. Null before the first. */
   readonly bars: readonly (number | null)[] | null;
-  /** Accuracies that were reached there, as far as the training went; null before it ended, and without rungs. */
+  /** Accuracies that were reached there, as far as the training went; null before the first, and without rungs. */
   readonly rungs: readonly number[] | null;
   /** Why the trial was stopped, pruned or failed. */
   readonly reason: string | null;
@@ -86,8 +86,10 @@ export interface Store extends Disposable {
   add(proposals: readonly Proposal[]): void;
   /** Records a latency; the trial can now be claimed. */
   measured(key: TrialKey, latency: LatencyRecord): void;
-  /** Records what a waiting trial must reach at each rung of its training; `Infinity` where nothing is enough. */
-  setBars(key: TrialKey, bars: readonly number[]): void;
+  /** Records the accuracies that a running trial had at its rungs so far; false means that the lease was lost. */
+  reached(key: TrialKey, worker: string, rungs: readonly number[]): boolean;
+  /** Records what a running trial must have reached at its rungs so far; `Infinity` where nothing is enough. */
+  setBars(key: TrialKey, bars: readonly (number | null)[]): void;
   /** Ends a waiting trial untrained. */
   prune(key: TrialKey, reason: string): void;
   /** Fails a waiting trial whose network cannot be measured. */
@@ -99,6 +101,8 @@ export interface Store extends Disposable {
   claim(claim: Claim): Trial | null;
   /** Extend a lease; false means another worker has the trial now, so stop. */
   renew(key: TrialKey, claim: Claim): boolean;
+  /** Whether a trial before this one was taken by a worker that does not renew its lease any more. */
+  isHeldUp(key: TrialKey, now: number): boolean;
   /** Record a result; false means the lease was lost and the result is dropped. */
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
   /** Record that a training was not worth its end; the same rule as {@link complete}. */

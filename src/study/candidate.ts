@@ -8,7 +8,7 @@ import { initWeights, type Weights } from "../graph/weights.ts";
 import type { ModelMetadata } from "../lower/metadata.ts";
 import { toOnnx } from "../lower/onnx.ts";
 import { toTflite } from "../lower/tflite.ts";
-import type { Arch, Task } from "../space/arch.ts";
+import { describeTask, isSameTask, type Arch, type Task } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
@@ -59,12 +59,10 @@ export const taskOf = ({ train: { height, width, channels }, classes }: Dataset)
 /** Refuses data that a network is not for. Throws `DATA_INVALID`. */
 export function checkTask(dataset: Dataset, task: Task): void {
   const is = taskOf(dataset);
-  const keys = ["height", "width", "channels", "classes"] as const;
-  if (keys.every((key) => is[key] === task[key])) return;
-  const show = (what: Task): string => `${what.height}×${what.width}×${what.channels} in ${what.classes} classes`;
+  if (isSameTask(is, task)) return;
   throw new MnasError(
     "DATA_INVALID",
-    `Cannot use data "${dataset.source}": its images are ${show(is)}, the network is for ${show(task)}`,
+    `Cannot use data "${dataset.source}": its images are ${describeTask(is)}, the network is for ${describeTask(task)}`,
     { hint: "Name with --data what the network was trained on." },
   );
 }

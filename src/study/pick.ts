@@ -16,25 +16,26 @@ function expectedOf({ store, config, dataset }: Picking): (Measured & { readonly
   return trained.map((trial, i) => ({ ...trial, expected: Math.min(1, Math.max(0, expected[i]!)) }));
 }
 
+/** The best for a target first: those within it before the others, then by value, then the earlier. */
+export const rankFor = <T extends Pick<Measured, "latencyMs" | "number">>(
+  targetMs: number,
+  candidates: readonly T[],
+  valueOf: (one: T) => number,
+): T[] =>
+  candidates
+    .map((one) => ({ one, isLate: one.latencyMs > targetMs, value: valueOf(one) }))
+    .sort((a, b) => Number(a.isLate) - Number(b.isLate) || b.value - a.value || a.one.number - b.one.number)
+    .map(({ one }) => one);
+
 /** The networks to train long: the best for the target, or the best for each where there are several. */
 export function chooseFinalists({ targetMs, ...study }: Picking & Pick<Study, "targetMs">): Measured[] {
   const { finalists, targets, reward } = study.config;
   if (finalists === 0) return [];
   const trained = expectedOf(study);
-  /** Those within a target before the others, then by the reward of the accuracy that is expected. */
   const ranked = (ms: number): Measured[] =>
-    trained
-      .map((trial) => {
-        const { expected: accuracy, latencyMs, params, madds } = trial;
-        return { trial, value: rewardOf({ accuracy, latencyMs, params, madds }, reward, ms) };
-      })
-      .sort(
-        (a, b) =>
-          Number(a.trial.latencyMs > ms) - Number(b.trial.latencyMs > ms) ||
-          b.value - a.value ||
-          a.trial.number - b.trial.number,
-      )
-      .map(({ trial }) => trial);
+    rankFor(ms, trained, ({ expected: accuracy, latencyMs, params, madds }) =>
+      rewardOf({ accuracy, latencyMs, params, madds }, reward, ms),
+    );
   if (targets === null) return ranked(targetMs).slice(0, finalists);
   const best = targets.flatMap((ms) => ranked(ms).slice(0, 1));
   return best.filter(({ notation }, i) => best.findIndex((other) => other.notation === notation) === i);

@@ -8,6 +8,7 @@ import type { LatencyDevice } from "../device/device.ts";
 import { dataFolder, exportData } from "../evaluator/data.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
+import { describeTask, isSameTask, type Task } from "../space/arch.ts";
 import { sizeOf } from "../space/space.ts";
 import type { Store, Trial } from "../store/store.ts";
 import type { WorkOrder } from "../worker/messages.ts";
@@ -62,6 +63,19 @@ export const workersOf = (config: Pick<Config, "workers">): number =>
 export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
   loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
 
+/** What of a search will hardly be as it was meant. */
+function warningsOf({ reward }: Config, { name, predicts }: LatencyDevice, task: Task): string[] {
+  const warnings: string[] = [];
+  if (typeof reward !== "function" && ignoresTarget(reward))
+    warnings.push("with alpha = beta the target does not change which network has the highest reward");
+  const known = predicts?.task ?? task;
+  if (!isSameTask(known, task))
+    warnings.push(
+      `${name} is of networks for ${describeTask(known)}, not for ${describeTask(task)}; what it says of these may be far off`,
+    );
+  return warnings;
+}
+
 export interface SearchOptions {
   readonly dataset: Dataset;
   readonly device: LatencyDevice;
@@ -84,12 +98,7 @@ export async function runSearch(
   store.set("device", { description: device.description, origin: device.origin });
   emit({ event: "data", description: describeDataset(dataset) });
   emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
-  if (typeof config.reward !== "function" && ignoresTarget(config.reward)) {
-    emit({
-      event: "warning",
-      message: "with alpha = beta the target does not change which network has the highest reward",
-    });
-  }
+  for (const message of warningsOf(config, device, taskOf(dataset))) emit({ event: "warning", message });
   const known = { run, store, config, dataset, device, signal, emit };
   const target = await findTarget(known);
   emit({ event: "target", ...target });
@@ -121,11 +130,14 @@ export async function runSearch(
     onMessage: (message) => {
       if (message.kind === "progress") emit({ ...message, event: "training" });
       if (message.kind === "ended") emitEnded(study, message);
+      if (message.kind === "ended" || message.kind === "rung") setBars(study);
       if (message.kind === "warning") emit({ event: "warning", message: message.message });
     },
     onDeath: (worker, how, trial) => {
       emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });
-      if (trial?.state === "failed") emitEnded(study, trial);
+      if (trial?.state !== "failed") return;
+      emitEnded(study, trial);
+      setBars(study);
     },
   });
   await searchBatches(study, pool);
@@ -165,7 +177,6 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
     const isDone = batchOf(store, from, to).every(({ reward }) => reward !== null);
     if (!isDone) {
       await measureBatch(study, from, to);
-      setBars(study, from, to);
       await pool.drain(signal);
       reuseTwins(study, from, to);
     }

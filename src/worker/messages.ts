@@ -18,6 +18,8 @@ export type FromWorker =
       readonly step: number;
       readonly steps: number;
     }
+  /** A training waits at a rung for what it must have reached there. */
+  | { readonly kind: "rung"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "warning"; readonly message: string }
   /** A program that works for the worker and must not outlive it; null when there is none any more. */

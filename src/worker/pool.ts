@@ -73,7 +73,11 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         const code = message.code as ErrorCode;
         failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
       }
-      onMessage(message, name);
+      try {
+        onMessage(message, name);
+      } catch (error) {
+        failure ??= error as Error;
+      }
       changed();
     });
     child.on("exit", (code, signal) => {

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { buildGraph } from "../arch/build.ts";
 import { changed, type RecordedConfig } from "../config/config.ts";
 import {
@@ -9,7 +10,7 @@ import {
   type Order,
 } from "../evaluator/evaluator.ts";
 import { parseArch } from "../space/notation.ts";
-import type { Claim, Stop, Store, TrainingResult, Trial, TrialKey } from "../store/store.ts";
+import type { Stop, Store, TrainingResult, Trial, TrialKey } from "../store/store.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
 import { makeFolder } from "../util/files.ts";
 import type { FromWorker } from "./messages.ts";
@@ -41,60 +42,92 @@ const seedOf = ({ seed }: RecordedConfig, trial: Trial): string =>
 /** Where an evaluator may leave weights, until they are checked and written as ours. */
 const scratchFile = (runDir: string, key: TrialKey): string => resolve(runDir, trialDir(key), "evaluated.safetensors");
 
-/** Why a trial ends at a rung, by what it must reach there; null when it goes on. */
-function failing({ bars }: Trial, rung: number, share: number, accuracy: number): string | null {
-  const bar = bars?.[rung];
-  if (bar === undefined || (bar !== null && accuracy >= bar)) return null;
+/** How often a training that waits at a rung looks whether it may go on. */
+const lookMs = 20;
+
+/**
+ * Waits for what a trial must have reached at its last rung, which depends on those before it. Undefined when the trial is
+ * another worker's now, or when one before it is stuck with another worker, so that this one should take that.
+ */
+async function barAt(
+  trial: Trial,
+  rungs: readonly number[],
+  { store, name, signal, say }: WorkOptions,
+  renew: () => boolean,
+): Promise<number | null | undefined> {
+  if (!store.reached(trial, name, rungs)) return undefined;
+  say({ kind: "rung", phase: trial.phase, number: trial.number });
+  for (;;) {
+    signal.throwIfAborted();
+    const bar = store.trial(trial)?.bars?.[rungs.length - 1];
+    if (bar !== undefined) return bar;
+    if (!renew() || store.isHeldUp(trial, Date.now())) return undefined;
+    await setTimeout(lookMs);
+  }
+}
+
+/** Why a trial ends at a rung, by what it must have reached there; null when it goes on. */
+function failing(bar: number | null, share: number, accuracy: number): string | null {
+  if (bar !== null && accuracy >= bar) return null;
   const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
   const need = bar === null ? "no accuracy is enough at its latency" : `${percent(bar)} needed at its latency`;
   return `after ${percent(share)} of its training: ${percent(accuracy)} accurate, ${need}`;
 }
 
 /**
- * Evaluates one trial as its phase asks, renewing the lease as it goes, unless it is stopped on the way; null when another
- * worker has the trial now.
+ * Evaluates one trial as its phase asks, renewing the lease as it goes, unless it is stopped on the way; null when it was
+ * given up for now, or another worker has it.
  */
 async function evaluate(
   trial: Trial,
-  { store, config, runDir, name, signal, say, evaluator, leaseMs = 60_000 }: WorkOptions,
+  options: WorkOptions,
 ): Promise<(Evaluation & Pick<TrainingResult, "rungs">) | Stop | null> {
+  const { store, config, runDir, name, signal, say, evaluator, leaseMs = 60_000 } = options;
   const { phase, number, notation } = trial;
-  const claim = (): Claim => ({ worker: name, now: Date.now(), leaseMs });
+  const isSearch = phase === "search";
+  const shares = isSearch ? (config.stopping?.rungs ?? []) : [];
   const order: Order = {
     phase,
     notation,
-    recipe: changed(phase === "search" ? config.proxy : config.final, { epochs: trial.epochs ?? undefined }),
+    recipe: changed(isSearch ? config.proxy : config.final, { epochs: trial.epochs ?? undefined }),
     seed: seedOf(config, trial),
-    withTest: phase === "final",
-    rungs: trial.bars === null ? [] : (config.stopping?.rungs ?? []),
+    withTest: !isSearch,
+    rungs: shares,
     scratchFile: scratchFile(runDir, trial),
   };
   const evaluation = evaluator.evaluate(order, signal);
+  /** So that a program that works on it stops. */
+  const end = (why: string): Promise<unknown> => evaluation.throw(new Error(why)).catch(() => {});
   const rungs: number[] = [];
   const start = performance.now();
-  let renewed = Date.now();
-  let said = 0;
+  let [renewed, said] = [Date.now(), 0];
+  const renew = (): boolean => {
+    const now = Date.now();
+    if (now - renewed <= leaseMs / 4) return true;
+    renewed = now;
+    return store.renew(trial, { worker: name, now, leaseMs });
+  };
+
   for (;;) {
     const { done, value } = await evaluation.next();
-    if (done === true) return { ...value, ...(trial.bars === null ? {} : { rungs }) };
+    if (done === true) return { ...value, ...(shares.length === 0 ? {} : { rungs }) };
     const { step, steps, accuracy = null } = value;
+    if (!renew()) {
+      await end("the lease is lost");
+      return null;
+    }
     if (accuracy !== null) {
       rungs.push(accuracy);
-      const reason = failing(trial, rungs.length - 1, step / steps, accuracy);
-      if (reason !== null) {
-        await evaluation.throw(new Error("stopped")).catch(() => {});
-        return { rungs, seconds: (performance.now() - start) / 1000, reason };
-      }
-    }
-    const now = Date.now();
-    if (now - renewed > leaseMs / 4) {
-      if (!store.renew(trial, claim())) {
-        // So that a program that works on it stops.
-        await evaluation.throw(new Error("the lease is lost")).catch(() => {});
+      const bar = await barAt(trial, rungs, options, renew);
+      const reason = bar === undefined ? null : failing(bar, step / steps, accuracy);
+      if (bar === undefined || reason !== null) await end("stopped");
+      if (bar === undefined) {
+        store.release(name, false);
         return null;
       }
-      renewed = now;
+      if (reason !== null) return { rungs, seconds: (performance.now() - start) / 1000, reason };
     }
+    const now = Date.now();
     if (now - said > 250) {
       say({ kind: "progress", phase, number, step, steps });
       said = now;

@@ -79,9 +79,12 @@ export function storeConformance(name: string, create: () => Store): void {
 
     test("keeps what a training has to reach on the way, and how one ended that did not", () => {
       using store = filled(2);
+      expect(store.claim(claim("a"))?.bars).toBe(null);
+      expect(store.reached(key(0), "b", [0.6])).toBe(false);
+      expect(store.reached(key(0), "a", [0.6])).toBe(true);
       store.setBars(key(0), [0.5, Infinity]);
-      const { bars } = store.claim(claim("a"))!;
-      expect(bars).toEqual([0.5, null]);
+      const bars = [0.5, null];
+      expect(store.trial(key(0))).toMatchObject({ rungs: [0.6], bars, state: "running" });
       const stop = { rungs: [0.6, 0.9], seconds: 1, reason: "after 50 %" };
       expect(store.stop(key(0), "b", stop)).toBe(false);
       expect(store.stop(key(0), "a", stop)).toBe(true);
@@ -107,6 +110,18 @@ export function storeConformance(name: string, create: () => Store): void {
       expect(store.fail(key(0), "a", "late")).toBe(false);
       expect(store.complete(key(0), "b", { ...result, accuracy: 0.8 })).toBe(true);
       expect(store.trial(key(0))?.accuracy).toBe(0.8);
+    });
+
+    test("says that a trial is held up by one before it whose lease ran out", () => {
+      using store = filled(3);
+      for (const [worker, now] of [
+        ["a", 50],
+        ["b", 0],
+        ["c", 0],
+      ] as const)
+        store.claim(claim(worker, now));
+      expect([0, 1, 2].map((number) => store.isHeldUp(key(number), 101))).toEqual([false, false, true]);
+      expect(store.isHeldUp(key(2), 99)).toBe(false);
     });
 
     test("keeps a renewed lease", () => {

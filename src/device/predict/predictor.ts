@@ -94,14 +94,14 @@ export const pricesOf = (prior: Prior | null): Prices | null =>
  * @throws MnasError `FILE_NOT_FOUND`, or `CONFIG_INVALID` when the file is no predictor.
  */
 export function openPredictor(file: string): LatencyDevice {
-  const { measuredOn, time, samples, heldOut, model, prior } = readPredictor(file);
+  const { measuredOn, time, task, samples, heldOut, model, prior } = readPredictor(file);
   const when = time === null ? "" : `, ${time.slice(0, 10)}`;
   let isClosed = false;
   return {
     name: `predictor:${file}`,
     description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; off by ${(100 * heldOut.mape).toFixed(1)} % on ${heldOut.networks} others, Spearman ${heldOut.spearman?.toFixed(3) ?? "–"}`,
     origin: "predicted",
-    predicts: { device: measuredOn.name, heldOut },
+    predicts: { device: measuredOn.name, task, heldOut },
     measure: async (network, { signal } = {}) => {
       signal?.throwIfAborted();
       if (isClosed)

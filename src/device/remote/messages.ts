@@ -56,9 +56,12 @@ export const closeCodes = {
 
 export type Format = "onnx" | "tflite";
 
+/** What pages of ours may offer, in the order of preference. */
+export const pageRuntimes = ["onnx-wasm", "litert-wasm", "onnx-webgpu", "litert-webgpu"] as const;
+
 /** A runtime that a device offers. */
 export interface RuntimeOffer {
-  /** `onnx-wasm`, `onnx-webgpu`, `litert-wasm`, `litert-webgpu`, or `onnx-cpu`: what follows @ in a device's name. */
+  /** One of {@link pageRuntimes}, or `onnx-cpu`: what follows @ in a device's name. */
   readonly id: string;
   /** For people and records: "ONNX Runtime Web", "LiteRT.js", "ONNX Runtime". */
   readonly runtime: string;

@@ -1,6 +1,7 @@
 import type { LatencyDevice } from "../device.ts";
 import { MnasError } from "../../errors.ts";
 import type { OpenOptions } from "../options.ts";
+import { pageRuntimes } from "./messages.ts";
 import { isLoopback, joinPort, withPort } from "./address.ts";
 import { defaultPatienceMs, openJoinServer, type JoinOptions, type JoinServer } from "./join-server.ts";
 import { describe, openRemote } from "./remote.ts";
@@ -49,8 +50,13 @@ export interface PageOptions extends OpenOptions {
 
 /** `[NAME][@RUNTIME]` of a page device. Throws `DEVICE_UNAVAILABLE`. */
 function parsePage(name: string, rest: string): { readonly who: string | null; readonly runtime: string | null } {
-  const [all, who, runtime] = /^([a-z0-9-]+)?(?:@([a-z0-9-]+))?$/.exec(rest) ?? [];
-  if (all !== undefined) return { who: who ?? null, runtime: runtime ?? null };
+  const [all, who = null, runtime = null] = /^([a-z0-9-]+)?(?:@([a-z0-9-]+))?$/.exec(rest) ?? [];
+  // Said before anybody is waited for, who would lack it.
+  if (runtime !== null && !pageRuntimes.some((id) => id === runtime))
+    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": pages have no runtime ${runtime}`, {
+      hint: `Use one of ${pageRuntimes.join(", ")}.`,
+    });
+  if (all !== undefined) return { who, runtime };
   throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": it is no name of a page`, {
     hint: "Use page, page:NAME, or page:NAME@RUNTIME, as `mnas devices` lists them.",
   });

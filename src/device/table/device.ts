@@ -10,13 +10,13 @@ import { predictWith, readTable } from "./table.ts";
  */
 export function openTable(file: string): LatencyDevice {
   const table = readTable(file);
-  const { measuredOn, time } = table;
+  const { measuredOn, time, task } = table;
   let isClosed = false;
   return {
     name: `table:${file}`,
     description: `sums of layers measured on ${measuredOn.description}${time === null ? "" : `, ${time.slice(0, 10)}`}`,
     origin: "predicted",
-    predicts: { device: measuredOn.name, heldOut: null },
+    predicts: { device: measuredOn.name, task, heldOut: null },
     measure: async ({ name, arch }, { signal } = {}) => {
       signal?.throwIfAborted();
       if (isClosed) throw new MnasError("DEVICE_UNAVAILABLE", `Cannot predict "${name}": the table is closed`);

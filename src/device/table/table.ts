@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MnasError } from "../../errors.ts";
-import type { Arch } from "../../space/arch.ts";
+import { describeTask, isSameTask, type Arch } from "../../space/arch.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import { version } from "../../version.ts";
 import { provenanceSchema, readJson, taskSchema, type Provenance } from "../provenance.ts";
@@ -73,7 +73,7 @@ function nearest(key: string, keys: readonly string[]): string | null {
 }
 
 /** The entries that a part is the sum of: its own, or those of its layers. Throws `MODEL_INVALID` for a missing one. */
-function timesOf({ entries, isComplete }: LatencyTable, part: Part, name: string): number[] {
+function timesOf({ entries }: LatencyTable, part: Part, name: string, hint: string): number[] {
   const own = entries[keyOf(part)];
   if (own !== undefined) return [own];
   const single = part.kind === "block" ? layersOf(part) : [part];
@@ -85,7 +85,7 @@ function timesOf({ entries, isComplete }: LatencyTable, part: Part, name: string
     throw new MnasError(
       "MODEL_INVALID",
       `Cannot predict "${name}": the latency table has no "${key}"${near === null ? "" : `; the nearest it has is "${near}"`}`,
-      { hint: isComplete ? "Profile a space that has it." : "The table is not complete; go on with `mnas profile`." },
+      { hint },
     );
   });
 }
@@ -96,6 +96,13 @@ function timesOf({ entries, isComplete }: LatencyTable, part: Part, name: string
  * @throws MnasError `MODEL_INVALID` naming the first part that the table does not have, and the nearest that it has.
  */
 export function predictWith(table: LatencyTable, arch: Arch, name: string): number {
-  const times = partsOf(arch).flatMap((part) => timesOf(table, part, name));
+  const { task, isComplete } = table;
+  const hint =
+    task !== null && !isSameTask(task, arch.task)
+      ? `The table is of networks for ${describeTask(task)}; profile the space for ${describeTask(arch.task)}.`
+      : isComplete
+        ? "Profile a space that has it."
+        : "The table is not complete; go on with `mnas profile`.";
+  const times = partsOf(arch).flatMap((part) => timesOf(table, part, name, hint));
   return table.scale * times.reduce((sum, time) => sum + time, 0);
 }
