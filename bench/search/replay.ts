@@ -1,7 +1,7 @@
 /*
  * Rules for early stopping on trainings that `stopping.ts` kept, in many random orders.
  *
- *   node bench/search/replay.ts [--networks 32] [--batch 8] [--orders 2000] curves.jsonl...
+ *   node bench/search/replay.ts [--networks 32] [--orders 2000] curves.jsonl...
  *
  * Each order is a search that proposes that many different networks, all of them under the gate. Accuracies are taken
  * less the mean of their seed, whose images they are of, so that seeds do not look like better networks. Columns:
@@ -27,16 +27,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     networks: { type: "string", default: "32" },
-    batch: { type: "string", default: "8" },
     orders: { type: "string", default: "2000" },
     objective: { type: "string", default: "reward" },
   },
 });
-const [networks, batch, orders] = [values.networks, values.batch, values.orders].map(Number) as [
-  number,
-  number,
-  number,
-];
+const [networks, orders] = [Number(values.networks), Number(values.orders)];
 const objective = values.objective as ObjectiveKind;
 /** Images that a training is judged on at its end, and steps × images that it learns from. */
 const [judged, learnt] = [1000, 218 * 64];
@@ -110,19 +105,16 @@ function replay(rungs: readonly number[], keep: number) {
     );
     const seen: Standing[][] = at.map(() => []);
     let [spent, best] = [0, -Infinity];
-    for (let from = 0; from < chosen.length; from += batch) {
-      const reached: [rung: number, standing: Standing][] = [];
-      for (const network of chosen.slice(from, from + batch)) {
-        const end = at.findIndex((k, i) => {
-          const standing = standingAt(network, k);
-          reached.push([i, standing]);
-          return !goesOn(standing, seen[i]!, objective, keep);
-        });
-        const share = end < 0 ? 1 : rungs[end]!;
-        spent += network.madds * (3 * learnt * share + judged * (end < 0 ? 1 : 0));
-        if (end < 0) best = Math.max(best, standingAt(network, last).reward);
-      }
-      for (const [i, standing] of reached) seen[i]!.push(standing);
+    for (const network of chosen) {
+      const end = at.findIndex((k, i) => {
+        const standing = standingAt(network, k);
+        const isStopped = !goesOn(standing, seen[i]!, objective, keep);
+        seen[i]!.push(standing);
+        return isStopped;
+      });
+      const share = end < 0 ? 1 : rungs[end]!;
+      spent += network.madds * (3 * learnt * share + judged * (end < 0 ? 1 : 0));
+      if (end < 0) best = Math.max(best, standingAt(network, last).reward);
     }
     const whole = chosen.reduce((sum, { madds }) => sum + madds * (3 * learnt + judged), 0);
     shares.push(spent / whole);

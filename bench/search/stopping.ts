@@ -47,7 +47,6 @@ const { values, positionals } = parseArgs({
     objective: { type: "string", default: "reward" },
     again: { type: "string", default: "5" },
     rules: { type: "string", default: "full;0.125,0.25:0.3333:expected" },
-    rivals: { type: "string", default: "order" },
   },
 });
 const [file] = positionals;
@@ -121,7 +120,6 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
 
   for (let from = 0; from < Number(values.trials); from += batch) {
     const genotypes = Array.from({ length: batch }, (_, i) => searcher.ask(from + i));
-    const earlier = values.rivals === "order" ? results : results.filter(({ number }) => number < from);
     for (const [i, genotype] of genotypes.entries()) {
       const number = from + i;
       const { notation, costs } = buildCandidate(archOf(space, genotype, taskOf(dataset)));
@@ -144,10 +142,10 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
           const accuracy = curve.rungs[recorded.findIndex((each) => each === rung)]!;
           const standing = { accuracy, latencyMs, reward: valueOf(accuracy) };
           standings.push(standing);
-          const there = earlier.flatMap((result) => result.standings[k] ?? []);
+          const there = results.flatMap((result) => result.standings[k] ?? []);
           if (goesOn(standing, there, objective, keep)) continue;
           const guess = (): { reward: number; accuracy: number } => {
-            const others = earlier.flatMap((result) =>
+            const others = results.flatMap((result) =>
               result.accuracy === null || result.standings[k] === undefined
                 ? []
                 : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
