@@ -114,7 +114,7 @@ const outside = {
 };
 
 beforeAll(async () => {
-  writeFileSync(dirOf("builtin.ts"), settings({}));
+  writeFileSync(dirOf("builtin.ts"), settings({ stopping: { rungs: [0.25, 0.5], keep: 0.5 } }));
   writeFileSync(dirOf("outside.ts"), settings(outside));
   writeFileSync(
     dirOf("host.ts"),

@@ -29,6 +29,9 @@ test("a search that stops trainings early, killed and resumed with any number of
   const rows = await rowsOf("whole", dir);
   const stopped = rows.filter(({ state, source }) => state === "stopped" && source === null);
   expect(stopped.length).toBeGreaterThan(0);
+  // The first is trained to its end; those after it in its batch have it to measure up to.
+  expect(rows.slice(0, 4).map(({ state }) => state)).toEqual(expect.arrayContaining(["complete", "stopped"]));
+  expect(rows[0]!.state).toBe("complete");
   for (const { number, accuracy, rungs, reason, reward } of stopped) {
     expect([accuracy, rungs!.length < 3, reward! > 0]).toEqual([null, true, true]);
     expect(reason).toMatch(/^after [\d.]+ % of its training: [\d.]+ % accurate, [\d.]+ % needed at its latency$/);

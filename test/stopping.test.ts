@@ -141,9 +141,33 @@ test("a stopped trial is rewarded by a guess of its accuracy, at its own latency
   add(store, 1, 1, [0.2, 0.7], 0.9);
   add(store, 2, 0.5, [0.1], null);
   add(store, 3, 2, [0.5, 0.65], null);
+  // Of the next batch.
   add(store, 4, 1, [0.1, 0.9], 0.1);
   const rewards = store.trials("search").map((trial) => rewardTrial(study, trial));
   expect(rewards).toEqual([0.8, 0.9, 0.825, 0.85 / 2, 0.1].map((x) => expect.closeTo(x, 12)));
+});
+
+test("a guess counts those of the trial's own batch that ended, also after it", () => {
+  using store = createStore(":memory:");
+  const study = studyOf(store, { rungs: [0.25, 0.5], keep: 0.5 });
+  add(store, 0, 1, [0.3], null);
+  add(store, 1, 1, [0.2, 0.7], 0.9);
+  expect(rewardTrial(study, store.trials("search")[0]!)).toBeCloseTo(0.9, 12);
+});
+
+test("a network counts once, and one that waits for the result of another holds nobody up", () => {
+  using store = createStore(":memory:");
+  const study = studyOf(store, { rungs: [0.5], keep: 0.5 });
+  const key = (number: number) => ({ phase: "search" as const, number });
+  add(store, 0, 1, [0.8], 0.9);
+  for (const number of [1, 2])
+    store.add([{ ...key(number), genotype: [], notation: "network 0", params: 1, madds: 1 }]);
+  store.reuse(key(1), 0);
+  add(store, 3, 1, [0.5], 0.6);
+  add(store, 4, 1, [0.7]);
+  setBars(study);
+  // Of 0.8, 0.5 and itself the better half goes on: with 0.8 counted twice the bar would still be 0.8 for all but it.
+  expect(barsOf(store)[4]).toEqual([expect.closeTo(0.5, 12)]);
 });
 
 interface Told {

@@ -10,7 +10,7 @@ import { toyConfig } from "./toy.ts";
 
 const config = (epochs: number): string =>
   toyConfig(
-    `device: "madds", target: 0.02, proxy: { epochs: ${epochs}, batch: 32 }, final: { epochs: 0.3, batch: 32 }`,
+    `device: "madds", target: 0.02, proxy: { epochs: ${epochs}, batch: 32 }, final: { epochs: 0.3, batch: 32 }, stopping: true`,
     `{ op: oneOf("op", ["sepconv", "mbconv3"]), kernel: oneOf("kernel", [3, 5]), stride: 2, filters: oneOf("filters", [8, 12]),
       layers: 1, seRatio: 0, skip: "none" }`,
   );

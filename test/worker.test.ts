@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { resolveConfig, type UserConfig } from "../src/config/config.ts";
+import { resolveConfig, type RecordedConfig, type UserConfig } from "../src/config/config.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { builtinEvaluator } from "../src/evaluator/builtin.ts";
-import type { RecordedConfig } from "../src/config/config.ts";
 import { setBars } from "../src/study/bars.ts";
 import { createRun, type Run } from "../src/study/run.ts";
 import { initStudy, loadStudyData, type Study } from "../src/study/search.ts";
@@ -99,9 +98,9 @@ test("a worker that waits at a rung for a trial whose worker is stuck takes that
   const dataset = await loadStudyData(config);
   const signal = new AbortController().signal;
   const study: Study = { run, store, config, dataset, device: openMadds(), targetMs: 1, signal, emit: () => {} };
-  store.claim({ worker: "stuck", now: Date.now(), leaseMs: 500 });
+  store.claim({ worker: "stuck", now: Date.now(), leaseMs: 2000 });
   using evaluator = builtinEvaluator(dataset);
-  const ended: number[] = [];
+  const said: string[] = [];
   await work({
     store,
     evaluator,
@@ -110,10 +109,28 @@ test("a worker that waits at a rung for a trial whose worker is stuck takes that
     name: "free",
     signal,
     say: (message) => {
-      if (message.kind === "ended") ended.push(message.number);
-      if (message.kind === "ended" || message.kind === "rung") setBars(study);
+      if (message.kind !== "ended" && message.kind !== "rung") return;
+      said.push(`${message.kind} ${message.number}`);
+      setBars(study);
     },
   });
-  expect(ended).toEqual([0, 1]);
+  // It says again and again that it waits.
+  expect(said.filter((text, i) => text !== said[i - 1])).toEqual(["rung 1", "rung 0", "ended 0", "rung 1", "ended 1"]);
+  expect(said.indexOf("rung 0")).toBeGreaterThan(1);
   expect(store.trials("search")).toMatchObject([{ state: "complete", attempts: 1 }, { attempts: 0 }]);
+});
+
+test("an error in answering a worker ends the work", async () => {
+  using folder = scratch();
+  using run = await runOf(folder.dir, {}, [small]);
+  await using pool = startPool({
+    count: 1,
+    runDir: run.dir,
+    store: run.store,
+    onMessage: ({ kind }) => {
+      if (kind === "ended") throw new Error("no value for this");
+    },
+    onDeath: () => {},
+  });
+  await expect(pool.drain(new AbortController().signal)).rejects.toThrow("no value for this");
 });

@@ -150,8 +150,9 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
                 ? []
                 : [{ atRung: result.standings[k].accuracy, accuracy: result.accuracy }],
             );
-            const expected = telling === "expected" ? expectedAccuracy(accuracy, others) : accuracy;
-            return { reward: valueOf(expected), accuracy: expected };
+            const told = { expected: expectedAccuracy(accuracy, others), rung: accuracy, chance }[telling];
+            if (told === undefined) throw new Error(`Cannot tell "${telling}": it must be expected, rung or chance`);
+            return { reward: valueOf(told), accuracy: told };
           };
           charge(rungStep(rung, steps));
           spent.stopped += 1;

@@ -117,7 +117,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
         signal,
         onProgress: (known, { done }) => {
           writeTable(out, known);
-          written = Object.keys(known.entries).length;
+          written = parts.length - missingParts(known, parts).length;
           view.show(done);
         },
       });

@@ -96,7 +96,9 @@ function storeOf(db: DatabaseSync, file: string): Store {
     const statement = db.prepare(sql);
     return {
       run: (...values: SQLInputValue[]): boolean => attempt(() => statement.run(...values).changes > 0),
-      get: (...values: SQLInputValue[]): Row | undefined => attempt(() => statement.get(...values) as Row | undefined),
+      // Not `get`, which returns the first row of an UPDATE without saying that it could not be committed to a full disk.
+      get: (...values: SQLInputValue[]): Row | undefined =>
+        attempt(() => statement.all(...values)[0] as Row | undefined),
       all: (...values: SQLInputValue[]): Row[] => attempt(() => statement.all(...values) as Row[]),
     };
   };
@@ -145,7 +147,8 @@ function storeOf(db: DatabaseSync, file: string): Store {
   const reached = prepare(`UPDATE trial SET rungs = ? ${mine}`);
   const renew = prepare(`UPDATE trial SET lease_until = ? ${mine}`);
   const heldUp = prepare(
-    "SELECT 1 FROM trial WHERE phase = ? AND number < ? AND state = 'running' AND lease_until < ? LIMIT 1",
+    `SELECT 1 FROM trial WHERE phase = ? AND number < ? AND state = 'running' AND lease_until < ?
+       AND coalesce(json_array_length(rungs), 0) <= ? LIMIT 1`,
   );
   const complete = prepare(
     `UPDATE trial SET state = 'complete', accuracy = ?, test_accuracy = ?, seconds = ?, rungs = ?, worker = NULL, lease_until = NULL ${mine}`,
@@ -210,7 +213,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
     },
     renew: ({ phase, number }: TrialKey, { worker, now, leaseMs }: Claim) =>
       renew.run(now + leaseMs, phase, number, worker),
-    isHeldUp: ({ phase, number }, now) => heldUp.get(phase, number, now) !== undefined,
+    isHeldUp: ({ phase, number }, rung, now) => heldUp.get(phase, number, now, rung) !== undefined,
     complete: ({ phase, number }, worker, { accuracy, testAccuracy, seconds, rungs }) =>
       complete.run(
         accuracy,

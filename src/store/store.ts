@@ -38,7 +38,10 @@ export interface Trial {
   /** The same of the test images; finals only. */
   readonly testAccuracy: number | null;
   readonly reward: number | null;
-  /** Accuracies that must be reached on the way, at each rung so far; null where none is enough. Null before the first. */
+  /**
+   * Accuracies that must be reached on the way, at each rung so far; null where none is enough. Null before the first. Kept,
+   * as `rungs` are, when the trial waits again.
+   */
   readonly bars: readonly (number | null)[] | null;
   /** Accuracies that were reached there, as far as the training went; null before the first, and without rungs. */
   readonly rungs: readonly number[] | null;
@@ -46,7 +49,7 @@ export interface Trial {
   readonly reason: string | null;
   /** How many workers died with this trial. */
   readonly attempts: number;
-  /** Seconds of training, for the record. */
+  /** Seconds of training, for the record; without those that it waited at rungs. */
   readonly seconds: number | null;
 }
 
@@ -101,8 +104,8 @@ export interface Store extends Disposable {
   claim(claim: Claim): Trial | null;
   /** Extend a lease; false means another worker has the trial now, so stop. */
   renew(key: TrialKey, claim: Claim): boolean;
-  /** Whether a trial before this one was taken by a worker that does not renew its lease any more. */
-  isHeldUp(key: TrialKey, now: number): boolean;
+  /** Whether a trial before this one has not been at a rung, and its worker does not renew its lease any more. */
+  isHeldUp(key: TrialKey, rung: number, now: number): boolean;
   /** Record a result; false means the lease was lost and the result is dropped. */
   complete(key: TrialKey, worker: string, result: TrainingResult): boolean;
   /** Record that a training was not worth its end; the same rule as {@link complete}. */

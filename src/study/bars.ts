@@ -3,7 +3,10 @@ import type { Trial } from "../store/store.ts";
 import { valueOf } from "./rewards.ts";
 import type { Study } from "./search.ts";
 
-/** Whether a trial is trained and has not been at a rung yet, so that those after it cannot be judged there. */
+/**
+ * Whether a trial has still to come to a rung, so that those after it cannot be judged there. One without a latency is not
+ * trained: it waits for another of the same network.
+ */
 const isStillToCome = ({ state, latency, rungs }: Trial, rung: number): boolean =>
   latency !== null && (state === "waiting" || state === "running") && (rungs?.length ?? 0) <= rung;
 

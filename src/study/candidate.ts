@@ -62,7 +62,7 @@ export function checkTask(dataset: Dataset, task: Task): void {
   if (isSameTask(is, task)) return;
   throw new MnasError(
     "DATA_INVALID",
-    `Cannot use data "${dataset.source}": its images are ${describeTask(is)}, the network is for ${describeTask(task)}`,
+    `Cannot use data "${dataset.source}": the network is for ${describeTask(task)}, its images are ${describeTask(is)}`,
     { hint: "Name with --data what the network was trained on." },
   );
 }

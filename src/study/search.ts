@@ -135,8 +135,8 @@ export async function runSearch(
     },
     onDeath: (worker, how, trial) => {
       emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });
-      if (trial?.state !== "failed") return;
-      emitEnded(study, trial);
+      if (trial?.state === "failed") emitEnded(study, trial);
+      // Also when it had ended its trial, but could not tell any more.
       setBars(study);
     },
   });

@@ -49,6 +49,17 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
   let isDraining = false;
   let changed: () => void = () => {};
 
+  /** For what answers a worker: an error ends all work. */
+  const attempt = <T>(answer: () => T): T | null => {
+    if (failure !== null) return null;
+    try {
+      return answer();
+    } catch (error) {
+      failure = error as Error;
+      return null;
+    }
+  };
+
   const tell = (worker: Worker, message: ToWorker): void => {
     // One that has just been killed cannot hear it; its end is told by `exit`.
     if (worker.process.connected) worker.process.send(message, () => {});
@@ -73,24 +84,20 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         const code = message.code as ErrorCode;
         failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
       }
-      try {
-        onMessage(message, name);
-      } catch (error) {
-        failure ??= error as Error;
-      }
+      attempt(() => onMessage(message, name));
       changed();
     });
     child.on("exit", (code, signal) => {
       workers.delete(worker);
       if (worker.program !== null) killGroup(worker.program);
       if (!isClosing) {
-        const trial = store.release(name, failure === null);
+        const trial = attempt(() => store.release(name, true));
         idleDeaths = trial === null ? idleDeaths + 1 : 0;
         if (idleDeaths > maxIdleDeaths * count)
           failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
         if (failure === null) {
-          onDeath(name, signal ?? `exit code ${code}`, trial);
-          start();
+          attempt(() => onDeath(name, signal ?? `exit code ${code}`, trial));
+          if (failure === null) start();
         }
       }
       changed();
@@ -141,7 +148,11 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
               const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
               const end = (): void => {
                 clearTimeout(late);
-                store.release(name, false);
+                try {
+                  store.release(name, false);
+                } catch {
+                  // On a full disk; whoever continues gives back all that is running.
+                }
                 resolve();
               };
               if (child.exitCode !== null || child.signalCode !== null) return end();

@@ -44,10 +44,14 @@ const scratchFile = (runDir: string, key: TrialKey): string => resolve(runDir, t
 
 /** How often a training that waits at a rung looks whether it may go on. */
 const lookMs = 20;
+/** After so many looks it says again that it waits: what would let it go on may have been told by one that died. */
+const looksToRepeat = 50;
+/** After so many in a row at which one before it is held up, that one is taken. Looks, since a computer may have slept. */
+const looksToGiveUp = 150;
 
 /**
- * Waits for what a trial must have reached at its last rung, which depends on those before it. Undefined when the trial is
- * another worker's now, or when one before it is stuck with another worker, so that this one should take that.
+ * Waits for what a trial must have reached at its last rung, which depends on those before it. Undefined when it is not to be
+ * trained here any more: it is another worker's, or one before it is stuck with another worker and should be taken first.
  */
 async function barAt(
   trial: Trial,
@@ -56,14 +60,17 @@ async function barAt(
   renew: () => boolean,
 ): Promise<number | null | undefined> {
   if (!store.reached(trial, name, rungs)) return undefined;
-  say({ kind: "rung", phase: trial.phase, number: trial.number });
-  for (;;) {
-    signal.throwIfAborted();
-    const bar = store.trial(trial)?.bars?.[rungs.length - 1];
+  const rung = rungs.length - 1;
+  let stuck = 0;
+  for (let look = 0; !signal.aborted; look++) {
+    if (look % looksToRepeat === 0) say({ kind: "rung", phase: trial.phase, number: trial.number });
+    const bar = store.trial(trial)?.bars?.[rung];
     if (bar !== undefined) return bar;
-    if (!renew() || store.isHeldUp(trial, Date.now())) return undefined;
+    stuck = store.isHeldUp(trial, rung, Date.now()) ? stuck + 1 : 0;
+    if (!renew() || stuck >= looksToGiveUp) return undefined;
     await setTimeout(lookMs);
   }
+  return undefined;
 }
 
 /** Why a trial ends at a rung, by what it must have reached there; null when it goes on. */
@@ -100,7 +107,7 @@ async function evaluate(
   const end = (why: string): Promise<unknown> => evaluation.throw(new Error(why)).catch(() => {});
   const rungs: number[] = [];
   const start = performance.now();
-  let [renewed, said] = [Date.now(), 0];
+  let [renewed, said, waitedMs] = [Date.now(), 0, 0];
   const renew = (): boolean => {
     const now = Date.now();
     if (now - renewed <= leaseMs / 4) return true;
@@ -110,7 +117,8 @@ async function evaluate(
 
   for (;;) {
     const { done, value } = await evaluation.next();
-    if (done === true) return { ...value, ...(shares.length === 0 ? {} : { rungs }) };
+    if (done === true)
+      return { ...value, seconds: value.seconds - waitedMs / 1000, ...(shares.length === 0 ? {} : { rungs }) };
     const { step, steps, accuracy = null } = value;
     if (!renew()) {
       await end("the lease is lost");
@@ -118,14 +126,16 @@ async function evaluate(
     }
     if (accuracy !== null) {
       rungs.push(accuracy);
+      const came = performance.now();
       const bar = await barAt(trial, rungs, options, renew);
+      waitedMs += performance.now() - came;
       const reason = bar === undefined ? null : failing(bar, step / steps, accuracy);
       if (bar === undefined || reason !== null) await end("stopped");
       if (bar === undefined) {
         store.release(name, false);
         return null;
       }
-      if (reason !== null) return { rungs, seconds: (performance.now() - start) / 1000, reason };
+      if (reason !== null) return { rungs, seconds: (performance.now() - start - waitedMs) / 1000, reason };
     }
     const now = Date.now();
     if (now - said > 250) {

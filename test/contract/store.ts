@@ -112,7 +112,7 @@ export function storeConformance(name: string, create: () => Store): void {
       expect(store.trial(key(0))?.accuracy).toBe(0.8);
     });
 
-    test("says that a trial is held up by one before it whose lease ran out", () => {
+    test("says that a trial is held up at a rung by one before it whose lease ran out", () => {
       using store = filled(3);
       for (const [worker, now] of [
         ["a", 50],
@@ -120,8 +120,10 @@ export function storeConformance(name: string, create: () => Store): void {
         ["c", 0],
       ] as const)
         store.claim(claim(worker, now));
-      expect([0, 1, 2].map((number) => store.isHeldUp(key(number), 101))).toEqual([false, false, true]);
-      expect(store.isHeldUp(key(2), 99)).toBe(false);
+      expect([0, 1, 2].map((number) => store.isHeldUp(key(number), 0, 101))).toEqual([false, false, true]);
+      expect(store.isHeldUp(key(2), 0, 99)).toBe(false);
+      store.reached(key(1), "b", [0.5]);
+      expect([0, 1].map((rung) => store.isHeldUp(key(2), rung, 101))).toEqual([false, true]);
     });
 
     test("keeps a renewed lease", () => {

@@ -51,8 +51,8 @@ export interface PageOptions extends OpenOptions {
 /** `[NAME][@RUNTIME]` of a page device. Throws `DEVICE_UNAVAILABLE`. */
 function parsePage(name: string, rest: string): { readonly who: string | null; readonly runtime: string | null } {
   const [all, who = null, runtime = null] = /^([a-z0-9-]+)?(?:@([a-z0-9-]+))?$/.exec(rest) ?? [];
-  // Said before anybody is waited for, who would lack it.
-  if (runtime !== null && !pageRuntimes.some((id) => id === runtime))
+  // Said before any page is waited for, since it would lack it; a device with a name may be none of our pages.
+  if (who === null && runtime !== null && !pageRuntimes.some((id) => id === runtime))
     throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": pages have no runtime ${runtime}`, {
       hint: `Use one of ${pageRuntimes.join(", ")}.`,
     });
