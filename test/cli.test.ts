@@ -147,7 +147,7 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
     ["export", "mnasnet-small", "--size", "32", "--data", "fashion-mnist", "--out", "m.tflite"],
     {},
     2,
-    "the network is for 32×32×3 in 1000 classes",
+    "the network is for 32×32×3, 1000 classes",
   ],
   ["a TFLite file for ONNX Runtime", ["measure", "m.tflite"], { "m.tflite": "x" }, 2, "the device runs ONNX models"],
   ["weights into no folder", ["train", "mnasnet-small", "--out", "a/w.safetensors"], {}, 3, "no such folder"],
