@@ -166,7 +166,7 @@ test("a network counts once, and one that waits for the result of another holds 
   add(store, 3, 1, [0.5], 0.6);
   add(store, 4, 1, [0.7]);
   setBars(study);
-  // Of 0.8, 0.5 and itself the better half goes on: with 0.8 counted twice the bar would still be 0.8 for all but it.
+  // The better half of 0.8, 0.5 and itself goes on. With 0.8 counted twice it would have to be as good as that.
   expect(barsOf(store)[4]).toEqual([expect.closeTo(0.5, 12)]);
 });
 

@@ -51,11 +51,10 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
 
   /** For what answers a worker: an error ends all work. */
   const attempt = <T>(answer: () => T): T | null => {
-    if (failure !== null) return null;
     try {
       return answer();
     } catch (error) {
-      failure = error as Error;
+      failure ??= error as Error;
       return null;
     }
   };
@@ -84,14 +83,14 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         const code = message.code as ErrorCode;
         failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
       }
-      attempt(() => onMessage(message, name));
+      if (failure === null) attempt(() => onMessage(message, name));
       changed();
     });
     child.on("exit", (code, signal) => {
       workers.delete(worker);
       if (worker.program !== null) killGroup(worker.program);
       if (!isClosing) {
-        const trial = attempt(() => store.release(name, true));
+        const trial = attempt(() => store.release(name, failure === null));
         idleDeaths = trial === null ? idleDeaths + 1 : 0;
         if (idleDeaths > maxIdleDeaths * count)
           failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
@@ -148,11 +147,8 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
               const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
               const end = (): void => {
                 clearTimeout(late);
-                try {
-                  store.release(name, false);
-                } catch {
-                  // On a full disk; whoever continues gives back all that is running.
-                }
+                // Where the disk is full, whoever continues gives it back.
+                attempt(() => store.release(name, false));
                 resolve();
               };
               if (child.exitCode !== null || child.signalCode !== null) return end();

@@ -129,13 +129,16 @@ async function evaluate(
       const came = performance.now();
       const bar = await barAt(trial, rungs, options, renew);
       waitedMs += performance.now() - came;
-      const reason = bar === undefined ? null : failing(bar, step / steps, accuracy);
-      if (bar === undefined || reason !== null) await end("stopped");
       if (bar === undefined) {
+        await end("given up");
         store.release(name, false);
         return null;
       }
-      if (reason !== null) return { rungs, seconds: (performance.now() - start - waitedMs) / 1000, reason };
+      const reason = failing(bar, step / steps, accuracy);
+      if (reason !== null) {
+        await end("stopped");
+        return { rungs, seconds: (performance.now() - start - waitedMs) / 1000, reason };
+      }
     }
     const now = Date.now();
     if (now - said > 250) {
