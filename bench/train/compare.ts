@@ -7,19 +7,17 @@ import { parseArch } from "../../src/space/notation.ts";
 import { checkLosses, type LossCheck } from "./losses.ts";
 import type { Network } from "./networks.ts";
 import { writeProblem } from "./problem.ts";
-import { startOurs, startPytorch, type Configuration } from "./team.ts";
+import { startOurs, startPytorch, type Configuration, type Team } from "./team.ts";
+import { timeInTurns, type Timed } from "./windows.ts";
 
-const rounds = 7;
 /** Enough for some steps of the slowest network. */
 const windowSeconds = 2;
 const scanSeconds = 1;
+/** Of matrix products on all cores between windows, which tell whether something else is at work on one. */
+const lookSeconds = 0.08;
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-
-/** One side at work on so many cores: images per second, and what they were in each window. */
-export interface Speed {
-  readonly imagesPerSecond: number;
-  readonly windows: readonly number[];
+/** One side at work on so many cores. */
+export interface Speed extends Timed {
   readonly peakBytes: number;
 }
 
@@ -68,21 +66,16 @@ async function compareIn(folder: string, network: Network, cores: number, python
   using ours = startOurs(folder, cores);
   using pytorchAll = startPytorch(python, folder, onAll, "symmetric");
   using pytorchOne = startPytorch(python, folder, onOne, "symmetric");
-  // Each in turn, so that whatever else happens on the machine happens to all of them.
-  const turns = [
-    { run: (seconds: number) => ours.train(seconds), windows: [] as number[] },
-    { run: (seconds: number) => pytorchAll.train(seconds), windows: [] as number[] },
-    { run: (seconds: number) => ours.train(seconds, 1), windows: [] as number[] },
-    { run: (seconds: number) => pytorchOne.train(seconds), windows: [] as number[] },
-  ] as const;
-  for (const { run } of turns) await run(windowSeconds);
-  for (let round = 0; round < rounds; round++) {
-    for (const { run, windows } of turns) windows.push(await run(windowSeconds));
-  }
-  const speedOf = (turn: number, peakBytes: number): Speed => {
-    const { windows } = turns[turn]!;
-    return { imagesPerSecond: median(windows), windows, peakBytes };
-  };
+  const [oursAll, theirsAll, oursOne, theirsOne] = (await timeInTurns(
+    [
+      () => ours.train(windowSeconds),
+      () => pytorchAll.train(windowSeconds),
+      () => ours.train(windowSeconds, 1),
+      () => pytorchOne.train(windowSeconds),
+    ],
+    () => ours.gemm(lookSeconds),
+  )) as [Timed, Timed, Timed, Timed];
+  const speedOf = (timed: Timed, team: Team): Speed => ({ ...timed, peakBytes: team.peakBytes() });
   const { params, madds } = costsOf(buildGraph(parseArch(network.notation)));
   return {
     ...network,
@@ -90,14 +83,8 @@ async function compareIn(folder: string, network: Network, cores: number, python
     madds,
     losses,
     scan: cores > 1 ? [...scanOne, ...scanAll] : scanOne,
-    all: {
-      ours: speedOf(0, ours.peakBytes()),
-      pytorch: { ...speedOf(1, pytorchAll.peakBytes()), ...onAll },
-    },
-    one: {
-      ours: speedOf(2, ours.peakBytes()),
-      pytorch: { ...speedOf(3, pytorchOne.peakBytes()), ...onOne },
-    },
+    all: { ours: speedOf(oursAll, ours), pytorch: { ...speedOf(theirsAll, pytorchAll), ...onAll } },
+    one: { ours: speedOf(oursOne, ours), pytorch: { ...speedOf(theirsOne, pytorchOne), ...onOne } },
   };
 }
 

@@ -61,6 +61,8 @@ function summary({ all, one, ...rest }: Comparison, peaks: Peak) {
       shareOfPeak: gflops / peak,
       oursWindows: ours.windows,
       pytorchWindows: pytorch.windows,
+      disturbed: ours.disturbed + pytorch.disturbed,
+      isQuiet: ours.isQuiet && pytorch.isQuiet,
       layout: pytorch.layout,
       processes: pytorch.processes,
       threads: pytorch.threads,
@@ -85,7 +87,7 @@ const lines = (cores: number, s: Summary): string[] => {
       `${(100 * p.shareOfPeak).toFixed(0)} %`.padStart(6),
       mebibytes(p.oursPeakBytes).padStart(9),
       mebibytes(p.pytorchPeakBytes).padStart(12),
-      `  ${p.layout}, ${p.processes} × ${p.threads}`,
+      `  ${p.layout}, ${p.processes} × ${p.threads}${p.disturbed === 0 ? "" : `; ${p.disturbed} disturbed${p.isQuiet ? "" : ", which count"}`}`,
     ].join(" ");
   return [...(cores > 1 ? [row(cores, s)] : []), row(1, s.oneCore)];
 };
