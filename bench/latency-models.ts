@@ -2,12 +2,12 @@
  * How well latency tables and predictors know device `host`.
  *
  *   node bench/latency-models.ts --space mnasnet-tiny --networks 50
- *   node bench/latency-models.ts --space mnasnet --size 96 --networks 50 [--samples 30] [--seed 1] [--passes 3]
+ *   node bench/latency-models.ts --space mnasnet --size 96 --networks 50 [--samples 30] [--seed 1] [--passes 9]
  *                                [--needed] [--table table.json] [--json]
  *
  * Random networks of a space are measured several times in turn, so that a minute in which the machine does something else
  * counts little: they take the median of their passes, or the shortest, since others' work only adds. How one pass agrees with
- * the next shows how far the machine can be trusted. Other networks, to fit predictors to, are measured once, as `mnas fit`
+ * the next, and half of the passes with the other half, shows how far the machine can be trusted. Other networks, to fit predictors to, are measured once, as `mnas fit`
  * does. A table of layers is measured too, of the whole space or, when that would take more than 20 minutes or with `--needed`,
  * of the layers that the networks have; or it is one of `mnas profile`.
  */
@@ -15,10 +15,10 @@ import { parseArgs } from "node:util";
 import { canaryModel } from "../src/device/canary.ts";
 import type { DeviceModel } from "../src/device/device.ts";
 import { openDevice } from "../src/device/open.ts";
-import { fitBest, type HeldOut } from "../src/device/predict/fit.ts";
+import { agreement, fitBest, type HeldOut } from "../src/device/predict/fit.ts";
 import { predict, type Point } from "../src/device/predict/models.ts";
 import { builtInPrior, pointOf, pricesOf, type Prior } from "../src/device/predict/predictor.ts";
-import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
+import { differentNetworks, measureNetworks } from "../src/device/predict/sample.ts";
 import { provenanceOf } from "../src/device/provenance.ts";
 import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { partTiming, profile } from "../src/device/table/profile.ts";
@@ -28,7 +28,6 @@ import { emptyTable, predictWith, readTable, type LatencyTable } from "../src/de
 import { formatArch } from "../src/space/notation.ts";
 import { presetSpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
-import { kendallTau, mape, spearman } from "../src/util/correlation.ts";
 import { createRng } from "../src/util/rng.ts";
 
 const { values: options } = parseArgs({
@@ -38,7 +37,7 @@ const { values: options } = parseArgs({
     networks: { type: "string", default: "50" },
     samples: { type: "string", default: "30" },
     seed: { type: "string", default: "1" },
-    passes: { type: "string", default: "3" },
+    passes: { type: "string", default: "9" },
     needed: { type: "boolean", default: false },
     table: { type: "string" },
     json: { type: "boolean", default: false },
@@ -66,18 +65,23 @@ const modelsOf = (list: typeof archs): DeviceModel[] => list.map((arch) => devic
 const minutes = (since: number): number => (performance.now() - since) / 60_000;
 
 await using device = await openDevice("host");
-let unstable = 0;
-async function measure(list: typeof archs): Promise<readonly number[]> {
-  const measured = await measureSamples(device, modelsOf(list), null, { onProgress: () => {} });
-  unstable += measured.unstable;
-  return measured.samples.map(({ ms }) => ms);
-}
-
 say(`${device.description}\n${space.name}, ${task.height}×${task.width}, seed ${options.seed}`);
 const began = performance.now();
-const fittedMs = await measure(fitted);
+const { times: fittedMs, unstable: unstableSamples } = await measureNetworks(device, modelsOf(fitted));
+let unstable = unstableSamples;
+/** Many passes stand in for a canary: whatever changed meanwhile, changed for all. */
+async function pass(models: readonly DeviceModel[]): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (const model of models) {
+    const { medianMs, isUnstable } = await device.measure(model);
+    times.push(medianMs);
+    if (isUnstable) unstable += 1;
+  }
+  return times;
+}
+const models = modelsOf(tested);
 const passes: (readonly number[])[] = [];
-while (passes.length < Number(options.passes)) passes.push(await measure(tested));
+while (passes.length < Number(options.passes)) passes.push(await pass(models));
 /** Of each tested network over the passes. */
 const overPasses = (of: (times: readonly number[]) => number): number[] =>
   tested.map((_, i) => of(passes.map((pass) => pass[i]!)));
@@ -124,13 +128,6 @@ async function measureTable(): Promise<LatencyTable> {
 
 const table = given ?? (await measureTable());
 
-const known = (r: number): number | null => (Number.isNaN(r) ? null : r);
-const against = (predicted: readonly number[], ms: readonly number[]): HeldOut => ({
-  mape: mape(predicted, ms),
-  kendall: known(kendallTau(predicted, ms)),
-  spearman: known(spearman(predicted, ms)),
-  networks: ms.length,
-});
 const pointsOf = (list: typeof archs, prior: Prior | null): Point[] =>
   list.map((arch) => pointOf(deviceModel(buildCandidate(arch)), prior));
 const fittedTo = (samples: number, prior: Prior | null): number[] => {
@@ -149,12 +146,19 @@ const predicted: Readonly<Record<string, readonly number[]>> = {
   "predictor, 10 samples and table": fittedTo(10, table),
   [`predictor, ${sampleCount} samples and no prior`]: fittedTo(sampleCount, null),
 };
-const shortest = overPasses((times) => Math.min(...times));
+const halfOfPasses = (half: number): number[] => overPasses((times) => median(times.filter((_, k) => k % 2 === half)));
+const repeated: Readonly<Record<string, HeldOut>> =
+  passes.length < 2
+    ? {}
+    : {
+        "one pass and the next": agreement(passes[1]!, passes[0]!),
+        "half of the passes and the others": agreement(halfOfPasses(1), halfOfPasses(0)),
+      };
 const compared = (ms: readonly number[]): Record<string, HeldOut> => ({
-  ...(passes.length < 2 ? {} : { "one pass and the next": against(passes[1]!, passes[0]!) }),
-  ...Object.fromEntries(Object.entries(predicted).map(([name, of]) => [name, against(of, ms)])),
+  ...repeated,
+  ...Object.fromEntries(Object.entries(predicted).map(([name, of]) => [name, agreement(of, ms)])),
 });
-const results = { median: compared(overPasses(median)), shortest: compared(shortest) };
+const results = { median: compared(overPasses(median)), shortest: compared(overPasses((times) => Math.min(...times))) };
 for (const [truth, rows] of Object.entries(results)) {
   say(`\n${`${truth} of ${passes.length} passes`.padEnd(42)}  error  Kendall  Spearman`);
   for (const [name, { mape: error, kendall, spearman: rho }] of Object.entries(rows))

@@ -7,7 +7,7 @@ import { compare, fitBest } from "../src/device/predict/fit.ts";
 import { dot, factor, nonNegativeLeastSquares } from "../src/device/predict/linear.ts";
 import { fitModel, predict, usableKinds, type Sample } from "../src/device/predict/models.ts";
 import { builtInPrior, pointOf, type Predictor } from "../src/device/predict/predictor.ts";
-import { differentNetworks, measureSamples } from "../src/device/predict/sample.ts";
+import { differentNetworks, measureNetworks } from "../src/device/predict/sample.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -54,7 +54,8 @@ const samplesOf = async (device: ReturnType<typeof linearDevice>, count: number,
   const models = differentNetworks(space, task, count, createRng("samples")).map((arch) =>
     deviceModel(buildCandidate(arch)),
   );
-  return (await measureSamples(device, models, null, { onProgress: () => {} })).samples;
+  const { times } = await measureNetworks(device, models);
+  return models.map((model, i) => ({ ...pointOf(model, null), ms: times[i]! }));
 };
 
 test("a device that has a price for each kind of work is predicted within a percent from 30 networks", async () => {
@@ -72,6 +73,22 @@ test("a prior that is right but for its scale and offset is found out from few n
   const model = fitModel("prior", few);
   expect(compare(model, samples.slice(8)).mape).toBeLessThan(1e-6);
   expect(fitBest(few).kinds[0]!.mape).toBeLessThan(1e-6);
+});
+
+test("what a device does better or worse than its prior says is found out from few networks", async () => {
+  const samples = await samplesOf(linearDevice(), 80);
+  const mean = (of: (sample: Sample) => number): number => samples.reduce((sum, sample) => sum + of(sample), 0) / 80;
+  /** The prior of a device that takes so much longer, as a share of its time, for work of a kind. */
+  const withPrior = (kind: string, share: number): Sample[] => {
+    const price = (share * mean(({ ms }) => ms)) / mean(({ costs }) => costs[kind] ?? 0);
+    return samples.map((sample) => ({ ...sample, priorMs: sample.ms + price * (sample.costs[kind] ?? 0) }));
+  };
+  const error = (kind: "prior" | "prior and trends", all: readonly Sample[]): number =>
+    compare(fitModel(kind, all.slice(0, 30)), all.slice(30)).mape;
+  for (const kind of ["multiply-adds", "weights"])
+    for (const share of [0.4, -0.2])
+      expect(error("prior and trends", withPrior(kind, share))).toBeLessThan(0.7 * error("prior", withPrior(kind, share)));
+  expect(error("prior and trends", withPrior("weights", 0))).toBeLessThan(1e-6);
 });
 
 test("a correction learns which layers are dearer than their costs, and leaves alone what costs say", async () => {
@@ -108,7 +125,7 @@ test("cross-validation predicts each network by models that have not seen it: no
 test("kinds with a prior are only for samples that have one", async () => {
   const samples = await samplesOf(linearDevice(), 6);
   expect(usableKinds(samples)).toEqual(["costs", "costs, corrected"]);
-  expect(usableKinds(samples.map((sample) => ({ ...sample, priorMs: 1 })))).toHaveLength(5);
+  expect(usableKinds(samples.map((sample) => ({ ...sample, priorMs: 1 })))).toHaveLength(6);
 });
 
 test("a model says the same when it comes back from a file", async () => {
@@ -140,7 +157,7 @@ test("samples that were measured while the device was not stable are counted", a
     }),
   };
   const models = [1, 2, 3].map((seed) => randomModel(seed));
-  expect((await measureSamples(shaky, models, null, { onProgress: () => {} })).unstable).toBe(1);
+  expect((await measureNetworks(shaky, models)).unstable).toBe(1);
 });
 
 const toyConfig = `

@@ -1,4 +1,4 @@
-import type { RuntimeOffer } from "../src/device/remote/messages.ts";
+import type { PageRuntime, RuntimeOffer } from "../src/device/remote/messages.ts";
 import { gpuIn, identify, type Hints, type Identity } from "./identify.ts";
 
 declare const ONNX_VERSION: string;
@@ -55,7 +55,7 @@ const wasm = { provider: "WebAssembly", threads: 1 } as const;
 const webgpu = { provider: "WebGPU", threads: 1 } as const;
 
 /** What networks can run in here, the default first. */
-const runtimesOf = (hasGpu: boolean): RuntimeOffer[] => [
+const runtimesOf = (hasGpu: boolean): (RuntimeOffer & { readonly id: PageRuntime })[] => [
   { id: "onnx-wasm", ...onnx, ...wasm },
   { id: "litert-wasm", ...litert, ...wasm },
   ...(hasGpu

@@ -2,7 +2,7 @@ import { canaryModel } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
 import { builtInPrior, pointOf, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
-import { differentNetworks, measureSamples } from "../device/predict/sample.ts";
+import { differentNetworks, measureNetworks } from "../device/predict/sample.ts";
 import { checkMeasures, provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
 import { describeTask } from "../space/arch.ts";
@@ -53,7 +53,7 @@ export async function fit(options: FitOptions): Promise<void> {
   ).map((arch) => deviceModel(buildCandidate(arch)));
 
   // Before a device is waited for: a prior may lack layers.
-  for (const network of networks) pointOf(network, prior);
+  const points = networks.map((network) => pointOf(network, prior));
 
   const work = async (signal: AbortSignal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
@@ -70,7 +70,7 @@ export async function fit(options: FitOptions): Promise<void> {
     }
     const view = stepsView(networks.length, 0, false);
     try {
-      const measured = await measureSamples(device, networks, prior, {
+      const measured = await measureNetworks(device, networks, {
         signal,
         onProgress: (done) => void (json || view.show(done)),
       });
@@ -83,7 +83,8 @@ export async function fit(options: FitOptions): Promise<void> {
     new MnasError("INTERRUPTED", "Fit interrupted; nothing was written", {
       hint: "Start again with the same command.",
     });
-  const { measuredOn, time, samples, unstable } = await interruptible(json, ended, work);
+  const { measuredOn, time, times, unstable } = await interruptible(json, ended, work);
+  const samples = points.map((point, i) => ({ ...point, ms: times[i]! }));
   const fitted = samples.slice(0, options.samples);
   const { model, kinds } = fitBest(fitted, pricesOf(prior));
   const heldOut = compare(model, samples.slice(options.samples));

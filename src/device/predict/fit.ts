@@ -52,14 +52,20 @@ export function fitBest(
   return { model: fitModel(kinds[0]!.kind, samples, priorPrices), kinds };
 }
 
-/** The error of a model on networks that it was not fitted to. */
-export function compare(model: Model, samples: readonly Sample[]): HeldOut {
-  const [predicted, measured] = [samples.map((sample) => predict(model, sample)), samples.map(({ ms }) => ms)];
+/** How predictions compare with measurements of the same networks. */
+export function agreement(predicted: readonly number[], measured: readonly number[]): HeldOut {
   const known = (r: number): number | null => (Number.isNaN(r) ? null : r);
   return {
     mape: mape(predicted, measured),
     kendall: known(kendallTau(predicted, measured)),
     spearman: known(spearman(predicted, measured)),
-    networks: samples.length,
+    networks: measured.length,
   };
 }
+
+/** The error of a model on networks that it was not fitted to. */
+export const compare = (model: Model, samples: readonly Sample[]): HeldOut =>
+  agreement(
+    samples.map((sample) => predict(model, sample)),
+    samples.map(({ ms }) => ms),
+  );

@@ -41,14 +41,27 @@ interface Correction {
 const call = "call";
 const prior = "prior";
 
+/**
+ * What a device, or the same one at another time, may be better or worse at than the prior says: computing, moving values,
+ * moving weights, beginning a layer.
+ */
+const trends: ReadonlySet<string> = new Set(["multiply-adds", "values", "weights", "nodes"]);
+
 /** Which columns the sum has, and whether it is corrected. */
+interface Form {
+  readonly costs: "none" | "trends" | "all";
+  readonly hasPrior: boolean;
+  readonly isCorrected: boolean;
+}
+
 const kinds = {
-  costs: { hasCosts: true, hasPrior: false, isCorrected: false },
-  "costs, corrected": { hasCosts: true, hasPrior: false, isCorrected: true },
-  prior: { hasCosts: false, hasPrior: true, isCorrected: false },
-  "prior, corrected": { hasCosts: false, hasPrior: true, isCorrected: true },
-  "prior and costs": { hasCosts: true, hasPrior: true, isCorrected: false },
-} as const;
+  costs: { costs: "all", hasPrior: false, isCorrected: false },
+  "costs, corrected": { costs: "all", hasPrior: false, isCorrected: true },
+  prior: { costs: "none", hasPrior: true, isCorrected: false },
+  "prior, corrected": { costs: "none", hasPrior: true, isCorrected: true },
+  "prior and trends": { costs: "trends", hasPrior: true, isCorrected: false },
+  "prior and costs": { costs: "all", hasPrior: true, isCorrected: false },
+} as const satisfies Record<string, Form>;
 export type ModelKind = keyof typeof kinds;
 export const modelKinds = Object.keys(kinds) as ModelKind[];
 
@@ -56,34 +69,42 @@ export const modelKinds = Object.keys(kinds) as ModelKind[];
 export const usableKinds = (samples: readonly Sample[]): ModelKind[] =>
   modelKinds.filter((kind) => !kinds[kind].hasPrior || samples.every(({ priorMs }) => priorMs !== null));
 
-function amounts({ costs, priorMs }: Point, { hasCosts, hasPrior }: { hasCosts: boolean; hasPrior: boolean }) {
-  return { [call]: 1, ...(hasCosts ? costs : {}), ...(hasPrior ? { [prior]: priorMs! } : {}) } as Record<
-    string,
-    number
-  >;
+function amounts({ costs, priorMs }: Point): Record<string, number> {
+  return { ...costs, [call]: 1, ...(priorMs === null ? {} : { [prior]: priorMs }) };
 }
 
 /** How much weights of costs are pulled towards 0, when their column is scaled to a mean of 1: there are many. */
 const ridge = 1e-3;
+/** The same of trends: from 0.03 to 3 errors differ by a twentieth; less is better for 30 samples, more for 10. */
+const trendRidge = 0.3;
+
+/** The columns of the sum that have an amount's name: one, or two for what may be negative, of which one weighs nothing. */
+function columnsOf(name: string, { costs, hasPrior }: Form): { sign: 1 | -1; pull: number }[] {
+  if (name === call || (name === prior && hasPrior)) return [{ sign: 1, pull: 0 }];
+  if (name === prior || costs === "none") return [];
+  if (costs === "all") return [{ sign: 1, pull: ridge }];
+  return trends.has(name) ? ([1, -1] as const).map((sign) => ({ sign, pull: trendRidge })) : [];
+}
 
 function fitSum(samples: readonly Sample[], kind: ModelKind): Record<string, number> {
-  const rows = samples.map((sample) => amounts(sample, kinds[kind]));
+  const rows = samples.map(amounts);
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].sort();
+  const columns = names.flatMap((name) => columnsOf(name, kinds[kind]).map((column) => ({ name, ...column })));
   // Errors count as shares, so a row is divided by what it should give; columns are scaled to a mean of 1.
-  const x = rows.map((row, i) => names.map((name) => (row[name] ?? 0) / samples[i]!.ms));
-  const scales = names.map((_, j) => x.reduce((sum, row) => sum + row[j]!, 0) / x.length || 1);
-  const scaled = x.map((row) => row.map((value, j) => value / scales[j]!));
-  const ones = samples.map(() => 1);
+  const x = rows.map((row, i) => columns.map(({ name, sign }) => (sign * (row[name] ?? 0)) / samples[i]!.ms));
+  const scales = columns.map((_, j) => Math.abs(x.reduce((sum, row) => sum + row[j]!, 0) / x.length) || 1);
   const w = nonNegativeLeastSquares(
-    scaled,
-    ones,
-    names.map((name) => (name === prior || name === call ? 0 : ridge)),
+    x.map((row) => row.map((value, j) => value / scales[j]!)),
+    samples.map(() => 1),
+    columns.map(({ pull }) => pull),
   );
-  return Object.fromEntries(names.map((name, j) => [name, w[j]! / scales[j]!]));
+  const weights: Record<string, number> = {};
+  columns.forEach(({ name, sign }, j) => (weights[name] = (weights[name] ?? 0) + (sign * w[j]!) / scales[j]!));
+  return weights;
 }
 
 const sumOf = (weights: Prices, point: Point): number => {
-  const row = amounts(point, { hasCosts: true, hasPrior: point.priorMs !== null });
+  const row = amounts(point);
   return Object.entries(weights).reduce((sum, [name, weight]) => sum + weight * (row[name] ?? 0), 0);
 };
 

@@ -5,8 +5,6 @@ import { sample } from "../../space/space.ts";
 import type { Rng } from "../../util/rng.ts";
 import { measureSteadily } from "../canary.ts";
 import type { DeviceModel, LatencyDevice } from "../device.ts";
-import { pointOf, type Prior } from "./predictor.ts";
-import type { Sample } from "./models.ts";
 
 /** Networks that are measured between two looks at the canary. */
 const batchSize = 8;
@@ -26,16 +24,13 @@ export function differentNetworks(space: NetworkSpace, task: Task, count: number
   );
 }
 
-/** Measures networks on a device that stays as it is; says how many of them it did not stay so for. */
-export async function measureSamples(
+/** Measures networks, in milliseconds, on a device that stays as it is; says how many of them it did not stay so for. */
+export async function measureNetworks(
   device: LatencyDevice,
   models: readonly DeviceModel[],
-  prior: Prior | null,
-  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress: (done: number) => void },
-): Promise<{ samples: Sample[]; unstable: number }> {
-  // Before anything is measured, since a prior may not have all layers.
-  const points = models.map((model) => pointOf(model, prior));
-  const samples: Sample[] = [];
+  { signal, onProgress }: { readonly signal?: AbortSignal; readonly onProgress?: (done: number) => void } = {},
+): Promise<{ times: number[]; unstable: number }> {
+  const times: number[] = [];
   let unstable = 0;
   for (let from = 0; from < models.length; from += batchSize) {
     const batch = models.slice(from, from + batchSize);
@@ -48,11 +43,11 @@ export async function measureSamples(
       },
       { signal },
     );
-    for (const [i, { medianMs, isUnstable }] of steady.result.entries()) {
-      samples.push({ ...points[from + i]!, ms: medianMs });
+    for (const { medianMs, isUnstable } of steady.result) {
+      times.push(medianMs);
       if (isUnstable || steady.isUnstable) unstable += 1;
     }
-    onProgress(samples.length);
+    onProgress?.(times.length);
   }
-  return { samples, unstable };
+  return { times, unstable };
 }

@@ -58,6 +58,7 @@ export type Format = "onnx" | "tflite";
 
 /** What pages of ours may offer, in the order of preference. */
 export const pageRuntimes = ["onnx-wasm", "litert-wasm", "onnx-webgpu", "litert-webgpu"] as const;
+export type PageRuntime = (typeof pageRuntimes)[number];
 
 /** A runtime that a device offers. */
 export interface RuntimeOffer {
