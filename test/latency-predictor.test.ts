@@ -87,7 +87,9 @@ test("what a device does better or worse than its prior says is found out from f
     compare(fitModel(kind, all.slice(0, 30)), all.slice(30)).mape;
   for (const kind of ["multiply-adds", "weights"])
     for (const share of [0.4, -0.2])
-      expect(error("prior and trends", withPrior(kind, share))).toBeLessThan(0.7 * error("prior", withPrior(kind, share)));
+      expect(error("prior and trends", withPrior(kind, share))).toBeLessThan(
+        0.7 * error("prior", withPrior(kind, share)),
+      );
   expect(error("prior and trends", withPrior("weights", 0))).toBeLessThan(1e-6);
 });
 

@@ -54,17 +54,16 @@ const litert = { runtime: "LiteRT.js", version: LITERT_VERSION, format: "tflite"
 const wasm = { provider: "WebAssembly", threads: 1 } as const;
 const webgpu = { provider: "WebGPU", threads: 1 } as const;
 
-/** What networks can run in here, the default first. */
-const runtimesOf = (hasGpu: boolean): (RuntimeOffer & { readonly id: PageRuntime })[] => [
+const runtimes: readonly (RuntimeOffer & { readonly id: PageRuntime })[] = [
   { id: "onnx-wasm", ...onnx, ...wasm },
   { id: "litert-wasm", ...litert, ...wasm },
-  ...(hasGpu
-    ? [
-        { id: "onnx-webgpu", ...onnx, ...webgpu },
-        { id: "litert-webgpu", ...litert, ...webgpu },
-      ]
-    : []),
+  { id: "onnx-webgpu", ...onnx, ...webgpu },
+  { id: "litert-webgpu", ...litert, ...webgpu },
 ];
+
+/** What networks can run in here, the default first. */
+const runtimesOf = (hasGpu: boolean): RuntimeOffer[] =>
+  runtimes.filter(({ provider }) => hasGpu || provider !== webgpu.provider);
 
 /** Asks the browser what it and its device are. */
 export async function describe(grainMs: number): Promise<Description> {

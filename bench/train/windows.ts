@@ -37,7 +37,8 @@ export async function timeInTurns(
   const turns = runs.map((run) => ({ run, windows: [] as Window[] }));
   let before = await look();
   let most = before;
-  const quietOf = (windows: readonly Window[]): Window[] => windows.filter((window) => window.look >= quietShare * most);
+  const quietOf = (windows: readonly Window[]): Window[] =>
+    windows.filter((window) => window.look >= quietShare * most);
   const isMissing = ({ windows }: (typeof turns)[number]): boolean => quietOf(windows).length < rounds;
   for (let round = 0; round < mostRounds && turns.some(isMissing); round++) {
     for (const { run, windows } of turns.filter(isMissing)) {
