@@ -66,11 +66,11 @@ const minutes = (since: number): number => (performance.now() - since) / 60_000;
 
 await using device = await openDevice("host");
 say(`${device.description}\n${space.name}, ${task.height}×${task.width}, seed ${options.seed}`);
-const began = performance.now();
+const start = performance.now();
 const { times: fittedMs, unstable: unstableSamples } = await measureNetworks(device, modelsOf(fitted));
 let unstable = unstableSamples;
 /** Many passes stand in for a canary: whatever changed meanwhile, changed for all. */
-async function pass(models: readonly DeviceModel[]): Promise<readonly number[]> {
+async function measureOnce(models: readonly DeviceModel[]): Promise<readonly number[]> {
   const times: number[] = [];
   for (const model of models) {
     const { medianMs, isUnstable } = await device.measure(model);
@@ -81,12 +81,12 @@ async function pass(models: readonly DeviceModel[]): Promise<readonly number[]> 
 }
 const models = modelsOf(tested);
 const passes: (readonly number[])[] = [];
-while (passes.length < Number(options.passes)) passes.push(await pass(models));
+while (passes.length < Number(options.passes)) passes.push(await measureOnce(models));
 /** Of each tested network over the passes. */
 const overPasses = (of: (times: readonly number[]) => number): number[] =>
   tested.map((_, i) => of(passes.map((pass) => pass[i]!)));
 say(
-  `${sampleCount} networks measured once, ${count} ${options.passes} times, in ${minutes(began).toFixed(1)} min, ${unstable} times on an unstable device`,
+  `${sampleCount} networks measured once, ${count} ${options.passes} times, in ${minutes(start).toFixed(1)} min, ${unstable} times on an unstable device`,
 );
 
 async function measureTable(): Promise<LatencyTable> {
