@@ -1,10 +1,10 @@
+import { median } from "../../src/device/statistics.ts";
+
 const rounds = 7;
 /** Rounds in all, when some windows are disturbed. */
 const mostRounds = 21;
 /** A window is disturbed when a look before or after it shows less than this share of the most that was seen. */
 const quietShare = 0.9;
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /** Images per second: the median of windows. */
 export interface Timed {

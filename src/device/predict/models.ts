@@ -75,7 +75,7 @@ function amounts({ costs, priorMs }: Point): Record<string, number> {
 
 /** How much weights of costs are pulled towards 0, when their column is scaled to a mean of 1: there are many. */
 const ridge = 1e-3;
-/** The same of trends: from 0.03 to 3 errors differ by a twentieth; less is better for 30 samples, more for 10. */
+/** The same of trends. Of 0.03 to 3, on four sets of networks, errors differ by up to 9 % for 30 samples, 22 % for 10 noisy ones. */
 const trendRidge = 0.3;
 
 /** The columns of the sum that have an amount's name: one, or two for what may be negative, of which one weighs nothing. */
