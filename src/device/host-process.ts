@@ -28,7 +28,7 @@ async function serve(): Promise<void> {
   const runtimeVersion = runtime.env.versions.node ?? "unknown";
   const os = `${systemName()} ${release()} ${process.arch}`;
   const cpu = cpus()[0]?.model.trim() ?? "unknown CPU";
-  const time = createTimer(runtime, openQuietLock(), allowedCores());
+  const time = await createTimer(runtime, openQuietLock(), allowedCores());
   process.on("message", ({ name, model, options }: Request) => {
     time(name, model, options).then(
       (timing) => {

@@ -4,8 +4,9 @@ import { createRng } from "../util/rng.ts";
 import { pinToFastest } from "./cores.ts";
 import type { Latency } from "./device.ts";
 import { doNothingModel } from "./overhead.ts";
-import { leastRuns, summarize, timeRuns, type Runs, type Timing, type TimingOptions } from "./protocol.ts";
+import type { Timing, TimingOptions } from "./protocol.ts";
 import type { QuietLock } from "./quiet.ts";
+import { createSlicer, type Sliced } from "./slices.ts";
 import { median } from "./statistics.ts";
 
 type Runtime = typeof import("onnxruntime-node");
@@ -25,14 +26,8 @@ export const sessionOptions: InferenceSession.SessionOptions = {
 
 /** Below this, a model cannot be told from the call itself. */
 const resolutionMs = 1e-4;
-/** Each session lays out its memory anew, which alone changes times by some percent; so the runs are of several. */
-const rounds = 3;
-/** Rounds in all, when some are disturbed. */
-const mostRounds = 8;
-/** A round is disturbed when a model that does nothing takes this many times what it can take. */
-const isSlow = 1.15;
-/** How fast a machine that stays slower, for example because it is hot, is taken to be so. */
-const patience = 1.03;
+/** Runs of a look at the pace of the machine: a quarter of a millisecond. */
+const paceRuns = 21;
 
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
 
@@ -75,21 +70,27 @@ function feedsOf(runtime: Runtime, name: string, session: InferenceSession): Val
   );
 }
 
-const dimsOf = (values: Values): string =>
-  JSON.stringify(Object.entries(values).map(([name, { dims }]) => [name, dims]));
-
-interface Round extends Runs {
-  /** What the model that does nothing takes. */
-  readonly idleMs: number;
-}
-
 /** What a measurement says that does not name the machine. */
 export type HostTiming = Timing & Pick<Latency, "overheadMs" | "isUnstable">;
 
 /** Measures models with ONNX Runtime on this thread, on whichever of `cores` is least disturbed. */
-export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly number[]) {
-  /** What a model that does nothing can take, by its inputs and outputs. */
-  const idleMs = new Map<string, number>();
+export async function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly number[]) {
+  const scalar = { dims: [1] };
+  const nothing = await runtime.InferenceSession.create(
+    doNothingModel({ in: scalar }, { out: scalar }),
+    sessionOptions,
+  );
+  const input = { in: new runtime.Tensor("float32", [0], scalar.dims) };
+  const pace = async (): Promise<number> => {
+    const times: number[] = [];
+    while (times.length < paceRuns) {
+      const start = performance.now();
+      await nothing.run(input);
+      times.push(performance.now() - start);
+    }
+    return median(times);
+  };
+  const timeSlices = createSlicer();
 
   const withSession = async <T>(model: Uint8Array, work: (session: InferenceSession) => Promise<T>): Promise<T> => {
     const session = await runtime.InferenceSession.create(model, sessionOptions);
@@ -98,45 +99,6 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
     } finally {
       await session.release();
     }
-  };
-
-  const timeRounds = async (
-    model: Uint8Array,
-    feeds: Values,
-    idle: InferenceSession,
-    key: string,
-    options: TimingOptions,
-  ) => {
-    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, minRuns = leastRuns, ...others } = options;
-    const share = {
-      ...others,
-      warmupMs: warmupMs / rounds,
-      minMs: minMs / rounds,
-      maxMs: maxMs / rounds,
-      minRuns: Math.ceil(minRuns / rounds),
-    };
-    const calibrate = async (): Promise<number> =>
-      median((await timeRuns(() => idle.run(feeds), { warmupMs: 3, minMs: 10, maxMs: 10 })).samples);
-    const round = (): Promise<Round> =>
-      withSession(model, async (session) => {
-        const before = await calibrate();
-        const runs = await timeRuns(() => session.run(feeds), done.length === 0 ? { ...share, loadMs } : share);
-        return { ...runs, idleMs: Math.max(before, await calibrate()) };
-      });
-
-    let can = idleMs.get(key) ?? (await pinToFastest(cores, calibrate));
-    const done: Round[] = [];
-    const quiet = (): Round[] => done.filter((one) => one.idleMs <= isSlow * can);
-    while (quiet().length < rounds && done.length < mostRounds) {
-      const last = await round();
-      done.push(last);
-      can = Math.min(can, last.idleMs);
-      if (last.idleMs > isSlow * can) can = Math.min(can, await pinToFastest(cores, calibrate));
-    }
-    const isUnstable = quiet().length < rounds;
-    const kept = isUnstable ? done.sort((a, b) => a.idleMs - b.idleMs).slice(0, rounds) : quiet();
-    idleMs.set(key, isUnstable ? can * patience : can);
-    return { timing: summarize(kept), overheadMs: median(kept.map((one) => one.idleMs)), isUnstable };
   };
 
   return async (name: string, model: Uint8Array, options: TimingOptions): Promise<HostTiming> => {
@@ -151,9 +113,17 @@ export function createTimer(runtime: Runtime, lock: QuietLock, cores: readonly n
     } finally {
       await first.release();
     }
-    const key = dimsOf(feeds) + dimsOf(outputs);
     const { timing, overheadMs, isUnstable } = await withSession(doNothingModel(feeds, outputs), (idle) =>
-      lock.exclusive(() => timeRounds(model, feeds, idle, key, options)),
+      lock.exclusive(async () => {
+        await pinToFastest(cores, pace);
+        const sliced: Sliced = {
+          withSession: (work) => withSession(model, (session) => work(() => session.run(feeds))),
+          idle: () => idle.run(feeds),
+          pace,
+          move: async () => void (await pinToFastest(cores, pace)),
+        };
+        return timeSlices(sliced, options);
+      }),
     );
     const net = (ms: number): number => Math.max(resolutionMs, ms - overheadMs);
     return {

@@ -40,33 +40,21 @@ export const leastRuns = 9;
 /** Runs that are compared with those before them, to see whether they still get faster. */
 const warmupWindow = 5;
 
-/**
- * Times a function by the protocol that all devices share: run it until it no longer gets faster, then until its
- * median is known well enough.
- *
- * @param now a clock in milliseconds.
- */
-export async function timeRuns(
-  run: () => Promise<unknown>,
-  options: TimingOptions = {},
-  now: () => number = () => performance.now(),
-): Promise<Runs> {
-  const {
-    loadMs = 0,
-    warmupMs = 100,
-    minMs = 250,
-    maxMs = 500,
-    tolerance = 0.01,
-    minRuns = leastRuns,
-    signal,
-  } = options;
-  const time = async (): Promise<number> => {
-    signal?.throwIfAborted();
-    const start = now();
-    await run();
-    return now() - start;
-  };
+type Clock = () => number;
 
+const wallClock: Clock = () => performance.now();
+
+/**
+ * Runs a function under load, then until it no longer gets faster.
+ *
+ * @returns how many runs that took.
+ */
+export async function warmUp(
+  run: () => Promise<unknown>,
+  { loadMs = 0, warmupMs = 100, signal }: Pick<TimingOptions, "loadMs" | "warmupMs" | "signal">,
+  now: Clock = wallClock,
+): Promise<number> {
+  const time = timerOf(run, signal, now);
   let warmup = 0;
   for (const loaded = now(); now() - loaded < loadMs; warmup++) await time();
   const began = now();
@@ -81,20 +69,44 @@ export async function timeRuns(
     isFaster = median(window) < 0.98 * fastest;
     fastest = Math.min(fastest, median(window));
   }
+  return warmup + rehearsals;
+}
 
-  warmup += rehearsals;
+const timerOf =
+  (run: () => Promise<unknown>, signal: AbortSignal | undefined, now: Clock) => async (): Promise<number> => {
+    signal?.throwIfAborted();
+    const start = now();
+    await run();
+    return now() - start;
+  };
 
+/** Whether the 95 % interval of the median is as narrow as `tolerance`, a share of it. */
+export function isKnown(samples: readonly number[], tolerance: number): boolean {
+  const [low, high] = medianInterval(samples.toSorted((a, b) => a - b));
+  return high - low <= tolerance * median(samples);
+}
+
+/**
+ * Times a function by the protocol that all devices share: run it until it no longer gets faster, then until its
+ * median is known well enough.
+ *
+ * @param now a clock in milliseconds.
+ */
+export async function timeRuns(
+  run: () => Promise<unknown>,
+  options: TimingOptions = {},
+  now: Clock = wallClock,
+): Promise<Runs> {
+  const { minMs = 250, maxMs = 500, tolerance = 0.01, minRuns = leastRuns, signal } = options;
+  const warmup = await warmUp(run, options, now);
+  const time = timerOf(run, signal, now);
   const samples: number[] = [];
   const start = now();
-  const isKnown = (): boolean => {
-    const [low, high] = medianInterval(samples.toSorted((a, b) => a - b));
-    return high - low <= tolerance * median(samples);
-  };
   // Looking at the samples takes time and caches, so it is done ever more rarely.
   for (let look = minRuns; ; look = Math.ceil(1.25 * samples.length)) {
     while (samples.length < look && (samples.length < minRuns || now() - start < maxMs)) samples.push(await time());
     const elapsed = now() - start;
-    if (elapsed >= maxMs || (elapsed >= minMs && isKnown())) return { samples, warmup };
+    if (elapsed >= maxMs || (elapsed >= minMs && isKnown(samples, tolerance))) return { samples, warmup };
   }
 }
 

@@ -1,7 +1,7 @@
 import { MnasError } from "../../errors.ts";
 import type { Arch, Task } from "../../space/arch.ts";
 import { measureSteadily } from "../canary.ts";
-import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
+import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "../device.ts";
 import { median } from "../statistics.ts";
 import { keyOf, layeredParts, type Part, type Size } from "./parts.ts";
 import { predictWith, type LatencyTable } from "./table.ts";
@@ -32,9 +32,11 @@ export interface ProfileProgress {
 }
 
 /** Shorter than for a network of a search: there are many, and their errors cancel in sums. */
-export const partTiming: MeasureOptions = { warmupMs: 60, minMs: 150, maxMs: 300 };
+export const partTiming: MeasureOptions = { warmupMs: 60, minMs: 150, maxMs: 200 };
 /** A base is in many entries. */
 const baseTiming: MeasureOptions = { warmupMs: 100, minMs: 600, maxMs: 1200 };
+/** What was unstable is measured once more when all else is done: the device may have become stable. */
+const passes = 2;
 /** Parts that are measured between two looks at the canary. */
 const batchSize = 16;
 
@@ -77,33 +79,41 @@ const batchesOf = (parts: readonly Part[]): Part[][] =>
  */
 export async function profile(start: LatencyTable, options: ProfileOptions): Promise<LatencyTable> {
   const { device, task, parts, networks, modelOf, signal, onProgress } = options;
-  const missing = missingParts(start, parts);
   const total = parts.length + networks.length;
-  if (missing.length === 0 && start.isComplete) return start;
+  if (missingParts(start, parts).length === 0 && start.isComplete) return start;
   let table = start;
-  let done = parts.length - missing.length;
+  /** Parts that the device cannot run. */
+  const refused = new Set<string>();
+  const missing = (): Part[] => missingParts(table, parts).filter((part) => !refused.has(keyOf(part)));
 
-  const time = async (arch: Arch, timing: MeasureOptions): Promise<number | null> => {
+  const time = async (arch: Arch, timing: MeasureOptions): Promise<Latency | null> => {
     try {
-      return (await device.measure(modelOf(arch), { ...timing, signal })).medianMs;
+      return await device.measure(modelOf(arch), { ...timing, signal });
     } catch (error) {
       if (error instanceof MnasError && error.code === "MODEL_INVALID") return null;
       throw error;
     }
   };
-  const timeBatch = async (batch: readonly Part[]): Promise<Pick<LatencyTable, "bases" | "entries">> => {
+  const timeBatch = async (batch: readonly Part[]) => {
     const [{ kind, size }] = batch as readonly [Part];
-    const base =
-      kind === "stem" ? 0 : (table.bases[baseOf(size)] ?? (await time(networkAround(task, size), baseTiming)));
+    const name = baseOf(size);
+    const known = kind === "stem" ? 0 : table.bases[name];
+    const base = known === undefined ? await time(networkAround(task, size), baseTiming) : null;
+    const baseMs = known ?? base?.medianMs;
     const entries: Record<string, number> = {};
+    const unstable: string[] = [];
     for (const part of batch) {
-      const ms = await time(networkAround(task, size, part), partTiming);
-      if (ms !== null && base !== null) entries[keyOf(part)] = ms - base;
+      const latency = await time(networkAround(task, size, part), partTiming);
+      if (latency === null || baseMs === undefined) {
+        refused.add(keyOf(part));
+        continue;
+      }
+      entries[keyOf(part)] = latency.medianMs - baseMs;
+      if (latency.isUnstable || base?.isUnstable === true) unstable.push(keyOf(part));
     }
-    return { entries, bases: kind === "stem" || base === null ? {} : { [baseOf(size)]: base } };
+    return { entries, unstable, bases: base === null || base.isUnstable ? {} : { [name]: base.medianMs } };
   };
-
-  for (const batch of batchesOf(missing)) {
+  const measureBatch = async (batch: readonly Part[]): Promise<void> => {
     const { result, isUnstable } = await measureSteadily(device, () => timeBatch(batch), { signal });
     const keys = batch.map(keyOf);
     table = {
@@ -111,10 +121,13 @@ export async function profile(start: LatencyTable, options: ProfileOptions): Pro
       // The base of an unstable batch is not used again.
       bases: isUnstable ? table.bases : { ...table.bases, ...result.bases },
       entries: { ...table.entries, ...result.entries },
-      unstable: [...table.unstable.filter((key) => !keys.includes(key)), ...(isUnstable ? keys : [])],
+      unstable: [...table.unstable.filter((key) => !keys.includes(key)), ...(isUnstable ? keys : result.unstable)],
     };
-    done += batch.length;
-    onProgress(table, { done, total });
+    onProgress(table, { done: parts.length - missing().length, total });
+  };
+
+  for (let pass = 1; pass <= passes; pass++) {
+    for (const batch of batchesOf(missing())) await measureBatch(batch);
   }
 
   const known = networks.filter((arch) => missingParts({ ...table, unstable: [] }, layeredParts(arch)).length === 0);
@@ -123,8 +136,8 @@ export async function profile(start: LatencyTable, options: ProfileOptions): Pro
     async () => {
       const all: number[] = [];
       for (const arch of known) {
-        const ms = await time(arch, {});
-        if (ms !== null) all.push(ms / predictWith({ ...table, scale: 1 }, arch, "network"));
+        const latency = await time(arch, {});
+        if (latency !== null) all.push(latency.medianMs / predictWith({ ...table, scale: 1 }, arch, "network"));
       }
       return all;
     },
