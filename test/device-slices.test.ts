@@ -36,7 +36,44 @@ test("a calm machine is timed for as long as was asked, and not longer", async (
   expect(timing.runs * runMs).toBeGreaterThanOrEqual(300);
   expect(timing.runs * runMs).toBeLessThan(330);
   expect(now()).toBeLessThan(500);
-  expect(moves).toEqual([]);
+  expect(moves).toEqual([0]);
+});
+
+test("runs that differ much are timed for the longest time", async () => {
+  const { sliced, work, time } = machine(() => 1);
+  let i = 0;
+  const uneven: Sliced = { ...sliced, withSession: (use) => use(async () => work(i++ % 2 === 0 ? 1.5 : 2.5)()) };
+  const { timing, isUnstable } = await time(uneven, options);
+  expect(timing.runs * runMs).toBeGreaterThan(500);
+  expect(timing.runs * runMs).toBeLessThanOrEqual(620);
+  expect(isUnstable).toBe(false);
+});
+
+test("sessions that take long to load, and differ, count alike", async () => {
+  const { sliced, work, time } = machine(() => 1);
+  let session = 0;
+  const slow: Sliced = {
+    ...sliced,
+    withSession: async (use) => {
+      await work(3000)();
+      return use(work([2, 2.2, 2.4][session++]!));
+    },
+  };
+  const { timing, isUnstable } = await time(slow, options);
+  expect(isUnstable).toBe(false);
+  expect(timing.medianMs).toBeCloseTo(2.2, 6);
+  expect([timing.lowMs, timing.highMs].every((ms) => ms > 1.9 && ms < 2.5)).toBe(true);
+  expect(timing.runs * 2.2).toBeGreaterThan(290);
+});
+
+test("what only one session was calm for is unstable", async () => {
+  let calmFrom = 0;
+  const { sliced, time, now } = machine((t) => (t < calmFrom ? 2 : 1));
+  await time(sliced, options);
+  // Each session waits for a second.
+  calmFrom = now() + 2200;
+  expect((await time(sliced, options)).isUnstable).toBe(true);
+  expect((await time(sliced, options)).isUnstable).toBe(false);
 });
 
 const spells = fc.array(
@@ -80,12 +117,13 @@ test("a machine that is never calm is given up in time, by its calmest slices, a
   const { sliced, moves, time, now } = machine((t) => (isLoud ? 1.5 + (t % 100) / 100 : 1));
   await time(sliced, options);
   isLoud = true;
+  moves.length = 0;
   const began = now();
   const { timing, isUnstable } = await time(sliced, options);
   expect(isUnstable).toBe(true);
   expect(timing.medianMs).toBeLessThan(1.7 * runMs);
   expect(now() - began).toBeLessThan(10 * options.minMs + 300);
-  expect(moves.length).toBeGreaterThan(0);
+  expect(moves.length).toBeGreaterThan(10);
 });
 
 test("a machine that stays slower, for example because it is hot, is taken to be so", async () => {
@@ -109,4 +147,18 @@ test("a slow model has its fewest runs all the same, and load comes before it is
   expect(timing.warmup).toBeGreaterThanOrEqual(5000 / 400);
   expect(isUnstable).toBe(false);
   expect(now()).toBeGreaterThan(5000);
+});
+
+test("load does not use up the time in which calm slices are waited for", async () => {
+  const { sliced, time } = machine((t) => (t > 1000 && t < 6800 ? 2 : 1));
+  await time(sliced, options);
+  expect((await time(sliced, { ...options, loadMs: 5500 })).isUnstable).toBe(false);
+});
+
+test("a slow model is waited for too when it is disturbed", async () => {
+  const { sliced, work, time } = machine((t) => (t % 4000 < 2000 ? 2 : 1));
+  const slow: Sliced = { ...sliced, withSession: (use) => use(work(400)) };
+  const { timing, isUnstable } = await time(slow, options);
+  expect(isUnstable).toBe(false);
+  expect(timing.medianMs).toBeCloseTo(400, 6);
 });

@@ -90,6 +90,11 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
     }
     return median(times);
   };
+  /** A core that was idle first has to get up to its speed. */
+  const warmPace = async (): Promise<number> => {
+    await pace();
+    return pace();
+  };
   const timeSlices = createSlicer();
 
   const withSession = async <T>(model: Uint8Array, work: (session: InferenceSession) => Promise<T>): Promise<T> => {
@@ -115,12 +120,11 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
     }
     const { timing, overheadMs, isUnstable } = await withSession(doNothingModel(feeds, outputs), (idle) =>
       lock.exclusive(async () => {
-        await pinToFastest(cores, pace);
         const sliced: Sliced = {
           withSession: (work) => withSession(model, (session) => work(() => session.run(feeds))),
           idle: () => idle.run(feeds),
           pace,
-          move: async () => void (await pinToFastest(cores, pace)),
+          move: async () => void (await pinToFastest(cores, warmPace)),
         };
         return timeSlices(sliced, options);
       }),

@@ -8,7 +8,7 @@ export interface TimingOptions {
   readonly warmupMs?: number;
   /** Measure at least this long, so that one moment of a busy machine does not decide. */
   readonly minMs?: number;
-  /** Then until the median is known within `tolerance`, at most this long. */
+  /** Then until the median is known within `tolerance`, at most this long while nothing disturbs. */
   readonly maxMs?: number;
   /** Width of the 95 % interval of the median, as a share of it. */
   readonly tolerance?: number;

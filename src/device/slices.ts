@@ -1,10 +1,11 @@
-import { leastRuns, isKnown, summarize, warmUp, type Timing, type TimingOptions } from "./protocol.ts";
+import { isKnown, leastRuns, summarize, warmUp, type Timing, type TimingOptions } from "./protocol.ts";
 import { median } from "./statistics.ts";
 
 /*
  * A core of a shared machine has a neighbour, who takes up to half of its speed and comes and goes within hundredths of a
  * second. So runs are timed in slices of a few milliseconds, each between two looks at the pace: what a model that does
- * nothing takes now. Slices beside which it takes more than it can are disturbed, and do not count.
+ * nothing takes now. Slices beside which it takes more than it can are disturbed, and do not count. A run that takes longer
+ * is a slice of its own, of which the looks say less.
  */
 
 /** Shorter than most of a neighbour's pauses, and much longer than a look at the pace. */
@@ -15,19 +16,24 @@ const isSlow = 1.15;
 const patience = 1.03;
 /** Each session lays out its memory anew, which alone changes times by some percent; so the runs are of several. */
 const rounds = 3;
-/** How long it is waited for calm slices, as a multiple of the time that they are to take. */
-const longest = 10;
+/** Of how many sessions there must be calm slices. */
+const leastSessions = 2;
+/** How long it is waited for calm slices, as a multiple of the time or of the runs that they are to have. */
+const longest = { time: 10, runs: 3 };
 /** What share of the wanted time must be calm for the device to be called stable. */
 const calmShare = 1 / 3;
 /** After so many disturbed slices another core may be better. */
 const mostDisturbed = 4;
+const idleRuns = 5;
+
+type Run = () => Promise<unknown>;
 
 /** What is timed, and beside what. */
 export interface Sliced {
   /** Calls `work` with runs of a new session of the model. */
-  readonly withSession: (work: (run: () => Promise<unknown>) => Promise<void>) => Promise<void>;
+  readonly withSession: (work: (run: Run) => Promise<void>) => Promise<void>;
   /** Calls the runtime with the values of the model, and a model that does nothing. */
-  readonly idle: () => Promise<unknown>;
+  readonly idle: Run;
   /** What a model that does nothing takes now, always the same one, in milliseconds. */
   readonly pace: () => Promise<number>;
   /** Looks for a core that is less disturbed. */
@@ -42,7 +48,6 @@ interface Slice {
   readonly paceMs: number;
 }
 
-const idleRuns = 5;
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const runsOf = (slices: readonly Slice[]): number => total(slices.map(({ samples }) => samples.length));
 const timeOf = (slices: readonly Slice[]): number => total(slices.map(({ ms }) => ms));
@@ -51,17 +56,15 @@ const samplesOf = (slices: readonly Slice[]): number[] => slices.flatMap(({ samp
 /** Times models in slices; remembers what the pace of this machine can be. */
 export function createSlicer(now: () => number = () => performance.now()) {
   let canMs = Infinity;
+  const isCalm = ({ paceMs }: Pick<Slice, "paceMs">): boolean => paceMs <= isSlow * canMs;
 
-  const time = async (work: () => Promise<unknown>): Promise<number> => {
+  const time = async (work: Run): Promise<number> => {
     const start = now();
     await work();
     return now() - start;
   };
 
-  const takeSlice = async (
-    run: () => Promise<unknown>,
-    idle: () => Promise<unknown>,
-  ): Promise<Omit<Slice, "paceMs">> => {
+  const takeSlice = async (run: Run, idle: Run): Promise<Omit<Slice, "paceMs">> => {
     const samples: number[] = [];
     const start = now();
     do samples.push(await time(run));
@@ -72,61 +75,74 @@ export function createSlicer(now: () => number = () => performance.now()) {
     return { samples, overheads, ms };
   };
 
+  /** Slices of one session, until enough of them were calm, or it took too long. */
+  const takeSlices = async (run: Run, { idle, pace, move }: Sliced, options: TimingOptions): Promise<Slice[]> => {
+    const { minMs = 0, maxMs = 0, minRuns = 0, tolerance = 0.01 } = options;
+    const slices: Slice[] = [];
+    const start = now();
+    let hasLooked = false;
+    const isEnough = (): boolean => {
+      const calm = slices.filter(isCalm);
+      if (runsOf(calm) < minRuns || timeOf(calm) < minMs) return false;
+      // Looking at the samples takes time and caches, so it is done once.
+      if (hasLooked) return now() - start >= maxMs;
+      hasLooked = true;
+      return isKnown(samplesOf(calm), tolerance);
+    };
+    const isLate = (): boolean => {
+      if (runsOf(slices) < minRuns) return false;
+      const fewestRunsMs = minRuns * Math.min(...slices.map(({ ms, samples }) => ms / samples.length));
+      return now() - start >= Math.max(maxMs, longest.time * minMs, longest.runs * fewestRunsMs);
+    };
+    let beforeMs = await pace();
+    for (let disturbed = 0; !isEnough() && !isLate();) {
+      const slice = await takeSlice(run, idle);
+      const afterMs = await pace();
+      slices.push({ ...slice, paceMs: Math.max(beforeMs, afterMs) });
+      canMs = Math.min(canMs, beforeMs, afterMs);
+      beforeMs = afterMs;
+      disturbed = isCalm(slices.at(-1)!) ? 0 : disturbed + 1;
+      if (disturbed < mostDisturbed) continue;
+      await move();
+      // Its caches are not those of the core before.
+      await run();
+      beforeMs = await pace();
+      disturbed = 0;
+    }
+    return slices;
+  };
+
   /**
    * Times a model until enough of its slices were calm.
    *
+   * @param options `maxMs` is how long it may take when nothing disturbs.
    * @returns its times and those of a call, of calm slices; of the calmest when too few were, and then `isUnstable`.
    */
-  return async ({ withSession, idle, pace, move }: Sliced, options: TimingOptions) => {
-    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, tolerance = 0.01, minRuns = leastRuns } = options;
-    const slices: Slice[] = [];
-    const calm = (): Slice[] => slices.filter(({ paceMs }) => paceMs <= isSlow * canMs);
-    const longestMs = Math.max(maxMs, longest * minMs);
+  return async (sliced: Sliced, options: Omit<TimingOptions, "signal">) => {
+    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, minRuns = leastRuns, ...others } = options;
+    const share = { ...others, minMs: minMs / rounds, maxMs: maxMs / rounds, minRuns: Math.ceil(minRuns / rounds) };
+    if (canMs === Infinity || (await sliced.pace()) > isSlow * canMs) await sliced.move();
+    const sessions: Slice[][] = [];
     let warmup = 0;
-    const began = now();
-
-    for (let round = 1; round <= rounds; round++) {
-      const share = round / rounds;
-      await withSession(async (run) => {
-        warmup += await warmUp(run, { loadMs: round === 1 ? loadMs : 0, warmupMs: warmupMs / rounds }, now);
-        let beforeMs = await pace();
-        let [disturbed, hasLooked] = [0, false];
-        const hasPassed = (ms: number): boolean =>
-          now() - began - loadMs > share * ms && runsOf(slices) >= share * minRuns;
-        const isEnough = (): boolean => {
-          const kept = calm();
-          if (runsOf(kept) < share * minRuns || timeOf(kept) < share * minMs) return false;
-          // Looking at the samples takes time and caches, so it is done once.
-          if (hasLooked) return hasPassed(maxMs);
-          hasLooked = true;
-          return isKnown(samplesOf(kept), tolerance);
-        };
-        while (!isEnough() && !hasPassed(longestMs)) {
-          const slice = await takeSlice(run, idle);
-          const afterMs = await pace();
-          const paceMs = Math.max(beforeMs, afterMs);
-          slices.push({ ...slice, paceMs });
-          canMs = Math.min(canMs, beforeMs, afterMs);
-          beforeMs = afterMs;
-          disturbed = paceMs > isSlow * canMs ? disturbed + 1 : 0;
-          if (disturbed < mostDisturbed) continue;
-          await move();
-          beforeMs = await pace();
-          disturbed = 0;
-        }
+    while (sessions.length < rounds) {
+      const load = sessions.length === 0 ? loadMs : 0;
+      await sliced.withSession(async (run) => {
+        warmup += await warmUp(run, { loadMs: load, warmupMs: warmupMs / rounds }, now);
+        sessions.push(await takeSlices(run, sliced, share));
       });
     }
 
     const suffice = (some: readonly Slice[]): boolean => runsOf(some) >= minRuns && timeOf(some) >= calmShare * minMs;
-    let kept = calm();
-    const isUnstable = !suffice(kept);
-    if (isUnstable) {
-      const calmest = slices.toSorted((a, b) => a.paceMs - b.paceMs);
+    const isStable =
+      suffice(sessions.flat().filter(isCalm)) && sessions.filter((one) => one.some(isCalm)).length >= leastSessions;
+    const calmest = sessions.flat().sort((a, b) => a.paceMs - b.paceMs);
+    if (!isStable && !calmest.some(isCalm)) canMs *= patience;
+    let kept = calmest.filter(isCalm);
+    if (!isStable) {
       kept = [];
       while (!suffice(kept) && kept.length < calmest.length) kept.push(calmest[kept.length]!);
-      canMs *= patience;
     }
     const timing: Timing = summarize([{ samples: samplesOf(kept), warmup }]);
-    return { timing, overheadMs: median(kept.flatMap(({ overheads }) => overheads)), isUnstable };
+    return { timing, overheadMs: median(kept.flatMap(({ overheads }) => overheads)), isUnstable: !isStable };
   };
 }

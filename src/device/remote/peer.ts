@@ -70,6 +70,8 @@ interface Open {
 
 /** Longest time from `started` to a result, beyond what the options ask for: a slow model takes its fewest runs. */
 const runMs = 60_000;
+/** A device that is disturbed takes this many times as long. */
+const disturbance = 10;
 /** Answers to jobs that were cancelled may still be under way; so many are known. */
 const mostCancelled = 16;
 
@@ -108,7 +110,7 @@ export function createPeer({ channel, patienceMs, onPaused, ...who }: PeerOption
       return;
     }
     const { loadMs, startMs, warmupMs, maxMs } = job.options;
-    const ms = isStarted ? runMs + 2 * (loadMs + warmupMs + maxMs) : startMs;
+    const ms = isStarted ? runMs + 2 * (loadMs + warmupMs) + disturbance * maxMs : startMs;
     const what = isStarted ? "finish" : "start";
     const late = (): void => channel.close(closeCodes.silent, `it did not ${what} in ${Math.round(ms / 1000)} s`);
     deadline = setTimeout(late, ms);

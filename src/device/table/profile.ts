@@ -94,40 +94,47 @@ export async function profile(start: LatencyTable, options: ProfileOptions): Pro
       throw error;
     }
   };
-  const timeBatch = async (batch: readonly Part[]) => {
+  const timeBatch = async (batch: readonly Part[], bases: Readonly<Record<string, number>>) => {
     const [{ kind, size }] = batch as readonly [Part];
     const name = baseOf(size);
-    const known = kind === "stem" ? 0 : table.bases[name];
+    const known = kind === "stem" ? 0 : bases[name];
     const base = known === undefined ? await time(networkAround(task, size), baseTiming) : null;
     const baseMs = known ?? base?.medianMs;
     const entries: Record<string, number> = {};
-    const unstable: string[] = [];
+    const [unstable, impossible]: [string[], string[]] = [[], []];
     for (const part of batch) {
+      const key = keyOf(part);
       const latency = await time(networkAround(task, size, part), partTiming);
       if (latency === null || baseMs === undefined) {
-        refused.add(keyOf(part));
+        impossible.push(key);
         continue;
       }
-      entries[keyOf(part)] = latency.medianMs - baseMs;
-      if (latency.isUnstable || base?.isUnstable === true) unstable.push(keyOf(part));
+      entries[key] = latency.medianMs - baseMs;
+      if (latency.isUnstable || base?.isUnstable === true) unstable.push(key);
     }
-    return { entries, unstable, bases: base === null || base.isUnstable ? {} : { [name]: base.medianMs } };
-  };
-  const measureBatch = async (batch: readonly Part[]): Promise<void> => {
-    const { result, isUnstable } = await measureSteadily(device, () => timeBatch(batch), { signal });
-    const keys = batch.map(keyOf);
-    table = {
-      ...table,
-      // The base of an unstable batch is not used again.
-      bases: isUnstable ? table.bases : { ...table.bases, ...result.bases },
-      entries: { ...table.entries, ...result.entries },
-      unstable: [...table.unstable.filter((key) => !keys.includes(key)), ...(isUnstable ? keys : result.unstable)],
-    };
-    onProgress(table, { done: parts.length - missing().length, total });
+    // The base of an unstable batch is not used again.
+    return { entries, unstable, impossible, bases: base === null || base.isUnstable ? {} : { [name]: base.medianMs } };
   };
 
   for (let pass = 1; pass <= passes; pass++) {
-    for (const batch of batchesOf(missing())) await measureBatch(batch);
+    // What a base takes changes with time, so those of an earlier pass, or day, are not used.
+    let bases: Readonly<Record<string, number>> = {};
+    for (const batch of batchesOf(missing())) {
+      const { result, isUnstable } = await measureSteadily(device, () => timeBatch(batch, bases), { signal });
+      for (const key of result.impossible) refused.add(key);
+      if (!isUnstable) bases = { ...bases, ...result.bases };
+      const measured = Object.keys(result.entries);
+      table = {
+        ...table,
+        bases: { ...table.bases, ...bases },
+        entries: { ...table.entries, ...result.entries },
+        unstable: [
+          ...table.unstable.filter((key) => !measured.includes(key)),
+          ...(isUnstable ? measured : result.unstable),
+        ],
+      };
+      onProgress(table, { done: parts.length - missing().length, total });
+    }
   }
 
   const known = networks.filter((arch) => missingParts({ ...table, unstable: [] }, layeredParts(arch)).length === 0);
