@@ -8,8 +8,8 @@
  * Random networks of a space are measured several times in turn, so that a minute in which the machine does something else
  * counts little: they take the median of their passes, or the shortest, since others' work only adds. How one pass agrees with
  * the next, and half of the passes with the other half, shows how far the machine can be trusted. Other networks, to fit
- * predictors to, are measured once, as `mnas fit` does. A table of layers is measured too, of the whole space or, when that would take more than 20 minutes or with `--needed`,
- * of the layers that the networks have; or it is one of `mnas profile`.
+ * predictors to, are measured once, as `mnas fit` does. A table of layers is measured too, of the whole space or, when that
+ * would take more than 20 minutes or with `--needed`, of the layers that the networks have; or it is one of `mnas profile`.
  */
 import { parseArgs } from "node:util";
 import { canaryModel } from "../src/device/canary.ts";

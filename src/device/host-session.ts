@@ -4,7 +4,7 @@ import { createRng } from "../util/rng.ts";
 import { pinToFastest } from "./cores.ts";
 import type { Latency } from "./device.ts";
 import { doNothingModel } from "./overhead.ts";
-import type { Timing, TimingOptions } from "./protocol.ts";
+import { timerOf, type Timing, type TimingOptions } from "./protocol.ts";
 import type { QuietLock } from "./quiet.ts";
 import { createSlicer, type Sliced } from "./slices.ts";
 import { median } from "./statistics.ts";
@@ -81,13 +81,10 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
     sessionOptions,
   );
   const input = { in: new runtime.Tensor("float32", [0], scalar.dims) };
+  const timeNothing = timerOf(() => nothing.run(input));
   const pace = async (): Promise<number> => {
     const times: number[] = [];
-    while (times.length < paceRuns) {
-      const start = performance.now();
-      await nothing.run(input);
-      times.push(performance.now() - start);
-    }
+    while (times.length < paceRuns) times.push(await timeNothing());
     return median(times);
   };
   /** A core that was idle first has to get up to its speed. */

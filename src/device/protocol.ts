@@ -44,6 +44,16 @@ type Clock = () => number;
 
 const wallClock: Clock = () => performance.now();
 
+/** A function that runs another and says how many milliseconds that took. */
+export const timerOf =
+  (run: () => Promise<unknown>, now: Clock = wallClock, signal?: AbortSignal) =>
+  async (): Promise<number> => {
+    signal?.throwIfAborted();
+    const start = now();
+    await run();
+    return now() - start;
+  };
+
 /**
  * Runs a function under load, then until it no longer gets faster.
  *
@@ -54,7 +64,7 @@ export async function warmUp(
   { loadMs = 0, warmupMs = 100, signal }: Pick<TimingOptions, "loadMs" | "warmupMs" | "signal">,
   now: Clock = wallClock,
 ): Promise<number> {
-  const time = timerOf(run, signal, now);
+  const time = timerOf(run, now, signal);
   let warmup = 0;
   for (const loaded = now(); now() - loaded < loadMs; warmup++) await time();
   const began = now();
@@ -71,14 +81,6 @@ export async function warmUp(
   }
   return warmup + rehearsals;
 }
-
-const timerOf =
-  (run: () => Promise<unknown>, signal: AbortSignal | undefined, now: Clock) => async (): Promise<number> => {
-    signal?.throwIfAborted();
-    const start = now();
-    await run();
-    return now() - start;
-  };
 
 /** Whether the 95 % interval of the median is as narrow as `tolerance`, a share of it. */
 export function isKnown(samples: readonly number[], tolerance: number): boolean {
@@ -99,7 +101,7 @@ export async function timeRuns(
 ): Promise<Runs> {
   const { minMs = 250, maxMs = 500, tolerance = 0.01, minRuns = leastRuns, signal } = options;
   const warmup = await warmUp(run, options, now);
-  const time = timerOf(run, signal, now);
+  const time = timerOf(run, now, signal);
   const samples: number[] = [];
   const start = now();
   // Looking at the samples takes time and caches, so it is done ever more rarely.

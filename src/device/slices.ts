@@ -1,4 +1,4 @@
-import { isKnown, leastRuns, summarize, warmUp, type Timing, type TimingOptions } from "./protocol.ts";
+import { isKnown, leastRuns, summarize, timerOf, warmUp, type TimingOptions } from "./protocol.ts";
 import { median } from "./statistics.ts";
 
 /*
@@ -48,6 +48,8 @@ interface Slice {
   readonly paceMs: number;
 }
 
+type Wanted = Required<Pick<TimingOptions, "minMs" | "maxMs" | "minRuns" | "tolerance">>;
+
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const runsOf = (slices: readonly Slice[]): number => total(slices.map(({ samples }) => samples.length));
 const timeOf = (slices: readonly Slice[]): number => total(slices.map(({ ms }) => ms));
@@ -56,28 +58,23 @@ const samplesOf = (slices: readonly Slice[]): number[] => slices.flatMap(({ samp
 /** Times models in slices; remembers what the pace of this machine can be. */
 export function createSlicer(now: () => number = () => performance.now()) {
   let canMs = Infinity;
-  const isCalm = ({ paceMs }: Pick<Slice, "paceMs">): boolean => paceMs <= isSlow * canMs;
-
-  const time = async (work: Run): Promise<number> => {
-    const start = now();
-    await work();
-    return now() - start;
-  };
+  const isCalm = ({ paceMs }: Slice): boolean => paceMs <= isSlow * canMs;
 
   const takeSlice = async (run: Run, idle: Run): Promise<Omit<Slice, "paceMs">> => {
+    const [time, timeIdle] = [timerOf(run, now), timerOf(idle, now)];
     const samples: number[] = [];
     const start = now();
-    do samples.push(await time(run));
+    do samples.push(await time());
     while (now() - start < sliceMs);
     const ms = now() - start;
     const overheads: number[] = [];
-    while (overheads.length < idleRuns) overheads.push(await time(idle));
+    while (overheads.length < idleRuns) overheads.push(await timeIdle());
     return { samples, overheads, ms };
   };
 
   /** Slices of one session, until enough of them were calm, or it took too long. */
-  const takeSlices = async (run: Run, { idle, pace, move }: Sliced, options: TimingOptions): Promise<Slice[]> => {
-    const { minMs = 0, maxMs = 0, minRuns = 0, tolerance = 0.01 } = options;
+  const takeSlices = async (run: Run, { idle, pace, move }: Sliced, wanted: Wanted): Promise<Slice[]> => {
+    const { minMs, maxMs, minRuns, tolerance } = wanted;
     const slices: Slice[] = [];
     const start = now();
     let hasLooked = false;
@@ -119,8 +116,8 @@ export function createSlicer(now: () => number = () => performance.now()) {
    * @returns its times and those of a call, of calm slices; of the calmest when too few were, and then `isUnstable`.
    */
   return async (sliced: Sliced, options: Omit<TimingOptions, "signal">) => {
-    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, minRuns = leastRuns, ...others } = options;
-    const share = { ...others, minMs: minMs / rounds, maxMs: maxMs / rounds, minRuns: Math.ceil(minRuns / rounds) };
+    const { loadMs = 0, warmupMs = 100, minMs = 300, maxMs = 600, tolerance = 0.01, minRuns = leastRuns } = options;
+    const share = { minMs: minMs / rounds, maxMs: maxMs / rounds, minRuns: Math.ceil(minRuns / rounds), tolerance };
     if (canMs === Infinity || (await sliced.pace()) > isSlow * canMs) await sliced.move();
     const sessions: Slice[][] = [];
     let warmup = 0;
@@ -133,16 +130,14 @@ export function createSlicer(now: () => number = () => performance.now()) {
     }
 
     const suffice = (some: readonly Slice[]): boolean => runsOf(some) >= minRuns && timeOf(some) >= calmShare * minMs;
-    const isStable =
-      suffice(sessions.flat().filter(isCalm)) && sessions.filter((one) => one.some(isCalm)).length >= leastSessions;
-    const calmest = sessions.flat().sort((a, b) => a.paceMs - b.paceMs);
-    if (!isStable && !calmest.some(isCalm)) canMs *= patience;
-    let kept = calmest.filter(isCalm);
-    if (!isStable) {
-      kept = [];
-      while (!suffice(kept) && kept.length < calmest.length) kept.push(calmest[kept.length]!);
-    }
-    const timing: Timing = summarize([{ samples: samplesOf(kept), warmup }]);
-    return { timing, overheadMs: median(kept.flatMap(({ overheads }) => overheads)), isUnstable: !isStable };
+    const slices = sessions.flat().sort((a, b) => a.paceMs - b.paceMs);
+    const calm = slices.filter(isCalm);
+    const isUnstable = !suffice(calm) || sessions.filter((one) => one.some(isCalm)).length < leastSessions;
+    if (calm.length === 0) canMs *= patience;
+    const calmest: Slice[] = [];
+    while (!suffice(calmest) && calmest.length < slices.length) calmest.push(slices[calmest.length]!);
+    const kept = isUnstable ? calmest : calm;
+    const timing = summarize([{ samples: samplesOf(kept), warmup }]);
+    return { timing, overheadMs: median(kept.flatMap(({ overheads }) => overheads)), isUnstable };
   };
 }
