@@ -3,13 +3,19 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { zooArch } from "../src/arch/zoo.ts";
+import { openMadds } from "../src/device/madds.ts";
 import { compare, fitBest } from "../src/device/predict/fit.ts";
 import { dot, factor, nonNegativeLeastSquares } from "../src/device/predict/linear.ts";
 import { fitModel, predict, usableKinds, type Sample } from "../src/device/predict/models.ts";
 import { builtInPrior, pointOf, type Predictor } from "../src/device/predict/predictor.ts";
 import { differentNetworks, measureNetworks } from "../src/device/predict/sample.ts";
+import type { LatencyTable } from "../src/device/table/table.ts";
+import { exitCodes, MnasError } from "../src/errors.ts";
+import { joinPort } from "../src/device/remote/address.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { openFinalsDevice } from "../src/study/finals-device.ts";
+import type { Study } from "../src/study/search.ts";
 import { createRng } from "../src/util/rng.ts";
 import { linearDevice, randomModel, smallSpace, syntheticDevice, task } from "./latency-devices.ts";
 import { mnas, scratch } from "./mnas.ts";
@@ -249,6 +255,48 @@ test("finalists of a device that cannot be opened stay predicted, and the search
   expect(warnings).toContainEqual(expect.stringContaining("finalists are not measured, only predicted"));
   expect(warnings).toContainEqual(expect.stringContaining("no baseline for trial"));
   expect(events.at(-1)!["finals"]).toMatchObject([{ predictedMs: null, isReference: false, state: "complete" }]);
+
+  // Now the device is there.
+  writeFileSync(join(folder.dir, "t.json"), table.replace('"name": "pixel"', '"name": "madds"'));
+  const again = await mnas(["search", "--resume", "run", "--json"], folder.dir);
+  expect(again.code).toBe(0);
+  const { finals } = JSON.parse(again.stdout.trim().split("\n").at(-1)!) as { finals: Record<string, unknown>[] };
+  const own = finals.filter(({ isReference }) => isReference !== true);
+  expect(own).toMatchObject([{ predictedMs: expect.any(Number) as number, state: "complete" }]);
+});
+
+test("a search does not go on with latencies of another device, unless it is forced to", async () => {
+  using folder = scratch();
+  writeFileSync(join(folder.dir, "mnas.config.ts"), toyConfig);
+  expect((await mnas(["profile", "--device", "madds", "--out", "t.json"], folder.dir)).code).toBe(0);
+  const args = ["--trials", "2", "--finalists", "0", "--json"];
+  expect((await mnas(["search", "--device", "table:t.json", ...args, "--out", "run"], folder.dir)).code).toBe(0);
+  const table = JSON.parse(readFileSync(join(folder.dir, "t.json"), "utf8")) as LatencyTable;
+  const measuredOn = { ...table.measuredOn, description: "another phone" };
+  writeFileSync(join(folder.dir, "t.json"), JSON.stringify({ ...table, measuredOn }));
+  const more = ["search", "--resume", "run", "--trials", "4", "--json"];
+  const refused = await mnas(more, folder.dir);
+  expect(refused.code).toBe(exitCodes.RUN_MISMATCH);
+  expect(refused.stderr).toContain("which is another device");
+  expect(refused.stderr).toContain("another phone");
+  expect((await mnas([...more, "--force"], folder.dir)).code).toBe(0);
+});
+
+test("the device of the finals is waited for where the search was told to listen, and Ctrl-C ends that", async () => {
+  const predicts = { device: "page:pixel-8", task: null, heldOut: null };
+  const ended = new MnasError("INTERRUPTED", "ended");
+  const stop = new AbortController();
+  const events: Record<string, unknown>[] = [];
+  const emit = (event: object): void => {
+    events.push({ ...event });
+    if ("event" in event && event.event === "join") stop.abort(ended);
+  };
+  const listen = { host: "127.0.0.1", port: 0 };
+  const device = { ...openMadds(), predicts };
+  const study = { device, listen, signal: stop.signal, emit } as unknown as Study;
+  await expect(openFinalsDevice(study)).rejects.toBe(ended);
+  expect(events).toMatchObject([{ event: "join" }]);
+  expect(events[0]!["port"]).not.toBe(joinPort);
 });
 
 test.each([

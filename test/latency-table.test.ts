@@ -23,7 +23,7 @@ const emptyTableOf = async (device: LatencyDevice): Promise<LatencyTable> =>
   emptyTable(provenanceOf(device, await additiveDevice().measure(randomModel(0))), { space: smallSpace.name, task });
 
 const parts = partsOfSpace(smallSpace, task);
-const networks = [1, 2, 3].map((seed) => randomModel(seed).arch!);
+const networks = [1, 2, 3, 4, 5, 6].map((seed) => randomModel(seed).arch!);
 const modelOf = (arch: Arch) => deviceModel(buildCandidate(arch));
 
 const profiled = async (device: LatencyDevice, from?: LatencyTable): Promise<LatencyTable> =>
@@ -79,7 +79,42 @@ test("a device on which whole networks take longer than their layers is predicte
       return isWhole ? { ...latency, medianMs: 1.2 * latency.medianMs } : latency;
     },
   };
-  expect((await profiled(device)).scale).toBeCloseTo(1.2, 10);
+  const table = await profiled(device);
+  expect(table.scale).toBeCloseTo(1.2, 10);
+  expect(table.heldOut!.mape).toBeCloseTo(0, 10);
+});
+
+test("a table says how far off it is, by whole networks that had no part in its scale", async () => {
+  const additive = additiveDevice();
+  let whole = 0;
+  const device: LatencyDevice = {
+    ...additive,
+    measure: async (model, options) => {
+      const latency = await additive.measure(model, options);
+      if (layeredParts(model.arch!).length <= 3 && model.arch!.blocks.length < 2) return latency;
+      // One network of all takes twice as long, and one was disturbed.
+      const number = whole++;
+      if (number === 1) return { ...latency, medianMs: 100 * latency.medianMs, isUnstable: true };
+      return number === 0 ? { ...latency, medianMs: 2 * latency.medianMs } : latency;
+    },
+  };
+  const { scale, heldOut } = await profiled(device);
+  expect(scale).toBeCloseTo(1, 10);
+  expect(heldOut).toMatchObject({ networks: networks.length - 1 });
+  expect(heldOut!.mape).toBeCloseTo(0.5 / (networks.length - 1), 10);
+});
+
+test("a missing entry is named with the nearest of its kind, whatever its size", async () => {
+  const task = { height: 28, width: 28, channels: 1, classes: 10 };
+  const arch = archOf(mnasnetTinySpace, sample(mnasnetTinySpace, createRng(1)), task);
+  const entries = {
+    "112x112 r1_k3_s11_e1_i32_o16": 1,
+    "224x224x3 stem32_k3_s22": 1,
+    "192x192x3 stem32_k3_s22": 1,
+    "28x28x1 head16 classes10": 1,
+  };
+  const table = { ...(await emptyTableOf(additiveDevice())), task: null, entries };
+  expect(() => predictWith(table, arch, "it")).toThrow('the nearest it has is "192x192x3 stem32_k3_s22"');
 });
 
 test("profile() goes on where it was, and measures again what was not stable", async () => {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 import { buildGraph } from "../src/arch/build.ts";
 import type { DeviceModel, LatencyDevice } from "../src/device/device.ts";
 import type { Notice } from "../src/device/options.ts";
+import { reachableHosts } from "../src/device/remote/address.ts";
 import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
 import type { Work } from "../src/device/remote/peer.ts";
 import { openPage } from "../src/device/remote/page.ts";
@@ -90,6 +91,20 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     expect(peer!.hello.os).toMatch(/^Linux.*, Chrome \d+$/);
     expect(peer!.hello.runtimes.map(({ id }) => id).slice(0, 2)).toEqual(["onnx-wasm", "litert-wasm"]);
   });
+
+  test.skipIf(reachableHosts("0.0.0.0")[0] === "localhost").each(["onnx-wasm", "litert-wasm"])(
+    "joins and measures with %s over plain http in a network, where pages are not secure",
+    async (runtime) => {
+      const join = { ...options(), address: { host: "0.0.0.0", port: 0 } };
+      const { device, page } = await openJoined("page", `@${runtime}`, join);
+      await using _ = device;
+      expect(new URL(page.url()).hostname).not.toBe("localhost");
+      expect(await page.evaluate("isSecureContext")).toBe(false);
+      const { medianMs, threads, origin } = await device.measure(networkModel(0.25, 56), settled);
+      expect(medianMs).toBeGreaterThan(0);
+      expect({ threads, origin }).toEqual({ threads: 1, origin: "web" });
+    },
+  );
 
   test("says what is wrong with a token, and does not try it again by itself", async () => {
     await using server = await openJoinServer(options());

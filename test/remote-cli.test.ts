@@ -78,6 +78,8 @@ test("an address that is none is refused", async () => {
   using space = scratch();
   const { code, stderr } = await mnas(["measure", "mobilenet-v2", "--device", "page", "--listen", "a b"], space.dir);
   expect([code, stderr]).toEqual([2, expect.stringContaining('Cannot listen on "a b"')]);
+  const far = await mnas(["devices", "--port", "99999999"], space.dir);
+  expect([far.code, far.stderr]).toEqual([2, expect.stringContaining('Cannot listen on "127.0.0.1:99999999"')]);
 });
 
 test("a token is kept out of messages and of the record of a run", async () => {

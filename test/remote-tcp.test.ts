@@ -136,9 +136,10 @@ test.each([
   expect((await next.measure(network, brief)).runs).toBe(9);
 });
 
-test("browsers, and who has no token, are refused", async () => {
+test("browsers, and who has no token, are refused, and that is not said without end", async () => {
   const { device } = await slowDevice();
-  const url = await serve(device);
+  const lines: string[] = [];
+  const url = await serve(device, lines);
   const at = `${url.replace(/^.*@/, "ws://")}/socket`;
   const good = { Authorization: `Bearer ${token}` };
   for (const headers of [{}, { Authorization: token }, { Authorization: "Bearer " }, { ...good, Origin: "http://a.b" }])
@@ -147,6 +148,8 @@ test("browsers, and who has no token, are refused", async () => {
     code: "DEVICE_UNAVAILABLE",
     message: expect.stringMatching(/^Cannot open device "tcp:\/\/127[^@]*": the token is wrong$/),
   });
+  for (let i = 0; i < 20; i++) await expect(once(new WebSocket(at), "open")).rejects.toThrow("401");
+  expect(lines.filter((line) => line.includes("wrong token"))).toHaveLength(10);
 });
 
 test.each([
@@ -155,6 +158,7 @@ test.each([
   ["tcp://a.b/path", "it is no address"],
   ["tcp://a:b@c.d", "it is no address"],
   ["tcp://127.0.0.1", "it needs a token"],
+  ["tcp://%zz@127.0.0.1:1", "its token has characters that no token has"],
   ["tcp://secret@127.0.0.1:1", "nothing listens there"],
 ])("%s cannot be opened: %s", async (name, why) => {
   vi.stubEnv("MNAS_TOKEN", "");

@@ -14,7 +14,7 @@ import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { openingOf } from "./notices.ts";
 import { checkOut } from "./export.ts";
-import { counted, duration, fixed, percent, print, printJson, say, table, warn } from "./output.ts";
+import { counted, duration, heldOutText, percent, print, printJson, say, table, warn } from "./output.ts";
 import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
@@ -117,9 +117,7 @@ export async function fit(options: FitOptions): Promise<void> {
     ),
   );
   print();
-  print(
-    `held out  ${heldOut.networks} networks: error ${percent(heldOut.mape)} in the mean, Spearman ${fixed(heldOut.spearman, 3)}, Kendall ${fixed(heldOut.kendall, 3)}`,
-  );
+  print(`held out  ${heldOutText(heldOut)}`);
   print(`predictor ${out}`);
   if ((heldOut.spearman ?? -1) >= leastSpearman)
     print(`next      mnas search --device ${shellWord(`predictor:${out}`)}`);

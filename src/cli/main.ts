@@ -125,7 +125,7 @@ command("search", "run or continue a search")
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
   .option("--out <dir>", "run folder (a new one under runs/)", path)
   .option("--resume [run]", "continue a run (the newest under runs/)", path)
-  .option("--force", "search with a predictor that ranks networks badly")
+  .option("--force", "search with a predictor that ranks networks badly, or go on with another device")
   .action(async (options) => (await import("./search.ts")).search(options));
 
 command("pareto <run>", "show the trials that no other trial beats").action(async (run, options) =>

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { HeldOut } from "../device/predict/fit.ts";
 import { exitCodes, MnasError } from "../errors.ts";
 
 /** Results go to standard output. */
@@ -63,6 +64,9 @@ export const thousands = (count: number): string => (count >= 1e6 ? millions(cou
 /** A number of things: `1 trial`, `8 trials`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 export const fixed = (value: number | null, digits = 4): string => (value === null ? dash : value.toFixed(digits));
+/** How far off predictions are. */
+export const heldOutText = ({ networks, mape, spearman, kendall }: HeldOut): string =>
+  `${networks} networks: error ${percent(mape)} in the mean, Spearman ${fixed(spearman, 3)}, Kendall ${fixed(kendall, 3)}`;
 
 /** Seconds as people say them: `8 s`, `2 min 05 s`, `1 h 10 min`. */
 export function duration(seconds: number): string {

@@ -16,7 +16,7 @@ import { shellWord } from "../util/shell.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { openingOf } from "./notices.ts";
-import { counted, duration, ms, print, say, warn } from "./output.ts";
+import { counted, duration, heldOutText, ms, print, say, warn } from "./output.ts";
 import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
@@ -126,11 +126,19 @@ export async function profile(options: ProfileOptions): Promise<void> {
     }
   });
 
-  const { entries, unstable, isComplete, scale } = table;
+  const { entries, unstable, isComplete, scale, heldOut } = table;
   const count = Object.keys(entries).length;
   if (json)
     return print(
-      JSON.stringify({ event: "done", table: out, entries: count, unstable: unstable.length, isComplete, scale }),
+      JSON.stringify({
+        event: "done",
+        table: out,
+        entries: count,
+        unstable: unstable.length,
+        isComplete,
+        scale,
+        heldOut,
+      }),
     );
   if (unstable.length > 0)
     warn(
@@ -139,5 +147,6 @@ export async function profile(options: ProfileOptions): Promise<void> {
   if (!isComplete) warn(`${parts.length - count} of ${parts.length} layers cannot run on this device`);
   print(`table    ${out}, ${counted(count, "time")}, ${ms(Math.max(0, ...Object.values(entries)))} at most`);
   print(`scale    ${scale.toFixed(3)}: what ${wholeNetworks} whole networks took, as a share of their sums`);
+  if (heldOut !== null) print(`held out ${heldOutText(heldOut)}`);
   print(`next     mnas search --device ${shellWord(`table:${out}`)}`);
 }

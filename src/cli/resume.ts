@@ -39,7 +39,7 @@ export interface SearchOptions {
   readonly seed?: number;
   /** The words of a command. */
   readonly evaluator?: readonly string[];
-  /** Search with a predictor that ranks badly. */
+  /** Search with a predictor that ranks badly, or go on with a device whose latencies are not those of the run. */
   readonly force?: boolean;
 }
 

@@ -17,7 +17,9 @@ async function trusted(device: LatencyDevice, isForced: boolean): Promise<Latenc
   throw new MnasError(
     "USAGE",
     `Cannot search with "${device.name}": its rank correlation with measurements is ${fixed(heldOut.spearman, 3)}, must be at least ${leastSpearman}`,
-    { hint: "Fit it to more samples, or with a table of the device as --prior, or use --force." },
+    {
+      hint: "Fit it to more samples, or with a table of the device as --prior; profile a table anew when the device does nothing else; or use --force.",
+    },
   );
 }
 

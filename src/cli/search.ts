@@ -2,7 +2,7 @@ import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import type { Notice } from "../device/options.ts";
+import type { Notice, OpenOptions } from "../device/options.ts";
 import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
@@ -50,7 +50,7 @@ export async function search(options: SearchOptions): Promise<void> {
       checkReward(config.reward, config.target ?? 1);
       // Who began it has accepted the device.
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: true });
-      await go(run, config, await loadStudyData(config), device, signal);
+      await go(run, config, await loadStudyData(config), device, { ...opening, signal });
     } else {
       const flags = settings(options);
       const config = await loadConfig(options.config, flags);
@@ -66,7 +66,7 @@ export async function search(options: SearchOptions): Promise<void> {
       dir = run.dir;
       writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
       writeFileAtomically(`${dir}/environment.json`, JSON.stringify(record, null, 2));
-      await go(run, config, dataset, device, signal);
+      await go(run, config, dataset, device, { ...opening, signal });
     }
   });
 
@@ -75,7 +75,7 @@ export async function search(options: SearchOptions): Promise<void> {
     config: Config,
     dataset: Dataset,
     device: LatencyDevice,
-    signal: AbortSignal,
+    { listen, signal }: OpenOptions & { readonly signal: AbortSignal },
   ): Promise<void> {
     const view = json ? null : progressView(config, dataset, options);
     const emit = (event: SearchEvent): void => {
@@ -88,7 +88,7 @@ export async function search(options: SearchOptions): Promise<void> {
     };
     tell = emit;
     try {
-      await runSearch(run, config, { dataset, device, signal, emit });
+      await runSearch(run, config, { dataset, device, listen, isForced: options.force === true, signal, emit });
     } finally {
       view?.end();
     }

@@ -27,6 +27,17 @@ export const taskSchema = z.strictObject({
   classes: z.int().positive(),
 });
 
+/** How predictions compare with measurements of networks that had no part in them. */
+export const heldOutSchema = z.strictObject({
+  mape: z.number().finite(),
+  kendall: z.number().finite().nullable(),
+  spearman: z.number().finite().nullable(),
+  networks: z.int().positive(),
+});
+
+export const errorText = ({ mape, networks, spearman }: z.output<typeof heldOutSchema>): string =>
+  `off by ${(100 * mape).toFixed(1)} % on ${networks} others, Spearman ${spearman?.toFixed(3) ?? "–"}`;
+
 /** Throws `USAGE` for a device that only predicts. */
 export function checkMeasures({ name, origin }: LatencyDevice): void {
   if (origin !== "predicted") return;

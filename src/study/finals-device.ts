@@ -35,17 +35,17 @@ function comparing(real: LatencyDevice, predictor: LatencyDevice, emit: Study["e
  * The device that finals are measured on: where the search predicts, the one whose latencies it predicts, if that can
  * be opened here. Closes with the scope when it was opened here.
  */
-export async function openFinalsDevice({ device, signal, emit }: Study): Promise<LatencyDevice> {
+export async function openFinalsDevice({ device, listen, signal, emit }: Study): Promise<LatencyDevice> {
   // The search's own device is closed by who opened it.
   const own: LatencyDevice = { ...device, [Symbol.asyncDispose]: async () => {} };
   if (device.predicts === undefined) return own;
   const { device: name } = device.predicts;
   try {
-    const real = await openDevice(name, { onNotice: emit, signal });
+    const real = await openDevice(name, { onNotice: emit, listen, signal });
     emit({ event: "device", name: real.name, description: real.description, origin: real.origin });
     return comparing(real, device, emit);
   } catch (error) {
-    if (!(error instanceof MnasError)) throw error;
+    if (signal.aborted || !(error instanceof MnasError)) throw error;
     emit({ event: "warning", message: `finalists are not measured, only predicted: ${error.message}` });
     return own;
   }

@@ -14,7 +14,7 @@ import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.t
 import { finalPlanner } from "./final-plan.ts";
 import { openFinalsDevice } from "./finals-device.ts";
 import { formatNames } from "./formats.ts";
-import { measureTrials } from "./measure.ts";
+import { isUnmeasured, measureTrials } from "./measure.ts";
 import { probeImages } from "./probe.ts";
 import type { Study } from "./search.ts";
 
@@ -37,11 +37,13 @@ function retryLost(study: Study): void {
   }
 }
 
-/** Measures each network once, for all of its trainings. */
+/** Measures each network once, for all of its trainings; also those trained when the device was not there. */
 async function measureNetworks(study: Study): Promise<void> {
-  const { store } = study;
+  const { store, device } = study;
   const firstOf = (notation: string) => store.trials("final").find((trial) => trial.notation === notation)!;
-  const open = store.trials("final").filter(({ latency, state }) => latency === null && state === "waiting");
+  const open = store
+    .trials("final")
+    .filter(({ latency, state }) => isUnmeasured(device, latency) && (state === "waiting" || state === "complete"));
   const firsts = open.filter(({ notation, number }) => firstOf(notation).number === number);
   await measureTrials(study, firsts);
   for (const trial of open) {

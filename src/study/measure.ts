@@ -1,3 +1,4 @@
+import type { LatencyDevice } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { LatencyRecord, Trial } from "../store/store.ts";
@@ -10,6 +11,10 @@ import { measureInStudy } from "./steady.ts";
 /** Whether an error tells of one network, which the device cannot run or nothing could hold. */
 export const isUnfit = (error: unknown): error is MnasError =>
   error instanceof MnasError && (error.code === "MODEL_INVALID" || error.code === "ARCH_INVALID");
+
+/** Whether a network is still to be measured: also where it was only predicted, and there is a device now. */
+export const isUnmeasured = ({ origin }: LatencyDevice, latency: LatencyRecord | null | undefined): boolean =>
+  latency == null || (latency["origin"] === "predicted" && origin !== "predicted");
 
 /** What is known of the trials of a batch, by number; a message where the device cannot run the network. */
 type Known = Map<number, LatencyRecord | string>;
@@ -45,12 +50,12 @@ async function measureAll(study: Study, trials: readonly Trial[]): Promise<Known
 }
 
 /**
- * Measures the trials that have no latency, or fails those that the device cannot run. Nothing is recorded before the
+ * Measures the trials that are not measured yet, or fails those that the device cannot run. Nothing is recorded before the
  * device was seen to be stable all the while; what is not, after some attempts, is marked.
  */
 export async function measureTrials(study: Study, trials: readonly Trial[]): Promise<void> {
-  const { store, emit } = study;
-  const waiting = trials.filter(({ latency }) => latency === null);
+  const { store, device, emit } = study;
+  const waiting = trials.filter(({ latency }) => isUnmeasured(device, latency));
   if (waiting.length === 0) return;
   const { result, canary, isUnstable: isDrifting } = await measureInStudy(study, () => measureAll(study, waiting));
   for (const trial of waiting) {

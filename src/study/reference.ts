@@ -3,6 +3,7 @@ import type { LatencyDevice } from "../device/device.ts";
 import type { Task } from "../space/arch.ts";
 import type { LatencyRecord, Store } from "../store/store.ts";
 import { candidateOf, deviceModel, type Candidate } from "./candidate.ts";
+import { isUnmeasured } from "./measure.ts";
 
 /** MobileNetV2 at a width, with the latency it has on the device. */
 export interface Reference {
@@ -29,7 +30,7 @@ export function referenceFinder(
   const measured = async (candidate: Candidate): Promise<LatencyRecord> => {
     const known = (store.get("references") ?? {}) as Readonly<Record<string, LatencyRecord>>;
     const found = known[candidate.notation];
-    if (found !== undefined) return found;
+    if (found !== undefined && !isUnmeasured(device, found)) return found;
     const latency = { ...(await device.measure(deviceModel(candidate), { signal })) };
     store.set("references", { ...known, [candidate.notation]: latency });
     return latency;

@@ -5,6 +5,8 @@ import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
+import type { Address } from "../device/remote/address.ts";
+import { MnasError } from "../errors.ts";
 import { dataFolder, exportData } from "../evaluator/data.ts";
 import { ignoresTarget } from "../reward/reward.ts";
 import { createSearcher, type Searcher } from "../search/searchers.ts";
@@ -34,6 +36,8 @@ export interface Study {
   readonly config: Config;
   readonly dataset: Dataset;
   readonly device: LatencyDevice;
+  /** Where devices that join find us. */
+  readonly listen?: Address | undefined;
   readonly targetMs: number;
   readonly signal: AbortSignal;
   readonly emit: (event: SearchEvent) => void;
@@ -76,9 +80,27 @@ function warningsOf({ reward }: Config, { name, predicts }: LatencyDevice, task:
   return warnings;
 }
 
+/** Latencies of two devices cannot be compared, even if the same name opens both. */
+function checkSameDevice(store: Store, { name, description }: LatencyDevice): void {
+  const was = store.get("device") as { readonly description: string } | null;
+  const isMeasured = store.trials("search").some(({ latency }) => latency !== null);
+  if (was === null || !isMeasured || was.description === description) return;
+  throw new MnasError(
+    "RUN_MISMATCH",
+    `Cannot go on measuring on "${name}", which is another device:\n  ${was.description} → ${description}`,
+    {
+      hint: "Go on with the device that the run was begun on, start a new run, or use --force to mix their latencies.",
+    },
+  );
+}
+
 export interface SearchOptions {
   readonly dataset: Dataset;
   readonly device: LatencyDevice;
+  /** Where devices that join find us, for the device of the finals. */
+  readonly listen?: Address | undefined;
+  /** Goes on with latencies of two devices. */
+  readonly isForced?: boolean;
   readonly signal: AbortSignal;
   readonly emit: (event: SearchEvent) => void;
 }
@@ -86,20 +108,23 @@ export interface SearchOptions {
 /**
  * Runs or continues the search of a run to its end: batches of ask, measure, gate, train, tell; then the finalists.
  * May be stopped or killed anywhere; continued, it ends as if it had not been.
+ *
+ * @throws MnasError `RUN_MISMATCH` when latencies of another device are in the run.
  */
 export async function runSearch(
   run: Run,
   config: Config,
-  { dataset, device, signal, emit }: SearchOptions,
+  { dataset, device, listen, isForced = false, signal, emit }: SearchOptions,
 ): Promise<void> {
   const { store } = run;
+  if (!isForced) checkSameDevice(store, device);
   store.releaseAll();
 
   store.set("device", { description: device.description, origin: device.origin });
   emit({ event: "data", description: describeDataset(dataset) });
   emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
   for (const message of warningsOf(config, device, taskOf(dataset))) emit({ event: "warning", message });
-  const known = { run, store, config, dataset, device, signal, emit };
+  const known = { run, store, config, dataset, device, listen, signal, emit };
   const target = await findTarget(known);
   emit({ event: "target", ...target });
   const study: Study = { ...known, targetMs: target.targetMs };

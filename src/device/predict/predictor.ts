@@ -3,7 +3,15 @@ import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import type { DeviceModel, LatencyDevice } from "../device.ts";
-import { leastMs, predictedLatency, provenanceSchema, readJson, taskSchema } from "../provenance.ts";
+import {
+  errorText,
+  heldOutSchema,
+  leastMs,
+  predictedLatency,
+  provenanceSchema,
+  readJson,
+  taskSchema,
+} from "../provenance.ts";
 import { predictWith, tableSchema, type LatencyTable } from "../table/table.ts";
 import { featuresOf, layersOf } from "./features.ts";
 import { modelKinds, predict, type Model, type Point, type Prices } from "./models.ts";
@@ -36,12 +44,7 @@ const predictorSchema = z.strictObject({
   task: taskSchema.nullable(),
   /** Networks that it was fitted to. */
   samples: z.int().positive(),
-  heldOut: z.strictObject({
-    mape: number,
-    kendall: number.nullable(),
-    spearman: number.nullable(),
-    networks: z.int().positive(),
-  }),
+  heldOut: heldOutSchema,
   model: modelSchema,
   /** What else it builds upon: a table or a predictor of another device, whole. */
   prior: z.lazy((): z.ZodType<Prior | null> => z.union([tableSchema, predictorSchema]).nullable()),
@@ -99,7 +102,7 @@ export function openPredictor(file: string): LatencyDevice {
   let isClosed = false;
   return {
     name: `predictor:${file}`,
-    description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; off by ${(100 * heldOut.mape).toFixed(1)} % on ${heldOut.networks} others, Spearman ${heldOut.spearman?.toFixed(3) ?? "–"}`,
+    description: `fitted to ${samples} networks measured on ${measuredOn.description}${when}; ${errorText(heldOut)}`,
     origin: "predicted",
     predicts: { device: measuredOn.name, task, heldOut },
     measure: async (network, { signal } = {}) => {

@@ -31,9 +31,10 @@ export function parseAddress(text: string, port: number): Address {
   const host = v6 ?? plain ?? (/^[\da-fA-F:]*:[\da-fA-F:]*:[\da-fA-F:]*$/.test(text) ? text : undefined);
   const number = given === undefined ? port : Number(given);
   if (host === undefined || !isPort(number)) {
+    const shown = host === undefined || given !== undefined ? text : withPort(host, number);
     throw new MnasError(
       "USAGE",
-      `Cannot listen on "${text}": it must be an address of this machine, HOST or HOST:PORT`,
+      `Cannot listen on "${shown}": it must be an address of this machine, HOST or HOST:PORT with a port up to 65535`,
       {
         hint: "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all that can reach it.",
       },

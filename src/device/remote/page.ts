@@ -96,6 +96,8 @@ function waitFor({ server, isWanted, name, onUrls, onOther, signal }: Wait): Pro
     });
     const invitation = server.invite(name, onUrls);
     signal.addEventListener("abort", abort);
+    // Who was told the address may have given up at once.
+    if (signal.aborted) abort();
   });
 }
 

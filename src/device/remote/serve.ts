@@ -18,6 +18,7 @@ import {
 import { parseSearchMessage } from "./schemas.ts";
 import { digestOf, matches } from "./secrets.ts";
 import { refuse } from "./site.ts";
+import { throttled } from "./throttle.ts";
 
 export interface ServeOptions {
   readonly address: Address;
@@ -73,6 +74,7 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
   const { address, token, say = () => {} } = options;
   const hello = await introduce(device);
   const bearer = digestOf(`Bearer ${token}`);
+  const warn = throttled(say);
   /** The first is served. */
   let clients: readonly Client[] = [];
 
@@ -154,7 +156,7 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
     onRequest: (_request, response) => refuse(response, 404, "This is a device for mnas searches"),
     refusal: (request) => {
       if (!isAllowed(request)) {
-        say(`a connection from ${request.socket.remoteAddress ?? "an unknown address"} was refused: wrong token`);
+        warn(`a connection from ${request.socket.remoteAddress ?? "an unknown address"} was refused: wrong token`);
         return { status: 401, text: "Wrong token" };
       }
       return clients.length > mostWaiting ? { status: 503, text: "Busy" } : null;

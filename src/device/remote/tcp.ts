@@ -47,8 +47,9 @@ function parseTarget(given: string): Target {
   const url = URL.canParse(given) ? new URL(given) : fail("it is no address", "Use tcp://HOST:PORT.");
   if (url.hostname === "" || !/^\/?$/.test(url.pathname + url.search + url.hash) || url.password !== "")
     fail("it is no address", "Use tcp://HOST:PORT.");
-  const token = url.username === "" ? (process.env["MNAS_TOKEN"] ?? "") : decodeURIComponent(url.username);
+  const token = url.username === "" ? (process.env["MNAS_TOKEN"] ?? "") : url.username;
   if (token === "") fail("it needs a token", tokenHint);
+  if (!/^[\w.~-]+$/.test(token)) fail("its token has characters that no token has", tokenHint);
   const port = url.port === "" ? servePort : Number(url.port);
   return { name, at: withPort(url.hostname.replaceAll(/[[\]]/g, ""), port), token };
 }

@@ -1,6 +1,6 @@
 import { MnasError } from "../../errors.ts";
 import type { LatencyDevice } from "../device.ts";
-import { predictedLatency } from "../provenance.ts";
+import { errorText, predictedLatency } from "../provenance.ts";
 import { predictWith, readTable } from "./table.ts";
 
 /**
@@ -10,13 +10,13 @@ import { predictWith, readTable } from "./table.ts";
  */
 export function openTable(file: string): LatencyDevice {
   const table = readTable(file);
-  const { measuredOn, time, task } = table;
+  const { measuredOn, time, task, heldOut } = table;
   let isClosed = false;
   return {
     name: `table:${file}`,
-    description: `sums of layers measured on ${measuredOn.description}${time === null ? "" : `, ${time.slice(0, 10)}`}`,
+    description: `sums of layers measured on ${measuredOn.description}${time === null ? "" : `, ${time.slice(0, 10)}`}${heldOut === null ? "" : `; ${errorText(heldOut)}`}`,
     origin: "predicted",
-    predicts: { device: measuredOn.name, task, heldOut: null },
+    predicts: { device: measuredOn.name, task, heldOut },
     measure: async ({ name, arch }, { signal } = {}) => {
       signal?.throwIfAborted();
       if (isClosed) throw new MnasError("DEVICE_UNAVAILABLE", `Cannot predict "${name}": the table is closed`);

@@ -2,6 +2,7 @@ import { MnasError } from "../../errors.ts";
 import type { Arch, Task } from "../../space/arch.ts";
 import { measureSteadily } from "../canary.ts";
 import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "../device.ts";
+import { agreement, type HeldOut } from "../predict/fit.ts";
 import { median } from "../statistics.ts";
 import { keyOf, layeredParts, type Part, type Size } from "./parts.ts";
 import { predictWith, type LatencyTable } from "./table.ts";
@@ -40,7 +41,27 @@ const passes = 2;
 /** Parts that are measured between two looks at the canary. */
 const batchSize = 16;
 
+/** Fewer whole networks say nothing of errors, nor are unstable ones left out for them. */
+const leastWholes = 5;
+
 const none = { filters: 0 };
+
+/** A whole network: the sum of its parts, and what it took. */
+interface Whole {
+  readonly sumMs: number;
+  readonly ms: number;
+  readonly isUnstable: boolean;
+}
+
+const scaleOf = (wholes: readonly Whole[]): number =>
+  wholes.length === 0 ? 1 : median(wholes.map(({ ms, sumMs }) => ms / sumMs));
+
+/** How far off sums are, each times the scale of the others. */
+const heldOutOf = (wholes: readonly Whole[]): HeldOut =>
+  agreement(
+    wholes.map((whole) => whole.sumMs * scaleOf(wholes.filter((other) => other !== whole))),
+    wholes.map(({ ms }) => ms),
+  );
 
 /** The smallest network around a part, and without one the base. */
 export function networkAround(task: Task, size: Size, part?: Part): Arch {
@@ -138,21 +159,26 @@ export async function profile(start: LatencyTable, options: ProfileOptions): Pro
   }
 
   const known = networks.filter((arch) => missingParts({ ...table, unstable: [] }, layeredParts(arch)).length === 0);
-  const { result: ratios } = await measureSteadily(
+  const { result: measured } = await measureSteadily(
     device,
     async () => {
-      const all: number[] = [];
+      const all: Whole[] = [];
       for (const arch of known) {
         const latency = await time(arch, {});
-        if (latency !== null) all.push(latency.medianMs / predictWith({ ...table, scale: 1 }, arch, "network"));
+        if (latency === null) continue;
+        const sumMs = predictWith({ ...table, scale: 1 }, arch, "network");
+        all.push({ sumMs, ms: latency.medianMs, isUnstable: latency.isUnstable });
       }
       return all;
     },
     { signal },
   );
+  const stable = measured.filter((whole) => !whole.isUnstable);
+  const wholes = stable.length >= leastWholes ? stable : measured;
   table = {
     ...table,
-    scale: ratios.length === 0 ? 1 : median(ratios),
+    scale: scaleOf(wholes),
+    heldOut: wholes.length < leastWholes ? null : heldOutOf(wholes),
     isComplete: parts.every((part) => table.entries[keyOf(part)] !== undefined),
   };
   onProgress(table, { done: total, total });

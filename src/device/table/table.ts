@@ -3,7 +3,7 @@ import { MnasError } from "../../errors.ts";
 import { describeTask, isSameTask, type Arch } from "../../space/arch.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import { version } from "../../version.ts";
-import { provenanceSchema, readJson, taskSchema, type Provenance } from "../provenance.ts";
+import { heldOutSchema, provenanceSchema, readJson, taskSchema, type Provenance } from "../provenance.ts";
 import { keyOf, layersOf, partsOf, type Part } from "./parts.ts";
 
 const ms = z.number().finite();
@@ -22,6 +22,8 @@ export const tableSchema = z.strictObject({
   canaryMs: ms.nullable(),
   /** Networks take the sum of their parts times this. */
   scale: z.number().positive(),
+  /** Of whole networks, each by the scale of the others; null where it is not known. */
+  heldOut: heldOutSchema.nullable().default(null),
   /** Parts are missing that the space has. */
   isComplete: z.boolean(),
   /** Keys of parts that were measured while the device was not stable. */
@@ -47,6 +49,7 @@ export const emptyTable = (
   canaryMs: null,
   ...about,
   scale: 1,
+  heldOut: null,
   isComplete: false,
   unstable: [],
   bases: {},
@@ -59,15 +62,37 @@ export const readTable = (file: string): LatencyTable => readJson(file, tableSch
 export const writeTable = (file: string, table: LatencyTable): void =>
   writeFileAtomically(file, `${JSON.stringify(table, null, 1)}\n`);
 
-/** The key that shares most words with another; null when there is none. */
+const kindOf = (key: string): string => /\b(?:stem|head)/.exec(key)?.[0] ?? "block";
+
+/** The words of a key, each with its numbers; the first is a size. */
+const wordsOf = (key: string): Map<string, number[]> =>
+  new Map(
+    key.split(/[ _]/).map((word) => {
+      const [, name = "", numbers = ""] = /^([a-z]*)(.*)$/.exec(word)!;
+      return [name, numbers.split("x").map(Number)];
+    }),
+  );
+
+/** How much a word counts that only one of two keys has: as much as a number that is seven times as large. */
+const otherWord = 2;
+
+/** How far two keys are apart: by the ratios of their numbers. */
+function distanceOf(a: ReadonlyMap<string, number[]>, b: ReadonlyMap<string, number[]>): number {
+  return [...new Set([...a.keys(), ...b.keys()])].reduce((sum, name) => {
+    const [x, y] = [a.get(name), b.get(name)];
+    if (x === undefined || y === undefined) return sum + otherWord;
+    return sum + x.reduce((far, value, i) => far + Math.abs(Math.log((1 + value) / (1 + (y[i] ?? 0)))), 0);
+  }, 0);
+}
+
+/** The key of the same kind whose numbers are nearest to another's; null when there is none. */
 function nearest(key: string, keys: readonly string[]): string | null {
-  const words = (text: string): string[] => text.split(/[ _]/);
-  const wanted = words(key);
-  let best: { readonly key: string; readonly shared: number } | null = null;
+  const wanted = wordsOf(key);
+  let best: { readonly key: string; readonly far: number } | null = null;
   for (const other of keys) {
-    const has = new Set(words(other));
-    const shared = wanted.filter((word) => has.has(word)).length;
-    if (shared > (best?.shared ?? 0)) best = { key: other, shared };
+    if (kindOf(other) !== kindOf(key)) continue;
+    const far = distanceOf(wanted, wordsOf(other));
+    if (far < (best?.far ?? Infinity)) best = { key: other, far };
   }
   return best?.key ?? null;
 }
