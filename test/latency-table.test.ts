@@ -105,8 +105,8 @@ test("a table says how far off it is, by whole networks that had no part in its 
 });
 
 test("a missing entry is named with the nearest of its kind, whatever its size", async () => {
-  const task = { height: 28, width: 28, channels: 1, classes: 10 };
-  const arch = archOf(mnasnetTinySpace, sample(mnasnetTinySpace, createRng(1)), task);
+  const small = { height: 28, width: 28, channels: 1, classes: 10 };
+  const arch = archOf(mnasnetTinySpace, sample(mnasnetTinySpace, createRng(1)), small);
   const entries = {
     "112x112 r1_k3_s11_e1_i32_o16": 1,
     "224x224x3 stem32_k3_s22": 1,
