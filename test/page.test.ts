@@ -63,7 +63,8 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await page.goto(url);
     return page;
   };
-  const sees = (page: Page, text: string | RegExp): Promise<void> => page.locator("#state").getByText(text).first().waitFor();
+  const sees = (page: Page, text: string | RegExp): Promise<void> =>
+    page.locator("#state").getByText(text).first().waitFor();
   const results = (page: Page): Promise<string[]> => page.locator("#results tbody tr").allInnerTexts();
 
   /** A device of a search, and the page that joined as it. */
