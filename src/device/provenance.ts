@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile } from "../util/files.ts";
+import type { HeldOut } from "./predict/fit.ts";
 import { computedLatency, type Latency, type LatencyDevice } from "./device.ts";
 
 const text = z.string().min(1);
@@ -27,15 +28,15 @@ export const taskSchema = z.strictObject({
   classes: z.int().positive(),
 });
 
-/** How predictions compare with measurements of networks that had no part in them. */
-export const heldOutSchema = z.strictObject({
+export const heldOutSchema: z.ZodType<HeldOut> = z.strictObject({
   mape: z.number().finite(),
   kendall: z.number().finite().nullable(),
   spearman: z.number().finite().nullable(),
   networks: z.int().positive(),
 });
 
-export const errorText = ({ mape, networks, spearman }: z.output<typeof heldOutSchema>): string =>
+/** What a device that predicts says of its error in one line. */
+export const errorText = ({ mape, networks, spearman }: HeldOut): string =>
   `off by ${(100 * mape).toFixed(1)} % on ${networks} others, Spearman ${spearman?.toFixed(3) ?? "–"}`;
 
 /** Throws `USAGE` for a device that only predicts. */

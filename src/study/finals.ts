@@ -37,13 +37,13 @@ function retryLost(study: Study): void {
   }
 }
 
-/** Measures each network once, for all of its trainings; also those trained when the device was not there. */
+/** Measures each network once, for all of its trainings, whatever became of these since it was only predicted. */
 async function measureNetworks(study: Study): Promise<void> {
   const { store, device } = study;
   const firstOf = (notation: string) => store.trials("final").find((trial) => trial.notation === notation)!;
   const open = store
     .trials("final")
-    .filter(({ latency, state }) => isUnmeasured(device, latency) && (state === "waiting" || state === "complete"));
+    .filter(({ latency, state }) => isUnmeasured(device, latency) && (latency !== null || state === "waiting"));
   const firsts = open.filter(({ notation, number }) => firstOf(notation).number === number);
   await measureTrials(study, firsts);
   for (const trial of open) {

@@ -13,8 +13,8 @@ export const isUnfit = (error: unknown): error is MnasError =>
   error instanceof MnasError && (error.code === "MODEL_INVALID" || error.code === "ARCH_INVALID");
 
 /** Whether a network is still to be measured: also where it was only predicted, and there is a device now. */
-export const isUnmeasured = ({ origin }: LatencyDevice, latency: LatencyRecord | null | undefined): boolean =>
-  latency == null || (latency["origin"] === "predicted" && origin !== "predicted");
+export const isUnmeasured = ({ origin }: LatencyDevice, latency: LatencyRecord | null): boolean =>
+  latency === null || (latency["origin"] === "predicted" && origin !== "predicted");
 
 /** What is known of the trials of a batch, by number; a message where the device cannot run the network. */
 type Known = Map<number, LatencyRecord | string>;
