@@ -1,9 +1,10 @@
 /*
  * Where a training step spends its time, one thread.
  *
- *   node bench/train/profile.ts NETWORK [--stages]
+ *   node bench/train/profile.ts NETWORK [--stages] [--seconds 20]
  *
- * NETWORK is a name of networks.ts or a notation. Rows are kernels, or with --stages the calls of each stage. GFLOP/s
+ * NETWORK is a name of networks.ts or a notation. Rows are kernels, or with --stages the calls of each stage. Of each call
+ * the fastest of all steps counts, so that neighbours on the machine hardly show; what they cost is printed too. GFLOP/s
  * count the network's multiply-adds, not those of padding; GB/s count each value and gradient that a call touches once.
  */
 import { parseArgs } from "node:util";
@@ -12,13 +13,12 @@ import { compile } from "../../src/engine/compile.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { loadKernels } from "../../src/engine/kernels.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
+import { median } from "../../src/device/statistics.ts";
 import { maddsOf } from "../../src/graph/ops.ts";
 import { initWeights } from "../../src/graph/weights.ts";
 import { parseArch } from "../../src/space/notation.ts";
 import { createRng } from "../../src/util/rng.ts";
 import { networks } from "./networks.ts";
-
-const seconds = 4;
 
 interface Row {
   calls: number;
@@ -27,7 +27,10 @@ interface Row {
   bytes: number;
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { stages: { type: "boolean" } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { stages: { type: "boolean" }, seconds: { type: "string", default: "20" } },
+});
 const name = positionals[0] ?? "tiny";
 const { notation, batch } = networks.find((network) => network.name === name) ?? { notation: name, batch: 64 };
 const graph = buildGraph(parseArch(notation));
@@ -68,21 +71,17 @@ function describe(kernel: string, args: readonly number[]): { stage: string; flo
   };
 }
 
-const rows = new Map<string, Row>();
-/** A kernel that adds the time of each call to a row. */
+/** The calls of a step in their order, and the fewest milliseconds that each took. */
+const calls: { kernel: string; args: number[]; milliseconds: number }[] = [];
+let next = 0;
+/** A kernel that keeps the time of each call of a step. */
 function timed(kernel: string, run: (...args: number[]) => number): (...args: number[]) => number {
   return (...args) => {
     const start = performance.now();
     const result = run(...args);
     const milliseconds = performance.now() - start;
-    const { stage, flop, bytes } = describe(kernel, args);
-    const key = values.stages === true ? `${stage} ${kernel}` : kernel;
-    const row = rows.get(key) ?? { calls: 0, milliseconds: 0, flop: 0, bytes: 0 };
-    rows.set(key, row);
-    row.calls += 1;
-    row.milliseconds += milliseconds;
-    row.flop += flop;
-    row.bytes += bytes;
+    const call = (calls[next++] ??= { kernel, args, milliseconds });
+    call.milliseconds = Math.min(call.milliseconds, milliseconds);
     return result;
   };
 }
@@ -112,22 +111,38 @@ const rng = createRng(1);
 for (let p = 0; p < engine.images.length; p++) engine.images[p] = rng.normal();
 engine.labels.forEach((_, n) => (engine.labels[n] = rng.int(graph.output.shape[2])));
 
-const warmupEnd = performance.now() + 1000;
-for (let i = 0; i < 3 || performance.now() < warmupEnd; i++) engine.step(1e-3);
-rows.clear();
-const start = performance.now();
-let steps = 0;
-for (; performance.now() - start < 1000 * seconds; steps++) engine.step(1e-3);
-const total = (performance.now() - start) / steps;
+for (const warmupEnd = performance.now() + 1000; performance.now() < warmupEnd;) engine.step(1e-3);
+calls.length = 0;
+const steps: number[] = [];
+for (const end = performance.now() + 1000 * Number(values.seconds); performance.now() < end;) {
+  const start = performance.now();
+  next = 0;
+  engine.step(1e-3);
+  steps.push(performance.now() - start);
+}
+const rows = new Map<string, Row>();
+for (const { kernel, args, milliseconds } of calls) {
+  const { stage, flop, bytes } = describe(kernel, args);
+  const key = values.stages === true ? `${stage} ${kernel}` : kernel;
+  const row = rows.get(key) ?? { calls: 0, milliseconds: 0, flop: 0, bytes: 0 };
+  rows.set(key, row);
+  row.calls += 1;
+  row.milliseconds += milliseconds;
+  row.flop += flop;
+  row.bytes += bytes;
+}
+const total = calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 
 const sorted = [...rows].toSorted(([, a], [, b]) => b.milliseconds - a.milliseconds);
 const width = Math.max(...sorted.map(([key]) => key.length));
 const rate = (amount: number, ms: number): string => (amount === 0 ? "–" : (amount / ms / 1e6).toFixed(1)).padStart(9);
-console.log(`${name}, batch ${batch}: ${total.toFixed(2)} ms/step, ${((1000 * batch) / total).toFixed(0)} images/s`);
+console.log(
+  `${name}, batch ${batch}: ${total.toFixed(2)} ms/step, ${((1000 * batch) / total).toFixed(0)} images/s by the fastest of ` +
+    `${steps.length} steps for each call; whole steps took at least ${Math.min(...steps).toFixed(2)}, in the median ${median(steps).toFixed(2)} ms`,
+);
 console.log(`${"".padEnd(width)}  calls  ms/step  share  GFLOP/s     GB/s`);
-for (const [key, { calls, milliseconds, flop, bytes }] of sorted) {
-  const ms = milliseconds / steps;
-  const share = `${((100 * ms) / total).toFixed(1)} %`;
-  const counts = `${String(calls / steps).padStart(5)} ${ms.toFixed(3).padStart(8)} ${share.padStart(7)}`;
+for (const [key, { calls: count, milliseconds, flop, bytes }] of sorted) {
+  const share = `${((100 * milliseconds) / total).toFixed(1)} %`;
+  const counts = `${String(count).padStart(5)} ${milliseconds.toFixed(3).padStart(8)} ${share.padStart(7)}`;
   console.log(`${key.padEnd(width)}  ${counts}${rate(flop, milliseconds)}${rate(bytes, milliseconds)}`);
 }
