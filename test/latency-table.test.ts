@@ -271,6 +271,7 @@ test("a file that is no table is refused, saying where it is wrong", async () =>
   const file = join(folder.dir, "t.json");
   for (const [content, says] of [
     ["nonsense", "it is not JSON"],
+    ['{"name":"mnas"}', "it is something else"],
     ['{"kind":"latency-predictor"}', "it is a latency predictor"],
     ['{"kind":"latency-table","entries":{}}', "measuredOn"],
   ] as const) {

@@ -80,8 +80,8 @@ function timed(kernel: string, run: (...args: number[]) => number): (...args: nu
     const start = performance.now();
     const result = run(...args);
     const milliseconds = performance.now() - start;
-    const call = (calls[next++] ??= { kernel, args, milliseconds });
-    call.milliseconds = Math.min(call.milliseconds, milliseconds);
+    const own = (calls[next++] ??= { kernel, args, milliseconds });
+    own.milliseconds = Math.min(own.milliseconds, milliseconds);
     return result;
   };
 }

@@ -82,8 +82,8 @@ export async function profile(options: ProfileOptions): Promise<void> {
   const table = await interruptible(json, ended, async (signal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
     checkMeasures(device);
-    const began = performance.now();
-    const canary = await device.measure(canaryModel(), { ...partTiming, signal });
+    const model = canaryModel();
+    const canary = await device.measure(model, { ...partTiming, signal });
     const start = startFrom(
       out,
       emptyTable(provenanceOf(device, canary), {
@@ -96,6 +96,9 @@ export async function profile(options: ProfileOptions): Promise<void> {
     const left = missingParts(start, parts).length;
     const total = parts.length + wholeNetworks;
     const plan = { parts: parts.length, missing: left, networks: wholeNetworks };
+    // The first one began the device.
+    const began = performance.now();
+    await device.measure(model, { ...partTiming, signal });
     const seconds = ((performance.now() - began) / 1000) * besides * (left + wholeNetworks);
     if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan, seconds }));
     else {

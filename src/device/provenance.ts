@@ -85,8 +85,9 @@ export function readJson<T>(file: string, schema: z.ZodType<T>, what: string): T
     return fail("it is not JSON", error);
   }
   const result = schema.safeParse(value);
+  if (result.success) return result.data;
   const { kind } = (value ?? {}) as { readonly kind?: unknown };
-  if (!result.success && typeof kind === "string" && !what.includes(kind.replace("latency-", "")))
-    return fail(`it is a ${kind.replace("-", " ")}`, result.error);
-  return result.success ? result.data : fail(`\n${z.prettifyError(result.error)}`, result.error);
+  if (typeof kind !== "string" || !kind.startsWith("latency-")) return fail("it is something else", result.error);
+  const isOther = !what.includes(kind.replace("latency-", ""));
+  return fail(isOther ? `it is a ${kind.replace("-", " ")}` : `\n${z.prettifyError(result.error)}`, result.error);
 }
