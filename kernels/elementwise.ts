@@ -1,5 +1,5 @@
 import { sigmoid } from "./activation";
-import { addRows, addSums, clearSums, closeRows, gateRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
+import { addRows, addSums, clearSums, closeRows, gatedRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
 import { Tensor } from "./tensor";
 
 /** Rows per block: 64 rows of 100 channels are 25 KB. */
@@ -78,8 +78,7 @@ export function scaleForward(x: Tensor, gate: Tensor, y: Tensor): void {
   for (let row = 0; row < rows; row += BLOCK) {
     const count = min(BLOCK, rows - row);
     const to = y.value + <usize>row * y.stride;
-    viewRows(x, row, count, 0, x.stride, to, y.stride);
-    gateRows(gate, x.pixels, row, count, to, to, x.stride);
+    gatedRows(x, gate, row, count, to, y.stride);
     if (y.sums) statisticsRows(to, y.stride, count, y.stride, y.sums, 2 * y.stride);
   }
 }

@@ -1,7 +1,7 @@
-import { slope } from "./activation";
+import { activate, slope } from "./activation";
 import { matmul, matmulPacked } from "./matmul";
 import {
-  addRows, addSums, clearSums, closeRows, gateRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
+  addRows, addSums, clearSums, closeRows, gatedRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
 } from "./rows";
 import { apart, HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
 
@@ -18,8 +18,8 @@ export function multiplyRows(x: Tensor, gate: usize, packed: usize, init: usize,
   let a = x.value + <usize>row * depth;
   if (gate || !isPlain(x)) {
     a = scratch;
-    viewRows(x, row, count, 0, depth, a, depth);
-    if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, a, a, depth);
+    if (gate) gatedRows(x, changetype<Tensor>(gate), row, count, a, depth);
+    else viewRows(x, row, count, 0, depth, a, depth);
   }
   matmulPacked(count, x.channels, y.channels, a, depth, packed, init, 0, y.value + <usize>row * y.stride, y.stride);
 }
@@ -37,25 +37,32 @@ export function pointwiseForward(x: Tensor, gate: usize, packed: usize, bias: us
 
 // @ts-ignore: decorator
 @inline
-function closeBesideLoop(x: Tensor, row: i32, rows: i32, g: usize, f: i32): void {
+function gateBesideLoop(x: Tensor, gate: Tensor, row: i32, rows: i32, g: usize, out: usize, f: i32): void {
   const width = x.stride;
   const second = <usize>x.batch * width;
   while (rows > 0) {
     const count = min(x.pixels - row % x.pixels, rows);
+    const image = <usize>(row / x.pixels) * width;
     const y = x.value + <usize>row * width;
-    const slopes = x.slopes + <usize>(row / x.pixels) * width;
+    const slopes = x.slopes + image, gateRow = gate.value + image, sumRow = gate.gradient + image;
     for (let j: usize = 0; j < width; j += 32) {
       const s0 = v128.load(x.scale + j), s1 = v128.load(x.scale + j, 16);
       const t0 = v128.load(x.shift + j), t1 = v128.load(x.shift + j, 16);
+      const gate0 = v128.load(gateRow + j), gate1 = v128.load(gateRow + j, 16);
       let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
       let c0 = v128.load(slopes + j), c1 = v128.load(slopes + j, 16);
       let d0 = v128.load(slopes + second + j), d1 = v128.load(slopes + second + j, 16);
+      let e0 = v128.load(sumRow + j), e1 = v128.load(sumRow + j, 16);
       let at = j;
       for (let n = count; n > 0; n--) {
         const y0 = v128.load(y + at), y1 = v128.load(y + at, 16);
         const u0 = f32x4.add(f32x4.mul(y0, s0), t0), u1 = f32x4.add(f32x4.mul(y1, s1), t1);
+        const g0 = v128.load(g + at), g1 = v128.load(g + at, 16);
+        e0 = f32x4.add(e0, f32x4.mul(g0, activate(u0, f))); e1 = f32x4.add(e1, f32x4.mul(g1, activate(u1, f)));
+        const h0 = f32x4.mul(g0, gate0), h1 = f32x4.mul(g1, gate1);
+        v128.store(out + at, h0); v128.store(out + at, h1, 16);
         const m0 = slope(u0, f32x4.splat(1), f), m1 = slope(u1, f32x4.splat(1), f);
-        const z0 = slope(u0, v128.load(g + at), f), z1 = slope(u1, v128.load(g + at, 16), f);
+        const z0 = slope(u0, h0, f), z1 = slope(u1, h1, f);
         a0 = f32x4.add(a0, z0); a1 = f32x4.add(a1, z1);
         b0 = f32x4.add(b0, f32x4.mul(z0, y0)); b1 = f32x4.add(b1, f32x4.mul(z1, y1));
         c0 = f32x4.add(c0, m0); c1 = f32x4.add(c1, m1);
@@ -64,24 +71,26 @@ function closeBesideLoop(x: Tensor, row: i32, rows: i32, g: usize, f: i32): void
       }
       v128.store(slopes + j, c0); v128.store(slopes + j, c1, 16);
       v128.store(slopes + second + j, d0); v128.store(slopes + second + j, d1, 16);
+      v128.store(sumRow + j, e0); v128.store(sumRow + j, e1, 16);
       addSums(a0, a1, b0, b1, x.sums + 2 * j, 2 * width);
     }
     g += <usize>count * width;
+    out += <usize>count * width;
     row += count;
     rows -= count;
   }
 }
 
 /**
- * Closes, as `closeRows` does, a gradient of which a part that is the same for all pixels of an image will come later: what
- * that part is multiplied with is kept for each image.
+ * Through a gate, as `gateBackwardRows`, and closes, as `closeRows` does, a gradient of which a part that is the same for all
+ * pixels of an image will come later: what that part is multiplied with is kept for each image.
  */
-function closeBesideRows(x: Tensor, row: i32, rows: i32, g: usize): void {
+function gateBesideRows(x: Tensor, gate: Tensor, row: i32, rows: i32, g: usize, out: usize): void {
   switch (x.activation) {
-    case RELU: return closeBesideLoop(x, row, rows, g, RELU);
-    case RELU6: return closeBesideLoop(x, row, rows, g, RELU6);
-    case HSWISH: return closeBesideLoop(x, row, rows, g, HSWISH);
-    default: return closeBesideLoop(x, row, rows, g, NONE);
+    case RELU: return gateBesideLoop(x, gate, row, rows, g, out, RELU);
+    case RELU6: return gateBesideLoop(x, gate, row, rows, g, out, RELU6);
+    case HSWISH: return gateBesideLoop(x, gate, row, rows, g, out, HSWISH);
+    default: return gateBesideLoop(x, gate, row, rows, g, out, NONE);
   }
 }
 
@@ -121,8 +130,8 @@ function gateBackwardRows(x: Tensor, gate: Tensor, row: i32, rows: i32, viewed: 
 
 /**
  * Gradients of weights and bias, and of `x` if `packedTransposed` (the weights, [out, in]) is given. `accumulate`: another
- * user of `x` has stored a gradient already; `closes`: this one is the last. Scratch is four blocks: one of `x`
- * and one of `y`, with rows that are `apart`, and two of `x`, each with 4 rows to spare.
+ * user of `x` has stored a gradient already; `closes`: this one is the last. Scratch is three blocks: one of `x`
+ * and one of `y`, with rows that are `apart`, and one of `x`, each with 4 rows to spare.
  */
 export function pointwiseBackward(
   x: Tensor, gate: usize, packedTransposed: usize, dWeight: usize, dBias: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32,
@@ -142,14 +151,11 @@ export function pointwiseBackward(
   for (let row = 0; row < rows; row += blockRows) {
     const count = min(blockRows, rows - row);
     let a = x.value + <usize>row * depth, aRow = depth;
-    let viewed: usize = 0;
     if (gate || !isPlain(x)) {
       a = scratch;
       aRow = depthRow;
-      // The gate's own gradient needs the values before it.
-      if (gate) viewed = inputBlock + <usize>(blockRows + 4) * depth;
-      viewRows(x, row, count, 0, depth, gate ? viewed : a, gate ? depth : aRow);
-      if (gate) gateRows(changetype<Tensor>(gate), x.pixels, row, count, viewed, a, aRow);
+      if (gate) gatedRows(x, changetype<Tensor>(gate), row, count, a, aRow);
+      else viewRows(x, row, count, 0, depth, a, aRow);
     }
     let g = y.gradient + <usize>row * width, gRow = width;
     if (!isPlainGradient(y)) {
@@ -164,9 +170,16 @@ export function pointwiseBackward(
     const to = x.gradient + <usize>row * depth;
     const c = gate || accumulate ? inputBlock : to;
     matmulPacked(count, y.channels, x.channels, g, gRow, packedTransposed, zeros, 0, c, depth);
-    if (gate) gateBackwardRows(x, changetype<Tensor>(gate), row, count, viewed, c, accumulate ? c : to);
+    if (x.slopes) {
+      gateBesideRows(x, changetype<Tensor>(gate), row, count, c, to);
+      continue;
+    }
+    if (gate) {
+      // Its own gradient needs the values before it.
+      viewRows(x, row, count, 0, depth, scratch, depth);
+      gateBackwardRows(x, changetype<Tensor>(gate), row, count, scratch, c, accumulate ? c : to);
+    }
     if (accumulate) addRows(c, depth, count, depth, to, depth);
-    if (x.slopes) closeBesideRows(x, row, count, to);
     if (closes) closeRows(x, row, count, 0, depth, scratch);
   }
 }

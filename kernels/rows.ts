@@ -9,13 +9,13 @@ import { HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
 // @ts-ignore: decorator
 @inline
 function viewLoop(
-  source: usize, sourceRow: usize, rows: i32, width: usize, scale: usize, shift: usize, out: usize, outRow: usize,
-  f: i32, isNormalised: bool,
+  source: usize, sourceRow: usize, rows: i32, width: usize, scale: usize, shift: usize, gate: usize, out: usize, outRow: usize,
+  f: i32, isNormalised: bool, isGated: bool,
 ): void {
   for (; rows > 0; rows--) {
     let j: usize = 0;
     for (; j + 64 <= width; j += 64) {
-      const at = source + j, to = out + j, u = scale + j, v = shift + j;
+      const at = source + j, to = out + j, u = scale + j, v = shift + j, w = gate + j;
       let a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
       if (isNormalised) {
         a = f32x4.add(f32x4.mul(a, v128.load(u)), v128.load(v));
@@ -23,10 +23,12 @@ function viewLoop(
         c = f32x4.add(f32x4.mul(c, v128.load(u, 32)), v128.load(v, 32));
         d = f32x4.add(f32x4.mul(d, v128.load(u, 48)), v128.load(v, 48));
       }
-      v128.store(to, activate(a, f));
-      v128.store(to, activate(b, f), 16);
-      v128.store(to, activate(c, f), 32);
-      v128.store(to, activate(d, f), 48);
+      a = activate(a, f); b = activate(b, f); c = activate(c, f); d = activate(d, f);
+      if (isGated) {
+        a = f32x4.mul(a, v128.load(w)); b = f32x4.mul(b, v128.load(w, 16));
+        c = f32x4.mul(c, v128.load(w, 32)); d = f32x4.mul(d, v128.load(w, 48));
+      }
+      v128.store(to, a); v128.store(to, b, 16); v128.store(to, c, 32); v128.store(to, d, 48);
     }
     if (j < width) {
       let a = v128.load(source + j), b = v128.load(source + j, 16);
@@ -34,8 +36,11 @@ function viewLoop(
         a = f32x4.add(f32x4.mul(a, v128.load(scale + j)), v128.load(shift + j));
         b = f32x4.add(f32x4.mul(b, v128.load(scale + j, 16)), v128.load(shift + j, 16));
       }
-      v128.store(out + j, activate(a, f));
-      v128.store(out + j, activate(b, f), 16);
+      a = activate(a, f); b = activate(b, f);
+      if (isGated) {
+        a = f32x4.mul(a, v128.load(gate + j)); b = f32x4.mul(b, v128.load(gate + j, 16));
+      }
+      v128.store(out + j, a); v128.store(out + j, b, 16);
     }
     source += sourceRow;
     out += outRow;
@@ -49,17 +54,51 @@ export function viewRows(t: Tensor, row: i32, rows: i32, from: usize, width: usi
   const scale = t.scale + from, shift = t.shift + from;
   if (t.scale) {
     switch (t.activation) {
-      case RELU: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, RELU, true);
-      case RELU6: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, RELU6, true);
-      case HSWISH: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, HSWISH, true);
-      default: return viewLoop(source, stride, rows, width, scale, shift, out, outRow, NONE, true);
+      case RELU: return viewLoop(source, stride, rows, width, scale, shift, 0, out, outRow, RELU, true, false);
+      case RELU6: return viewLoop(source, stride, rows, width, scale, shift, 0, out, outRow, RELU6, true, false);
+      case HSWISH: return viewLoop(source, stride, rows, width, scale, shift, 0, out, outRow, HSWISH, true, false);
+      default: return viewLoop(source, stride, rows, width, scale, shift, 0, out, outRow, NONE, true, false);
     }
   }
   switch (t.activation) {
-    case RELU: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, RELU, false);
-    case RELU6: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, RELU6, false);
-    case HSWISH: return viewLoop(source, stride, rows, width, 0, 0, out, outRow, HSWISH, false);
+    case RELU: return viewLoop(source, stride, rows, width, 0, 0, 0, out, outRow, RELU, false, false);
+    case RELU6: return viewLoop(source, stride, rows, width, 0, 0, 0, out, outRow, RELU6, false, false);
+    case HSWISH: return viewLoop(source, stride, rows, width, 0, 0, 0, out, outRow, HSWISH, false, false);
     default: return copyRows(source, stride, rows, width, out, outRow);
+  }
+}
+
+/** The same times the gate [images, channels] of squeeze-and-excite; `row` and following of one image. */
+// @ts-ignore: decorator
+@inline
+function gateImageRows(t: Tensor, line: usize, row: i32, rows: i32, out: usize, outRow: usize): void {
+  const width = t.stride;
+  const source = t.value + <usize>row * width;
+  const scale = t.scale, shift = t.shift;
+  if (scale) {
+    switch (t.activation) {
+      case RELU: return viewLoop(source, width, rows, width, scale, shift, line, out, outRow, RELU, true, true);
+      case RELU6: return viewLoop(source, width, rows, width, scale, shift, line, out, outRow, RELU6, true, true);
+      case HSWISH: return viewLoop(source, width, rows, width, scale, shift, line, out, outRow, HSWISH, true, true);
+      default: return viewLoop(source, width, rows, width, scale, shift, line, out, outRow, NONE, true, true);
+    }
+  }
+  switch (t.activation) {
+    case RELU: return viewLoop(source, width, rows, width, 0, 0, line, out, outRow, RELU, false, true);
+    case RELU6: return viewLoop(source, width, rows, width, 0, 0, line, out, outRow, RELU6, false, true);
+    case HSWISH: return viewLoop(source, width, rows, width, 0, 0, line, out, outRow, HSWISH, false, true);
+    default: return viewLoop(source, width, rows, width, 0, 0, line, out, outRow, NONE, false, true);
+  }
+}
+
+/** What `viewRows` gives, times the gate [images, channels] of squeeze-and-excite; all channels. */
+export function gatedRows(t: Tensor, gate: Tensor, row: i32, rows: i32, out: usize, outRow: usize): void {
+  while (rows > 0) {
+    const count = min(t.pixels - row % t.pixels, rows);
+    gateImageRows(t, gate.value + <usize>(row / t.pixels) * gate.stride, row, count, out, outRow);
+    out += <usize>count * outRow;
+    row += count;
+    rows -= count;
   }
 }
 
@@ -125,27 +164,6 @@ function spreadRows(
       }
       add += addRow;
     } else memory.copy(out, line, width);
-    out += outRow;
-    left -= 1;
-    if (left == 0) {
-      image += 1;
-      left = pixels;
-    }
-  }
-}
-
-/** Rows times the gate [images, channels] of squeeze-and-excite. */
-export function gateRows(gate: Tensor, pixels: i32, row: i32, rows: i32, source: usize, out: usize, outRow: usize): void {
-  const width = gate.stride;
-  let image = row / pixels;
-  let left = pixels - row % pixels;
-  for (; rows > 0; rows--) {
-    const line = gate.value + <usize>image * width;
-    for (let j: usize = 0; j < width; j += 32) {
-      v128.store(out + j, f32x4.mul(v128.load(source + j), v128.load(line + j)));
-      v128.store(out + j, f32x4.mul(v128.load(source + j, 16), v128.load(line + j, 16)), 16);
-    }
-    source += width;
     out += outRow;
     left -= 1;
     if (left == 0) {

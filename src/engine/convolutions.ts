@@ -24,7 +24,7 @@ export const pointwise: Lower = (t, to) => {
     const isBeside =
       x.pending > 0 && x.users.length === 1 + x.pending && x.users.every((user) => user === t || user.kind === "Mean");
     if (gate !== undefined && x.norm !== null && isBeside) x.slopes = to.builder.buffer(8 * x.batch * x.width);
-    const bytes = (rows + 4) * (8 * x.width + apart(4 * x.width) + apart(4 * t.width));
+    const bytes = (rows + 4) * (4 * x.width + apart(4 * x.width) + apart(4 * t.width));
     const args = [
       x.record,
       gate?.record ?? 0,
