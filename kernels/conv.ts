@@ -167,7 +167,7 @@ export function convBackward(
         const from = gradientPlanes + <usize>(n * w.planeHeight + w.top + i) * planeRow + <usize>w.left * pixel;
         giveRows(from, pixel, x.width, pixel, x.gradient + <usize>row * pixel, pixel, accumulate);
       }
-      if (closes) closeRows(x, (image + n) * x.pixels, x.pixels, 0, pixel, patches);
+      if (closes) closeRows(x, (image + n) * x.pixels, x.pixels, 0, pixel);
     }
   }
 }

@@ -180,7 +180,7 @@ export function depthwiseBackward(
         if (!needsInput) continue;
         const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
         giveRows(given, apart(bytes), rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
-        if (closes) closeRows(x, row, rows, from, bytes, given);
+        if (closes) closeRows(x, row, rows, from, bytes);
       }
     }
   }

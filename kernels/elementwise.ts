@@ -52,7 +52,7 @@ export function copyBackward(x: Tensor, y: Tensor, channels: i32, scratch: usize
       }
       giveRows(fitted, x.stride, count, x.stride, to, x.stride, accumulate);
     }
-    if (closes) closeRows(x, row, count, 0, x.stride, fitted);
+    if (closes) closeRows(x, row, count, 0, x.stride);
   }
 }
 
@@ -102,14 +102,14 @@ export function scaleBackward(x: Tensor, gate: Tensor, y: Tensor, scratch: usize
     }
     giveRows(scratch, width, 1, width, x.gradient + <usize>row * width, width, accumulate);
   }
-  if (closes) closeGradient(x, scratch);
+  if (closes) closeGradient(x);
 }
 
-/** Sums for batch-norm over a gradient that its last contributor could not close. Scratch: one block. */
-export function closeGradient(x: Tensor, scratch: usize): void {
+/** Sums for batch-norm over a gradient that its last contributor could not close. */
+export function closeGradient(x: Tensor): void {
   const rows = x.rows;
   clearSums(x);
-  for (let row = 0; row < rows; row += BLOCK) closeRows(x, row, min(BLOCK, rows - row), 0, x.stride, scratch);
+  for (let row = 0; row < rows; row += BLOCK) closeRows(x, row, min(BLOCK, rows - row), 0, x.stride);
 }
 
 /** Adds to the sums of `x` what the part of its gradient that is the same for all pixels of an image gives; the others are taken. */
@@ -154,7 +154,7 @@ export function sigmoidBackward(x: Tensor, y: Tensor, scratch: usize, accumulate
     }
     giveRows(scratch, y.stride, 1, x.stride, x.gradient + <usize>row * x.stride, x.stride, accumulate);
   }
-  if (closes) closeGradient(x, scratch);
+  if (closes) closeGradient(x);
 }
 
 /** Murmur's finalizer: a random word for each position, the same in any order of work. */
@@ -189,5 +189,5 @@ export function dropoutBackward(x: Tensor, y: Tensor, mask: usize, scratch: usiz
     for (let j: usize = 0; j < y.stride; j += 16) v128.store(scratch + j, f32x4.mul(v128.load(scratch + j), v128.load(line + j)));
     giveRows(scratch, y.stride, 1, x.stride, x.gradient + <usize>row * x.stride, x.stride, accumulate);
   }
-  if (closes) closeGradient(x, scratch);
+  if (closes) closeGradient(x);
 }

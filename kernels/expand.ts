@@ -218,6 +218,6 @@ export function expandFinish(
     const s = readRows(source, row, count, viewed);
     matmul(count, source.channels, source.channels, s, depth, 4, mix, depth, shift, 0, result, depth);
     addRows(result, depth, count, depth, source.gradient + <usize>row * depth, depth);
-    if (closes) closeRows(source, row, count, 0, depth, viewed);
+    if (closes) closeRows(source, row, count, 0, depth);
   }
 }

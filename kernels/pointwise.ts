@@ -180,6 +180,6 @@ export function pointwiseBackward(
       gateBackwardRows(x, changetype<Tensor>(gate), row, count, scratch, c, accumulate ? c : to);
     }
     if (accumulate) addRows(c, depth, count, depth, to, depth);
-    if (closes) closeRows(x, row, count, 0, depth, scratch);
+    if (closes) closeRows(x, row, count, 0, depth);
   }
 }

@@ -80,7 +80,7 @@ export function averagePoolBackward(
       gradientBand(x, w, scratch, 0, top, rows, gradient, first, border, gradientRow, zeros, bytes, given);
       const row = image * x.pixels + top * x.width;
       giveRows(given, pixel, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
-      if (closes) closeRows(x, row, rows * x.width, 0, bytes, given);
+      if (closes) closeRows(x, row, rows * x.width, 0, bytes);
     }
   }
 }
@@ -138,7 +138,7 @@ export function maxPoolBackward(x: Tensor, w: Window, y: Tensor, scratch: usize,
     }
     const row = image * x.pixels;
     giveRows(scratch, width, x.pixels, width, x.gradient + <usize>row * width, width, accumulate);
-    if (closes) closeRows(x, row, x.pixels, 0, width, scratch);
+    if (closes) closeRows(x, row, x.pixels, 0, width);
   }
 }
 

@@ -149,35 +149,11 @@ export function giveRows(source: usize, sourceRow: usize, rows: i32, width: usiz
   else copyRows(source, sourceRow, rows, width, out, outRow);
 }
 
-/** Rows of `table` [images, channels], one per pixel: stored, or added to a gradient. */
-function spreadRows(
-  table: usize, tableRow: usize, pixels: i32, row: i32, rows: i32, width: usize, add: usize, addRow: usize, out: usize, outRow: usize,
-): void {
-  let image = row / pixels;
-  let left = pixels - row % pixels;
-  for (; rows > 0; rows--) {
-    const line = table + <usize>image * tableRow;
-    if (add) {
-      for (let j: usize = 0; j < width; j += 32) {
-        v128.store(out + j, f32x4.add(v128.load(add + j), v128.load(line + j)));
-        v128.store(out + j, f32x4.add(v128.load(add + j, 16), v128.load(line + j, 16)), 16);
-      }
-      add += addRow;
-    } else memory.copy(out, line, width);
-    out += outRow;
-    left -= 1;
-    if (left == 0) {
-      image += 1;
-      left = pixels;
-    }
-  }
-}
-
 // @ts-ignore: decorator
 @inline
 function rawGradientLoop(
-  g: usize, gRow: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, p: usize, q: usize, r: usize,
-  out: usize, outRow: usize, f: i32, isNormalised: bool,
+  g: usize, gRow: usize, more: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, p: usize, q: usize, r: usize,
+  out: usize, outRow: usize, f: i32, isNormalised: bool, hasMore: bool,
 ): void {
   for (; rows > 0; rows--) {
     for (let j: usize = 0; j < width; j += 32) {
@@ -187,7 +163,11 @@ function rawGradientLoop(
         z0 = f32x4.add(f32x4.mul(y0, v128.load(scale + j)), v128.load(shift + j));
         z1 = f32x4.add(f32x4.mul(y1, v128.load(scale + j, 16)), v128.load(shift + j, 16));
       }
-      let d0 = slope(z0, v128.load(g + j), f), d1 = slope(z1, v128.load(g + j, 16), f);
+      let d0 = v128.load(g + j), d1 = v128.load(g + j, 16);
+      if (hasMore) {
+        d0 = f32x4.add(d0, v128.load(more + j)); d1 = f32x4.add(d1, v128.load(more + j, 16));
+      }
+      d0 = slope(z0, d0, f); d1 = slope(z1, d1, f);
       if (isNormalised) {
         d0 = f32x4.add(f32x4.add(f32x4.mul(d0, v128.load(p + j)), f32x4.mul(y0, v128.load(q + j))), v128.load(r + j));
         d1 = f32x4.add(f32x4.add(f32x4.mul(d1, v128.load(p + j, 16)), f32x4.mul(y1, v128.load(q + j, 16))), v128.load(r + j, 16));
@@ -201,31 +181,54 @@ function rawGradientLoop(
   }
 }
 
-/** Gradient of raw values: back through activation and batch-norm. */
-export function rawGradientRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+/** For a gradient `g`, to each row of which `more` is added. */
+// @ts-ignore: decorator
+@inline
+function rawGradientOf(
+  t: Tensor, g: usize, gRow: usize, more: usize, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize, hasMore: bool,
+): void {
   const stride = t.stride;
-  const at = <usize>row * stride + from;
-  const y = t.value + at;
-  let g = t.gradient + at, gRow = stride;
-  if (t.imageGradient) {
-    spreadRows(t.imageGradient + from, stride, t.pixels, row, rows, width, t.gradient ? g : 0, stride, out, outRow);
-    g = out;
-    gRow = outRow;
-  }
+  const y = t.value + <usize>row * stride + from;
   if (t.p) {
     const scale = t.scale + from, shift = t.shift + from, p = t.p + from, q = t.q + from, r = t.r + from;
     switch (t.activation) {
-      case RELU: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU, true);
-      case RELU6: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU6, true);
-      case HSWISH: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, HSWISH, true);
-      default: return rawGradientLoop(g, gRow, y, stride, rows, width, scale, shift, p, q, r, out, outRow, NONE, true);
+      case RELU: return rawGradientLoop(g, gRow, more, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU, true, hasMore);
+      case RELU6: return rawGradientLoop(g, gRow, more, y, stride, rows, width, scale, shift, p, q, r, out, outRow, RELU6, true, hasMore);
+      case HSWISH: return rawGradientLoop(g, gRow, more, y, stride, rows, width, scale, shift, p, q, r, out, outRow, HSWISH, true, hasMore);
+      default: return rawGradientLoop(g, gRow, more, y, stride, rows, width, scale, shift, p, q, r, out, outRow, NONE, true, hasMore);
     }
   }
   switch (t.activation) {
-    case RELU: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU, false);
-    case RELU6: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU6, false);
-    case HSWISH: return rawGradientLoop(g, gRow, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, HSWISH, false);
-    default: if (g != out) copyRows(g, gRow, rows, width, out, outRow);
+    case RELU: return rawGradientLoop(g, gRow, more, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU, false, hasMore);
+    case RELU6: return rawGradientLoop(g, gRow, more, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, RELU6, false, hasMore);
+    case HSWISH: return rawGradientLoop(g, gRow, more, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, HSWISH, false, hasMore);
+    default: return rawGradientLoop(g, gRow, more, y, stride, rows, width, 0, 0, 0, 0, 0, out, outRow, NONE, false, hasMore);
+  }
+}
+
+function rawGradientAlone(t: Tensor, g: usize, gRow: usize, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+  rawGradientOf(t, g, gRow, 0, row, rows, from, width, out, outRow, false);
+}
+
+function rawGradientWith(t: Tensor, g: usize, more: usize, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+  rawGradientOf(t, g, t.stride, more, row, rows, from, width, out, outRow, true);
+}
+
+/** Gradient of raw values: back through activation and batch-norm. */
+export function rawGradientRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, out: usize, outRow: usize): void {
+  const stride = t.stride;
+  if (!t.imageGradient) {
+    rawGradientAlone(t, t.gradient + <usize>row * stride + from, stride, row, rows, from, width, out, outRow);
+    return;
+  }
+  while (rows > 0) {
+    const count = min(t.pixels - row % t.pixels, rows);
+    const more = t.imageGradient + <usize>(row / t.pixels) * stride + from;
+    if (t.gradient) rawGradientWith(t, t.gradient + <usize>row * stride + from, more, row, count, from, width, out, outRow);
+    else rawGradientAlone(t, more, 0, row, count, from, width, out, outRow);
+    out += <usize>count * outRow;
+    row += count;
+    rows -= count;
   }
 }
 
@@ -285,18 +288,24 @@ export function statisticsRows(y: usize, yRow: usize, rows: i32, width: usize, s
 // @ts-ignore: decorator
 @inline
 function closeLoop(
-  g: usize, gRow: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, sums: usize, second: usize, f: i32,
-  isKept: bool,
+  g: usize, gRow: usize, more: usize, y: usize, yRow: usize, rows: i32, width: usize, scale: usize, shift: usize, sums: usize, second: usize,
+  f: i32, hasMore: bool, isKept: bool,
 ): void {
   for (let j: usize = 0; j < width; j += 32) {
     const s0 = v128.load(scale + j), s1 = v128.load(scale + j, 16);
     const t0 = v128.load(shift + j), t1 = v128.load(shift + j, 16);
+    let m0 = s0, m1 = s1;
+    if (hasMore) {
+      m0 = v128.load(more + j); m1 = v128.load(more + j, 16);
+    }
     let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
     let gAt = g + j, yAt = y + j;
     for (let n = rows; n > 0; n--) {
       const y0 = v128.load(yAt), y1 = v128.load(yAt, 16);
-      const d0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), v128.load(gAt), f);
-      const d1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), v128.load(gAt, 16), f);
+      const g0 = hasMore ? f32x4.add(v128.load(gAt), m0) : v128.load(gAt);
+      const g1 = hasMore ? f32x4.add(v128.load(gAt, 16), m1) : v128.load(gAt, 16);
+      const d0 = slope(f32x4.add(f32x4.mul(y0, s0), t0), g0, f);
+      const d1 = slope(f32x4.add(f32x4.mul(y1, s1), t1), g1, f);
       if (isKept) {
         v128.store(gAt, d0); v128.store(gAt, d1, 16);
       }
@@ -309,40 +318,55 @@ function closeLoop(
   }
 }
 
-/**
- * Σ dz and Σ dz·value of rows whose gradient is complete, for the way back through batch-norm; dz is the gradient
- * before the activation. `scratch` holds these rows when a part of the gradient is the same for all pixels of an image.
- */
-export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize, scratch: usize): void {
-  if (!t.sums) return;
+/** Channels `from` and following of a gradient `g`, to each row of which `more` is added. */
+// @ts-ignore: decorator
+@inline
+function closeOf(
+  t: Tensor, g: usize, gRow: usize, more: usize, row: i32, rows: i32, from: usize, width: usize, hasMore: bool, isKept: bool,
+): void {
   const stride = t.stride;
-  const at = <usize>row * stride + from;
-  let g = t.gradient + at, gRow = stride;
-  if (t.imageGradient) {
-    spreadRows(t.imageGradient + from, stride, t.pixels, row, rows, width, t.gradient ? g : 0, stride, scratch, width);
-    g = scratch;
-    gRow = width;
-  }
-  const y = t.value + at, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from;
+  const y = t.value + <usize>row * stride + from, scale = t.scale + from, shift = t.shift + from, sums = t.sums + 2 * from;
   const second: usize = 2 * stride;
   switch (t.activation) {
-    case RELU: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU, false);
-    case RELU6: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, RELU6, false);
-    case HSWISH: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, HSWISH, false);
-    default: return closeLoop(g, gRow, y, stride, rows, width, scale, shift, sums, second, NONE, false);
+    case RELU: return closeLoop(g, gRow, more, y, stride, rows, width, scale, shift, sums, second, RELU, hasMore, isKept);
+    case RELU6: return closeLoop(g, gRow, more, y, stride, rows, width, scale, shift, sums, second, RELU6, hasMore, isKept);
+    case HSWISH: return closeLoop(g, gRow, more, y, stride, rows, width, scale, shift, sums, second, HSWISH, hasMore, isKept);
+    default: return closeLoop(g, gRow, more, y, stride, rows, width, scale, shift, sums, second, NONE, hasMore, isKept);
+  }
+}
+
+function closeAlone(t: Tensor, g: usize, gRow: usize, row: i32, rows: i32, from: usize, width: usize): void {
+  closeOf(t, g, gRow, 0, row, rows, from, width, false, false);
+}
+
+function closeWith(t: Tensor, g: usize, more: usize, row: i32, rows: i32, from: usize, width: usize): void {
+  closeOf(t, g, t.stride, more, row, rows, from, width, true, false);
+}
+
+/**
+ * Σ dz and Σ dz·value of rows whose gradient is complete, for the way back through batch-norm; dz is the gradient
+ * before the activation.
+ */
+export function closeRows(t: Tensor, row: i32, rows: i32, from: usize, width: usize): void {
+  if (!t.sums) return;
+  const stride = t.stride;
+  if (!t.imageGradient) {
+    closeAlone(t, t.gradient + <usize>row * stride + from, stride, row, rows, from, width);
+    return;
+  }
+  while (rows > 0) {
+    const count = min(t.pixels - row % t.pixels, rows);
+    const more = t.imageGradient + <usize>(row / t.pixels) * stride + from;
+    if (t.gradient) closeWith(t, t.gradient + <usize>row * stride + from, more, row, count, from, width);
+    else closeAlone(t, more, 0, row, count, from, width);
+    row += count;
+    rows -= count;
   }
 }
 
 /** Rows `g` of a gradient become dz, before the activation; their sums are added to those of `t`, which has batch-norm. */
 export function maskRows(t: Tensor, row: i32, rows: i32, g: usize, gRow: usize): void {
-  const stride = t.stride;
-  const y = t.value + <usize>row * stride;
-  switch (t.activation) {
-    case RELU: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU, true);
-    case RELU6: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, RELU6, true);
-    case HSWISH: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, HSWISH, true);
-    default: return closeLoop(g, gRow, y, stride, rows, stride, t.scale, t.shift, t.sums, 2 * stride, NONE, true);
-  }
+  closeOf(t, g, gRow, 0, row, rows, 0, t.stride, false, true);
 }
 
 export function clearSums(t: Tensor): void {

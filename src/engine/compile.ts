@@ -1,7 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import { createBuffer } from "./arena.ts";
 import { createBuilder, type Builder, type Call } from "./builder.ts";
-import { block } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
 import { layoutOf, padded, type Layout } from "./parameters.ts";
 import { stagesOf, type Stage } from "./stages.ts";
@@ -50,8 +49,7 @@ function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];
   if (t.slopes !== null) builder.emit({ kernel: "closeImages", args: [t.record] }, [t.imageGradient, t.slopes]);
-  else if (!t.isClosed)
-    builder.emit({ kernel: "closeGradient", args: [t.record, builder.scratch] }, touched, 4 * block * t.width);
+  else if (!t.isClosed) builder.emit({ kernel: "closeGradient", args: [t.record] }, touched);
   builder.emit({ kernel: "normBackward", args: [t.record, t.normRecord] }, touched);
 }
 

@@ -65,7 +65,7 @@ export const conv: Lower = (t, to) => {
       scratch,
       rows,
     ];
-    const patches = 4 * Math.max((rows + 4) * depth, x.pixels * x.width);
-    emitBackward(to, "convBackward", t, [...args, ...flags], 2 * planes + patches + 4 * (rows + 4) * t.width, back);
+    const bytes = 2 * planes + 4 * (rows + 4) * (depth + t.width);
+    emitBackward(to, "convBackward", t, [...args, ...flags], bytes, back);
   };
 };
