@@ -28,7 +28,7 @@ export function viewBand(x: Tensor, image: i32, first: i32, rows: i32, from: usi
 
 /**
  * Output rows `top` and following of an image, channels `from` and following, and their sums: `x` is viewed into `view`, which
- * has zero borders, and the result made in `out`.
+ * has zero borders, and the result made in `out`, whose rows lie together so that they are copied in one run.
  */
 export function forwardBand(
   x: Tensor, w: Window, weight: usize, y: Tensor, zeros: usize, image: i32, top: i32, rows: i32, from: usize, bytes: usize, view: usize, out: usize,
@@ -39,10 +39,10 @@ export function forwardBand(
   viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, from, bytes, view, bandRow, <usize>w.left * pixel);
   slide(
     kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow,
-    weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * pixel, pixel, bytes,
+    weight + from, stride, <usize>kernel * stride, zeros, out, <usize>y.width * bytes, bytes, bytes,
   );
-  if (y.sums) statisticsRows(out, pixel, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
-  copyRows(out, pixel, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * stride + from, stride);
+  if (y.sums) statisticsRows(out, bytes, rows * y.width, bytes, y.sums + 2 * from, 2 * stride);
+  copyRows(out, bytes, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * stride + from, stride);
 }
 
 /** Bytes of the view that `forwardBand` needs for so many rows of the output. */
@@ -75,11 +75,11 @@ export function depthwiseForward(x: Tensor, w: Window, weight: usize, y: Tensor,
  */
 export function gradientBand(
   x: Tensor, w: Window, weight: usize, wTap: usize, top: i32, rows: i32, gradient: usize, first: i32, border: i32, gradientRow: usize,
-  zeros: usize, bytes: usize, band: usize,
+  zeros: usize, bytes: usize, band: usize, bandPixel: usize,
 ): void {
   const kernel = w.kernel, step = w.stride;
   const pixel = apart(bytes);
-  if (kernel < step) memory.fill(band, 0, <usize>(rows * x.width) * pixel);
+  if (kernel < step) memory.fill(band, 0, <usize>(rows * x.width) * bandPixel);
   for (let tapY = 0; tapY < min(step, kernel); tapY++) {
     let i = tapY - w.top;
     while (i < top) i += step;
@@ -93,7 +93,7 @@ export function gradientBand(
         gradient + <usize>((i + w.top) / step - first) * gradientRow + <usize>((j + w.left) / step + border) * pixel,
         gradientRow, pixel, -pixel, -gradientRow,
         weight + <usize>(tapY * kernel + tapX) * wTap, <usize>step * wTap, <usize>(step * kernel) * wTap, zeros,
-        band + <usize>((i - top) * x.width + j) * pixel, <usize>(step * x.width) * pixel, <usize>step * pixel, bytes,
+        band + <usize>((i - top) * x.width + j) * bandPixel, <usize>(step * x.width) * bandPixel, <usize>step * bandPixel, bytes,
       );
     }
   }
@@ -132,7 +132,7 @@ export function gradientBytes(w: Window, y: Tensor, band: i32, bytes: usize): us
  */
 export function backwardBand(
   x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, zeros: usize, image: i32, top: i32, end: i32, from: usize, bytes: usize,
-  view: usize, gradient: usize, given: usize,
+  view: usize, gradient: usize, given: usize, givenPixel: usize,
 ): void {
   const stride = y.stride;
   const kernel = w.kernel, step = w.stride;
@@ -156,7 +156,7 @@ export function backwardBand(
       dWeight + from, stride, <usize>kernel * stride, bytes,
     );
   }
-  if (given) gradientBand(x, w, weight + from, stride, top, end - top, gradient, first, border, gradientRow, zeros, bytes, given);
+  if (given) gradientBand(x, w, weight + from, stride, top, end - top, gradient, first, border, gradientRow, zeros, bytes, given, givenPixel);
 }
 
 /** Gradients of weights and of `x`, `band` rows of `x` at a time. Scratch: bands of `x`, of the gradient, and again of `x`. */
@@ -176,10 +176,10 @@ export function depthwiseBackward(
     for (let image = 0; image < x.batch; image++) {
       for (let top = 0; top < x.height; top += band) {
         const end = min(x.height, top + band);
-        backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, from, bytes, scratch, gradient, needsInput ? given : 0);
+        backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, from, bytes, scratch, gradient, needsInput ? given : 0, bytes);
         if (!needsInput) continue;
         const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
-        giveRows(given, apart(bytes), rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
+        giveRows(given, bytes, rows, bytes, x.gradient + <usize>row * stride + from, stride, accumulate);
         if (closes) closeRows(x, row, rows, from, bytes);
       }
     }

@@ -118,7 +118,7 @@ export function expandForward(
 ): void {
   const bytes = x.stride;
   const out = scratch + forwardBytes(w, band, bytes);
-  const viewed = out + <usize>(band * y.width) * apart(bytes);
+  const viewed = out + <usize>(band * y.width) * bytes;
   memory.fill(scratch, 0, out - scratch);
   clearSums(y);
   for (let image = 0; image < x.batch; image++) {
@@ -160,7 +160,7 @@ export function expandBackward(
     for (let top = 0; top < x.height; top += band) {
       const end = min(x.height, top + band);
       const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
-      backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, 0, bytes, scratch, gradient, given);
+      backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, 0, bytes, scratch, gradient, given, pixel);
       maskRows(x, row, rows, given, pixel);
       const s = readRows(source, row, rows, viewed);
       matmul(source.channels, rows, x.channels, s, 4, depth, given, pixel, dExpand, bytes, dExpand, bytes);

@@ -15,7 +15,7 @@ function fillOnes(at: usize, bytes: usize): void {
 }
 
 /** Divides a row of pixels of `y` by how many pixels of `x` are in the window of each. */
-function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize): void {
+function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize, pixel: usize): void {
   const bytes = y.stride;
   const height = min(x.height, row * w.stride - w.top + w.kernel) - max(0, row * w.stride - w.top);
   for (let ox = 0; ox < y.width; ox++) {
@@ -25,7 +25,7 @@ function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize): void {
       v128.store(at + j, f32x4.mul(v128.load(at + j), share));
       v128.store(at + j, f32x4.mul(v128.load(at + j, 16), share), 16);
     }
-    at += apart(bytes);
+    at += pixel;
   }
 }
 
@@ -43,10 +43,10 @@ export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize
       viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, 0, bytes, view, bandRow, <usize>w.left * pixel);
       slide(
         kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow, scratch, 0, 0, zeros,
-        out, <usize>y.width * pixel, pixel, bytes,
+        out, <usize>y.width * bytes, bytes, bytes,
       );
-      for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * pixel);
-      copyRows(out, pixel, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
+      for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * bytes, bytes);
+      copyRows(out, bytes, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
     }
   }
 }
@@ -73,13 +73,13 @@ export function averagePoolBackward(
         if (i < 0 || i >= y.height) memory.fill(g, 0, gradientRow);
         else {
           rawGradientRows(y, image * y.pixels + i * y.width, y.width, 0, bytes, inside, pixel);
-          divideRow(x, w, y, i, inside);
+          divideRow(x, w, y, i, inside, pixel);
         }
         g += gradientRow;
       }
-      gradientBand(x, w, scratch, 0, top, rows, gradient, first, border, gradientRow, zeros, bytes, given);
+      gradientBand(x, w, scratch, 0, top, rows, gradient, first, border, gradientRow, zeros, bytes, given, bytes);
       const row = image * x.pixels + top * x.width;
-      giveRows(given, pixel, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
+      giveRows(given, bytes, rows * x.width, bytes, x.gradient + <usize>row * bytes, bytes, accumulate);
       if (closes) closeRows(x, row, rows * x.width, 0, bytes);
     }
   }

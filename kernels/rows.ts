@@ -126,7 +126,12 @@ export function copyRows(source: usize, sourceRow: usize, rows: i32, width: usiz
     return;
   }
   for (; rows > 0; rows--) {
-    memory.copy(out, source, width);
+    // A call for each row would cost more than the copy.
+    if (width & 31) memory.copy(out, source, width);
+    else for (let j: usize = 0; j < width; j += 32) {
+      v128.store(out + j, v128.load(source + j));
+      v128.store(out + j, v128.load(source + j, 16), 16);
+    }
     source += sourceRow;
     out += outRow;
   }

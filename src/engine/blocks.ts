@@ -8,7 +8,7 @@ const blockBytes = 48 * 1024;
 const bandLimit = 384 * 1024;
 
 /** Bytes from a row or pixel of scratch to the next, as `apart` in kernels/tensor.ts has them. */
-export const apart = (bytes: number): number => (bytes % 512 === 0 ? bytes + 64 : bytes);
+export const apart = (bytes: number): number => (bytes % 128 === 0 ? bytes + 64 : bytes);
 
 /** How many rows a matrix product works on at a time. */
 export function blockRowsOf(rows: number, rowBytes: number): number {
