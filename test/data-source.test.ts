@@ -7,6 +7,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
+import type { AugmentationName } from "../src/data/augment.ts";
+import { fillBatch } from "../src/data/batches.ts";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { decodeFiles } from "../src/data/decode.ts";
 import { indexFiles, nameOf, pathOf, pathsOf } from "../src/data/file-index.ts";
@@ -14,7 +16,9 @@ import { partNames, type Images } from "../src/data/images.ts";
 import { isInMemory, largerOf, loadImages, storedImages, type StoredImages } from "../src/data/source.ts";
 import { sampleOf } from "../src/data/statistics.ts";
 import { parseArch } from "../src/space/notation.ts";
+import { createFeed } from "../src/train/feed.ts";
 import { finalRecipe } from "../src/train/presets.ts";
+import { planFor } from "../src/train/recipe.ts";
 import { train, type Trained } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { sourceConformance } from "./contract/source.ts";
@@ -151,6 +155,32 @@ test("a network trained on images from the disk has the same bits as on images f
   const inMemory = await trainOn(await loadInMemory(own.dir, { seed: 1, size: 16, cacheDir }));
   const onDisk = await trainOn(await loadDataset(own.dir, { seed: 1, size: 16, cacheDir, mostInMemory: 0 }));
   expect({ ...onDisk, seconds: 0 }).toEqual({ ...inMemory, seconds: 0 });
+});
+
+test("what learns from parts of larger pictures is judged by their middle", async () => {
+  using own = scratch();
+  for (let i = 0; i < 24; i++) await noisy(own.dir, `${i % 2 === 0 ? "a" : "b"}/${i}.jpg`, i);
+  const options = { seed: 1, size: 16, cacheDir: join(own.dir, ".cache") };
+  const dataset = await loadDataset(own.dir, { ...options, mostInMemory: 0 });
+  const { count } = dataset.validation;
+  const judged = async (augment: AugmentationName): Promise<Float32Array> => {
+    const plan = planFor(changed(finalRecipe, { batch: count, augment }), dataset, 1);
+    const out = { images: new Float32Array(count * 16 * 16 * 3), labels: new Int32Array(count) };
+    const feed = createFeed({ dataset, plan: { ...plan, batch: count }, rng: createRng(1), rank: 0 });
+    for await (const filled of feed.judge("validation", out)) expect(filled).toBe(count);
+    return out.images;
+  };
+  const all = Uint32Array.from({ length: count }, (_, i) => i);
+  const larger = await loadImages(largerOf(dataset.validation), all);
+  expect(larger.height).toBe(19);
+  const middle = new Float32Array(count * 16 * 16 * 3);
+  fillBatch(dataset, larger, all, 0, {
+    images: middle,
+    labels: new Int32Array(count),
+    input: { height: 16, width: 16 },
+  });
+  expect(await judged("resized-crop")).toEqual(middle);
+  expect(await judged("none")).not.toEqual(middle);
 });
 
 test("a folder that may be too large is held in memory when its images turn out small enough", async () => {

@@ -23,7 +23,7 @@ function block(): never {
 }
 
 if (log === "") {
-  if (kind === "shared") lock.shared(block);
+  if (kind === "shared") await lock.shared(block);
   await lock.exclusive(async () => {
     process.send?.("locked");
     // An open channel keeps the process from ending.
@@ -32,6 +32,6 @@ if (log === "") {
   });
 }
 for (let turn = 0; turn < Number(turns); turn++) {
-  if (kind === "shared") lock.shared(work);
+  if (kind === "shared") await lock.shared(work);
   else await lock.exclusive(async () => work());
 }

@@ -57,7 +57,7 @@ test("two processes may train at the same time", async () => {
   const path = scratch();
   await holder(path, "shared");
   using lock = openQuietLock(path);
-  expect(lock.shared(() => "both")).toBe("both");
+  expect(await lock.shared(() => "both")).toBe("both");
 });
 
 test.each(["shared", "exclusive"] as const)("a process killed with %s work gives the lock back", async (kind) => {
@@ -71,7 +71,7 @@ test.each(["shared", "exclusive"] as const)("a process killed with %s work gives
   expect(isDone).toBe(false);
   child.kill("SIGKILL");
   expect(await measured).toBe(true);
-  expect(lock.shared(() => "free")).toBe("free");
+  expect(await lock.shared(() => "free")).toBe("free");
 });
 
 test("exclusive work of one thread is done one after the other, through one opening or two", async () => {
@@ -101,7 +101,7 @@ test("work that fails gives the lock back and passes the failure on", async () =
     throw new Error("broken");
   };
   await expect(lock.exclusive(async () => fail())).rejects.toThrow("broken");
-  expect(() => lock.shared(fail)).toThrow("broken");
+  await expect(lock.shared(fail)).rejects.toThrow("broken");
   expect(await lock.exclusive(async () => lock.shared(() => "free"))).toBe("free");
 });
 
@@ -110,6 +110,6 @@ test("work is done without a lock where the file cannot be made or is none", asy
   writeFileSync(text, "this is not a database".repeat(100));
   for (const path of [join(dir, "no", "such", "folder"), text]) {
     using lock = openQuietLock(path);
-    expect([lock.shared(() => 1), await lock.exclusive(async () => 2)]).toEqual([1, 2]);
+    expect([await lock.shared(() => 1), await lock.exclusive(async () => 2)]).toEqual([1, 2]);
   }
 });

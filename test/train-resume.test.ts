@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
+import { openQuietLock } from "../src/device/quiet.ts";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
 import { loadDataset } from "../src/data/dataset.ts";
@@ -16,6 +17,7 @@ import { createRng } from "../src/util/rng.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
 import { finish } from "./finish.ts";
 import { mnas, scratch, start } from "./mnas.ts";
+import { smallDisk } from "./small-disk.ts";
 
 const notation = "in28x28x1 stem8_k3_s22 r2_k3_s22_e3_i8_o16_se0.25 head24 drop0.2 classes10";
 const graph = buildGraph(parseArch(notation));
@@ -165,3 +167,32 @@ test.skipIf(process.platform === "win32")("an interrupted training keeps its sta
   expect(stderr).toMatch(/interrupted after step \d+ of \d+\n.*--resume/);
   expect(readdirSync(folder.dir)).toEqual(["w.safetensors.state"]);
 });
+
+test.skipIf(process.platform === "win32")(
+  "a training that waits for a measurement says so, and ends at Ctrl-C",
+  async () => {
+    using folder = scratch();
+    using lock = openQuietLock(join(folder.dir, `mnas-quiet-${process.getuid!()}.db`));
+    await lock.exclusive(async () => {
+      const { child, ended } = start(command, folder.dir, { TMPDIR: folder.dir });
+      child.stderr!.on("data", (text) => void (String(text).includes("waiting") && child.kill("SIGINT")));
+      expect(await ended).toMatchObject({
+        code: 130,
+        stderr: expect.stringContaining("Training interrupted after step 1 of"),
+      });
+    });
+  },
+);
+
+const disk = smallDisk();
+afterAll(() => disk?.[Symbol.dispose]());
+
+test.skipIf(disk === null)(
+  "a training ends when its state cannot be written, and leaves no thread behind",
+  async () => {
+    const room = disk!;
+    room.fill(8192);
+    const { code, stderr } = await mnas([...command, "--epochs", "50"], room.dir);
+    expect([code, stderr]).toEqual([4, expect.stringContaining("no space left on the disk")]);
+  },
+);

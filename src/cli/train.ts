@@ -13,8 +13,10 @@ import { hashWeights, type TrainIdentity } from "../train/state.ts";
 import { Diverged, type Trained } from "../train/trainer.ts";
 import { trainInParallel, type TrainOrder } from "../worker/parallel.ts";
 import { loadConfig } from "./config-file.ts";
+import { interruptible } from "./interrupt.ts";
 import { dataOf, findNetwork } from "./network.ts";
-import { counted, duration, fixed, paint, percent, print, printJson, say, thousands } from "./output.ts";
+import { counted, duration, fixed, paint, percent, print, say, thousands } from "./output.ts";
+import { trainProgress } from "./train-progress.ts";
 import { checkTraining, createKeeper, type StateKeeper } from "./train-state.ts";
 
 export interface TrainOptions {
@@ -23,6 +25,7 @@ export interface TrainOptions {
   readonly width?: number;
   readonly recipe?: RecipeName;
   readonly epochs?: number;
+  readonly batch?: number;
   readonly workers?: number;
   readonly test?: boolean;
   readonly init?: string;
@@ -49,7 +52,18 @@ const recipeOf = (config: Config, name: RecipeName): Recipe =>
   name === "proxy" || name === "final" ? config[name] : recipes[name];
 
 async function prepare(text: string, options: TrainOptions): Promise<Task> {
-  const { data, size, width, recipe: which = "final", epochs, out, resume = false, force = false, json } = options;
+  const {
+    data,
+    size,
+    width,
+    recipe: which = "final",
+    epochs,
+    batch,
+    out,
+    resume = false,
+    force = false,
+    json,
+  } = options;
   if (out !== undefined) checkTraining(out, { resume, force });
   else if (resume) throw new MnasError("USAGE", "Cannot resume: --resume needs --out", { hint: "Name the weights." });
   // A trial is trained on its run's data, split as there, so that no image it is tested on was trained on before.
@@ -58,12 +72,14 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     ...(size === undefined ? {} : { size }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
-  const recipe = changed(recipeOf(config, which), { epochs });
+  const named = recipeOf(config, which);
+  const learningRate = batch === undefined ? undefined : (named.learningRate * batch) / named.batch;
+  const recipe = changed(named, { epochs, batch, learningRate });
   const dataset = await loadStudyData(config);
   const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, availableParallelism()));
-  const named = findNetwork(text, { width, task: taskOf(dataset) });
+  const network = findNetwork(text, { width, task: taskOf(dataset) });
   // A network is trained for the data at hand, whatever it was written down for.
-  const candidate = candidateOf({ ...named.arch, task: taskOf(dataset) });
+  const candidate = candidateOf({ ...network.arch, task: taskOf(dataset) });
   const { notation, graph, costs } = candidate;
   const init = options.init === undefined ? null : loadBeginning(options.init, graph);
   const seed = `${config.seed}/train/${notation}`;
@@ -83,8 +99,10 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
       say(
         `weights  from ${options.init}${init.isClassifierFresh ? ", with a fresh classifier: the classes differ" : ""}`,
       );
-    say(`network  ${named.name}: ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`);
-    say(`recipe   ${which}, ${fixed(plan.epochs, 0)} epochs (${plan.steps} steps), seed ${config.seed}`);
+    say(`network  ${network.name}: ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`);
+    say(
+      `recipe   ${which}, ${fixed(plan.epochs, plan.epochs < 1 ? 2 : 0)} epochs (${plan.steps} steps), seed ${config.seed}`,
+    );
     say(`batch    ${batchLine(plan, recipe)}`);
     if (keeper?.resume !== undefined) say(`resumed  after step ${keeper.resume.steps}`);
   }
@@ -97,7 +115,7 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     ...(init === null ? {} : { init: init.weights }),
     ...(keeper?.resume === undefined ? {} : { resume: keeper.resume }),
   };
-  return { name: named.name, candidate, dataset, plan, order, keeper };
+  return { name: network.name, candidate, dataset, plan, order, keeper };
 }
 
 function batchLine({ batch, workers }: Plan, recipe: Recipe): string {
@@ -105,49 +123,59 @@ function batchLine({ batch, workers }: Plan, recipe: Recipe): string {
   return `${counted(batch, "image")}${changedFrom}, ${counted(workers, "worker")} of ${counted(batch / workers, "image")}`;
 }
 
+/** What a training that stopped short ends with; what it has done is kept, whatever stopped it. */
+function stopped(error: unknown, { name, plan, keeper }: Task, isInterrupted: boolean): unknown {
+  if (error instanceof Diverged) {
+    // Going on would end in the same way.
+    keeper?.remove();
+    return new MnasError("CONFIG_INVALID", `Cannot train ${name} with this recipe: ${error.message}`, {
+      hint: "Lower the learning rate: `learningRate` of the recipe in mnas.config.ts, or a smaller --batch.",
+      cause: error,
+    });
+  }
+  let step: number | null;
+  try {
+    step = keeper?.save() ?? keeper?.resume?.steps ?? null;
+  } catch (full) {
+    return isInterrupted ? full : error;
+  }
+  if (!isInterrupted) {
+    if (step !== null) say(`kept     step ${step} of ${plan.steps}: --resume goes on from there`);
+    return error;
+  }
+  return step === null
+    ? new MnasError("INTERRUPTED", "Training interrupted; nothing was written")
+    : new MnasError("INTERRUPTED", `Training interrupted after step ${step} of ${plan.steps}`, {
+        hint: "Add --resume to the same command to continue.",
+      });
+}
+
 /** Trains, telling how far it is. */
-async function run({ name, plan, order, keeper }: Task, { json = false }: TrainOptions): Promise<Trained> {
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once("SIGINT", interrupt);
+async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trained> {
+  const { plan, order, keeper } = task;
   using lock = openQuietLock();
-  const training = trainInParallel(order, {
-    workers: plan.workers,
-    signal: stop.signal,
-    hold: (step) => lock.shared(step),
-  });
-  // Whole epochs, and no more than a hundred lines.
-  const linesEvery = plan.stepsPerEpoch * Math.ceil(plan.epochs / 100);
-  const start = performance.now();
-  const before = order.resume?.steps ?? 0;
+  const progress = trainProgress(plan.stepsPerEpoch, order.resume?.steps ?? 0, json);
+  let isTold = json;
+  const onWait = (): void => {
+    if (!isTold) say("waiting  while latency is measured on this machine");
+    isTold = true;
+  };
+  const hold = <T>(step: () => T): Promise<T> => lock.shared(step, { signal, onWait });
+  const training = trainInParallel(order, { workers: plan.workers, signal, hold });
   try {
     for (;;) {
       const { done, value } = await training.next();
       if (done === true) return value;
+      progress.show(value);
       keeper?.after(value, value.step % plan.stepsPerEpoch === 0);
-      if (value.step % linesEvery === 0 && !json) {
-        const left = ((performance.now() - start) / 1000 / (value.step - before)) * (value.steps - value.step);
-        say(`epoch ${value.step / plan.stepsPerEpoch}  loss ${fixed(value.loss, 3)}  ${duration(left)} left`);
-      }
     }
   } catch (error) {
-    if (stop.signal.aborted) {
-      const step = keeper?.save() ?? keeper?.resume?.steps ?? null;
-      throw step === null
-        ? new MnasError("INTERRUPTED", "Training interrupted; nothing was written")
-        : new MnasError("INTERRUPTED", `Training interrupted after step ${step} of ${plan.steps}`, {
-            hint: "Add --resume to the same command to continue.",
-          });
-    }
-    if (!(error instanceof Diverged)) throw error;
-    // Going on would end in the same way.
-    keeper?.remove();
-    throw new MnasError("CONFIG_INVALID", `Cannot train ${name} with this recipe: ${error.message}`, {
-      hint: "Lower the learning rate in mnas.config.ts.",
-      cause: error,
-    });
+    progress.end();
+    throw stopped(error, task, signal.aborted);
   } finally {
-    process.off("SIGINT", interrupt);
+    progress.end();
+    // What failed may be ours, and its threads wait for the next step.
+    await training.return(undefined as never);
   }
 }
 
@@ -155,22 +183,18 @@ async function run({ name, plan, order, keeper }: Task, { json = false }: TrainO
 export async function trainNetwork(text: string, options: TrainOptions): Promise<void> {
   const { test = false, out, json = false } = options;
   const task = await prepare(text, options);
-  const { weights, accuracy, testAccuracy, seconds } = await run(task, options);
+  const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
+  const { weights, accuracy, testAccuracy, seconds } = await interruptible(json, ended, (signal) =>
+    run(task, json, signal),
+  );
   const { notation, graph } = task.candidate;
   if (out !== undefined) saveCheckpoint(out, graph, { notation, weights });
   task.keeper?.remove();
   if (json) {
     const { workers } = task.plan;
-    return printJson({
-      event: "done",
-      name: task.name,
-      notation,
-      accuracy,
-      testAccuracy,
-      seconds,
-      workers,
-      weights: out ?? null,
-    });
+    const weightsFile = out ?? null;
+    const done = { event: "done", name: task.name, notation, accuracy, testAccuracy, seconds, workers };
+    return print(JSON.stringify({ ...done, weights: weightsFile }));
   }
   const warning = guessWarning(accuracy, task.dataset.validation);
   if (warning !== null) say(`${paint("yellow", "warning:", process.stderr)} ${warning}`);

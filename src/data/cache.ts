@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { MnasError } from "../errors.ts";
-import { readFile, writeFileAtomically } from "../util/files.ts";
+import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
 import type { RawData } from "./images.ts";
 import { decodePack, encodePack } from "./pack.ts";
 
@@ -12,18 +11,7 @@ const hash = (text: string): string => createHash("sha256").update(text).digest(
 
 function cacheFolder(cacheDir: string | undefined): string {
   const dir = cacheDir ?? process.env["MNAS_CACHE_DIR"] ?? join(homedir(), ".cache", "mnas");
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (error) {
-    throw new MnasError(
-      "FILE_NOT_FOUND",
-      `Cannot make cache folder "${dir}": ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      {
-        hint: "Set MNAS_CACHE_DIR to a folder that can be written.",
-        cause: error,
-      },
-    );
-  }
+  makeFolder(dir, "Set MNAS_CACHE_DIR to a folder that can be written.");
   return dir;
 }
 

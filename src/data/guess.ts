@@ -21,7 +21,7 @@ export function guessWarning(best: number | null, images: Pick<Images, "labels" 
   if (best === null || best > limit) return null;
   const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
   return (
-    `an accuracy of ${share(best)} on ${images.count} validation images is no better than always answering with the ` +
-    `commonest class (${share(accuracy)}): train longer, or give more images`
+    `an accuracy of ${share(best)} on ${images.count} validation images may be chance, like that of always answering ` +
+    `with the commonest class (${share(accuracy)}): train longer, or give more images`
   );
 }

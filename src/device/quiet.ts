@@ -3,13 +3,20 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { breathe } from "../util/async.ts";
 
+export interface WaitOptions {
+  /** When it aborts, the work is done without waiting any longer. */
+  readonly signal?: AbortSignal;
+  /** Is called now and then while there is something to wait for. */
+  readonly onWait?: () => void;
+}
+
 /**
  * Keeps measurements and training steps of all processes on this machine apart: many may train at a time, or one may
  * measure. The operating system gives a lock back when its holder dies, however it dies.
  */
 export interface QuietLock extends Disposable {
-  /** Does a piece of work, such as a training step, while nobody measures; blocks the thread until then. */
-  shared<T>(work: () => T): T;
+  /** Does a piece of work, such as a training step, while nobody measures: at once, or when that is over. */
+  shared<T>(work: () => T, options?: WaitOptions): Promise<T>;
   /** Does a piece of work, such as a measurement, while nobody else works; new shared work waits for it. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -27,6 +34,9 @@ function defaultPath(): string {
 
 const isBusy = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === 5;
 
+/** A wait for shared work blocks the thread for so long at a time, and lets signals and messages come in between. */
+const sliceMs = 100;
+
 /** Exclusive work of this thread by file, done one after the other. */
 const queues = new Map<string, Promise<unknown>>();
 /** Files that this thread holds exclusively; waiting for oneself would be for ever. */
@@ -38,7 +48,7 @@ export function openQuietLock(path: string = defaultPath()): QuietLock {
   try {
     db = new DatabaseSync(path);
   } catch {
-    return { shared: (work) => work(), exclusive: (work) => work(), [Symbol.dispose]: () => {} };
+    return { shared: async (work) => work(), exclusive: (work) => work(), [Symbol.dispose]: () => {} };
   }
   return lockOf(db, path);
 }
@@ -71,9 +81,14 @@ function lockOf(db: DatabaseSync, path: string): QuietLock {
   };
 
   return {
-    shared: (work) => {
+    shared: async (work, { signal, onWait } = {}) => {
       if (held.has(path)) return work();
-      while (!lock("BEGIN; SELECT 1 FROM sqlite_schema", 60_000)) unlock();
+      while (!lock("BEGIN; SELECT 1 FROM sqlite_schema", sliceMs)) {
+        unlock();
+        onWait?.();
+        await breathe();
+        if (signal?.aborted === true) return work();
+      }
       try {
         return work();
       } finally {

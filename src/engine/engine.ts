@@ -96,7 +96,7 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
       "CONFIG_INVALID",
       `Cannot train with batches of ${batch}: they need ${need} GiB, more than there is (at most 4)`,
       {
-        hint: "Set a smaller batch in the recipe.",
+        hint: "Use a smaller batch: --batch of `mnas train`, or `batch` of the recipe in mnas.config.ts.",
       },
     );
   }

@@ -1,7 +1,7 @@
 import { augmentationFor } from "../data/augment.ts";
 import { epochOrder, fillBatch, type BatchOut } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { largerOf, prefetch } from "../data/source.ts";
+import { largerOf, prefetch, type ImageSource } from "../data/source.ts";
 import type { Rng } from "../util/rng.ts";
 import type { Plan } from "./recipe.ts";
 
@@ -34,6 +34,8 @@ export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
   const input = dataset.train;
   const augmentation = augmentationFor(plan.augment, dataset);
   const rows = upTo(share);
+  // What learns from parts of larger pictures is judged by their middle.
+  const sized = (source: ImageSource): ImageSource => (plan.augment === "resized-crop" ? largerOf(source) : source);
 
   let epoch = -1;
   let order = new Uint32Array();
@@ -45,7 +47,7 @@ export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
     const from = (step % stepsPerEpoch) * batch + rank * share;
     return order.subarray(from, from + share);
   };
-  const imagesAt = prefetch(plan.augment === "resized-crop" ? largerOf(dataset.train) : dataset.train, indicesOf);
+  const imagesAt = prefetch(sized(dataset.train), indicesOf);
 
   return {
     async train(step, out) {
@@ -57,7 +59,7 @@ export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
       const all = upTo(dataset[part].count);
       const size = out.labels.length;
       const batchAt = prefetch(
-        dataset[part],
+        sized(dataset[part]),
         (k) => (k * size < all.length ? all.subarray(k * size, (k + 1) * size) : null),
         workers,
       );

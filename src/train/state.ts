@@ -46,7 +46,9 @@ function differences(was: object, is: object): string[] {
     const [a, b] = [was, is].map((side) => (side as Record<string, unknown>)[name]);
     if (name === "recipe") return differences(a as object, b as object).map((line) => `recipe.${line}`);
     const [old, now] = [a, b].map((value) => JSON.stringify(value));
-    return old === now ? [] : [`${name}: ${old} → ${now}`];
+    if (old === now) return [];
+    // A key says nothing to people.
+    return [name === "data" ? "other images, or other names or sizes of them" : `${name}: ${old} → ${now}`];
   });
 }
 

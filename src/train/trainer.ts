@@ -30,7 +30,7 @@ export interface TrainOptions {
   readonly team?: Team;
   readonly signal?: AbortSignal;
   /** Runs each part of a step; a lock can hold it back while something is being timed on this machine. */
-  readonly hold?: <T>(step: () => T) => T;
+  readonly hold?: <T>(step: () => T) => T | Promise<T>;
 }
 
 /** Where a training is after a step. */
@@ -90,7 +90,7 @@ async function accuracyOf(
   let correct = 0;
   for await (const filled of feed.judge(part, engine)) {
     signal?.throwIfAborted();
-    const answers = hold(() => predictions(engine.evaluate(), dataset.classes.length, filled));
+    const answers = await hold(() => predictions(engine.evaluate(), dataset.classes.length, filled));
     for (let i = 0; i < filled; i++) if (answers[i] === engine.labels[i]) correct += 1;
     await breathe();
   }
@@ -129,11 +129,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
   for (let step = resume?.steps ?? 0; step < steps; step++) {
     signal?.throwIfAborted();
     await feed.train(step, engine);
-    const own = hold(() => engine.differentiate());
+    const own = await hold(() => engine.differentiate());
     // The statistics of batch-norm are averaged with the gradients, so that all threads are in one state after a step.
     const [losses, correct] = await team.combine(engine.shared, [own.loss, own.correct]);
     const loss = losses! / team.size;
-    hold(() => engine.update(learningRateAt(step, plan)));
+    await hold(() => engine.update(learningRateAt(step, plan)));
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
     const batchAccuracy = correct! / batch;
     if (told.size > 0) accuracies.push(batchAccuracy);

@@ -122,7 +122,7 @@ function writeBeside(
  * Makes a folder and those above it; returns those that it made, innermost first. Throws `DISK_FULL`, `FILE_NOT_FOUND`,
  * and then leaves none. One by one: where the system makes none, as in /proc, Node's recursive `mkdir` never returns.
  */
-export function makeFolder(dir: string): readonly string[] {
+export function makeFolder(dir: string, hint = "Choose another place."): readonly string[] {
   const missing: string[] = [];
   for (let at = resolve(dir); !existsSync(at); at = dirname(at)) missing.unshift(at);
   const made: string[] = [];
@@ -142,7 +142,7 @@ export function makeFolder(dir: string): readonly string[] {
       throw error;
     }
   };
-  attempt({ what: `make folder "${dir}"`, hint: "Choose another place.", missing: "none can be made there", work });
+  attempt({ what: `make folder "${dir}"`, hint, missing: "none can be made there", work });
   return made;
 }
 

@@ -63,12 +63,15 @@ export async function* trainInParallel(
     });
     return thread;
   });
+  const hurry = (): void => threads.forEach((thread) => thread.postMessage("hurry"));
+  signal?.addEventListener("abort", hurry);
   const ended = threads.map((thread) => new Promise((resolve) => thread.once("exit", resolve)));
   try {
     const trained = yield* train({ ...options, dataset, team: joinTeam(memory, 0, broken.signal) });
     await Promise.all(ended);
     return trained;
   } finally {
+    signal?.removeEventListener("abort", hurry);
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
 }

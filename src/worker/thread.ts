@@ -10,12 +10,15 @@ import type { ThreadFailure, ThreadOrder } from "./parallel.ts";
 
 const { notation, memory, rank, ...order } = workerData as ThreadOrder;
 using lock = openQuietLock();
+// The training is about to end: a step that has begun is not to wait.
+const hurry = new AbortController();
+parentPort!.once("message", () => hurry.abort()).unref();
 try {
   const training = train({
     ...order,
     graph: buildGraph(parseArch(notation)),
     team: joinTeam(memory, rank),
-    hold: (step) => lock.shared(step),
+    hold: (step) => lock.shared(step, { signal: hurry.signal }),
   });
   // What it yields is the same in all threads; the first one tells it.
   while ((await training.next()).done !== true);
