@@ -102,24 +102,46 @@ test("the average of weights follows its warm-up, and is what is evaluated and g
   expect(distance(averaged.engine.evaluate(), logits, 1)).toBeLessThan(1e-4);
 });
 
-test("running statistics move towards those of the batch", async () => {
-  const { engine, weights } = await startEngine(graph, 3, { batchNormMomentum: 0.75 });
-  const { statistics } = interpret(graph, { batch: 4, images: engine.images, weights, training: true });
-  engine.step(0);
-  const after = engine.weights();
-  for (const [name, { mean, variance }] of statistics) {
-    const count = 4 * 5 * 5;
-    const [oldMean, oldVariance] = [weights.get(`${name}.mean`)!, weights.get(`${name}.variance`)!];
-    expect(
-      distance(
-        after.get(`${name}.mean`)!,
-        mean.map((m, c) => 0.75 * oldMean[c]! + 0.25 * m),
-        1,
-      ),
-      name,
-    ).toBeLessThan(1e-5);
-    const unbiased = variance.map((v, c) => 0.75 * oldVariance[c]! + (0.25 * v * count) / (count - 1));
-    expect(distance(after.get(`${name}.variance`)!, unbiased, 1), name).toBeLessThan(1e-5);
+const tiny = buildGraph(parseArch("in8x8x3 stem8_k3_s22 r1_k3_s22_e3_i8_o8 r1_k3_s22_e3_i8_o11 head12 classes3"));
+
+test.each([
+  ["four images", graph, 4, 100],
+  ["one image, down to maps of 1×1", tiny, 1, 1],
+])("running statistics move towards those of a batch of %s", async (_, network, batch, fewest) => {
+  const { engine } = await startEngine(network, 3, { batch, batchNormMomentum: 0.75 });
+  const { images } = engine;
+  const counts = new Map(network.nodes.map(({ name, shape }) => [name, batch * shape[0] * shape[1]]));
+  for (const rate of rates) {
+    const before = engine.weights();
+    const { statistics } = interpret(network, { batch, images, weights: before, training: true });
+    expect(Math.min(...[...statistics.keys()].map((name) => counts.get(name)!))).toBe(fewest);
+    engine.step(rate);
+    const after = engine.weights();
+    for (const [name, { mean, variance }] of statistics) {
+      const count = counts.get(name)!;
+      const [oldMean, oldVariance] = [before.get(`${name}.mean`)!, before.get(`${name}.variance`)!];
+      const means = mean.map((m, c) => 0.75 * oldMean[c]! + 0.25 * m);
+      expect(distance(after.get(`${name}.mean`)!, means, 1), name).toBeLessThan(1e-5);
+      // One value varies by nothing; to divide by count - 1 would make that no number.
+      const unbiased = variance.map(
+        (v, c) => 0.75 * oldVariance[c]! + (count > 1 ? (0.25 * v * count) / (count - 1) : 0),
+      );
+      expect(distance(after.get(`${name}.variance`)!, unbiased, 1), name).toBeLessThan(1e-5);
+    }
+  }
+  const { logits } = interpret(network, { batch, images, weights: engine.weights(), training: false });
+  expect(distance(engine.evaluate(), logits, 1)).toBeLessThan(1e-4);
+});
+
+test("what engines share are all gradients and all running statistics, in place", async () => {
+  const { engine } = await startEngine(graph, 3);
+  engine.step(0.1);
+  const before = engine.weights();
+  for (const array of engine.shared) array.fill(7);
+  const [weights, gradients] = [engine.weights(), engine.gradients()];
+  for (const { name, isTrainable } of parameters.values()) {
+    expect(new Set((isTrainable ? gradients : weights).get(name)), name).toEqual(new Set([7]));
+    if (isTrainable) expect(weights.get(name), name).toEqual(before.get(name));
   }
 });
 

@@ -7,14 +7,14 @@ import { changed } from "../src/config/config.ts";
 import { epochOrder, fillBatch } from "../src/data/batches.ts";
 import { loadDataset, type Images } from "../src/data/dataset.ts";
 import { indexFiles } from "../src/data/file-index.ts";
-import { storedImages } from "../src/data/source.ts";
+import { select, storedImages } from "../src/data/source.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { createFeed } from "../src/train/feed.ts";
 import { recipes } from "../src/train/presets.ts";
 import { planFor, workersFor, type Recipe } from "../src/train/recipe.ts";
-import { createTeamMemory, joinTeam, type Team } from "../src/train/team.ts";
-import { Diverged, predictions, train } from "../src/train/trainer.ts";
+import { alone, createTeamMemory, joinTeam, type Team } from "../src/train/team.ts";
+import { Diverged, predictions, train, type Progress } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { shareArrays } from "../src/util/share.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
@@ -58,9 +58,32 @@ test.each([2, 3])("%i threads train as so many engines that average what they sh
   const dataset = await loadDataset(undefined, { seed: 1 });
   const order = { notation, dataset, recipe, seed: "a", withTest: true };
   const threads = await finish(trainInParallel(order, { workers }));
-  const [plain] = await Promise.all(plainTeam(workers).map((team) => finish(train({ ...order, graph, team }))));
+  const [plain, ...others] = await Promise.all(
+    plainTeam(workers).map((team) => finish(train({ ...order, graph, team }))),
+  );
   expect(threads.weights).toEqual(plain!.weights);
+  // Each has the same state, running statistics too, though each saw other images.
+  for (const other of others) expect(other.weights).toEqual(plain!.weights);
   expect([threads.accuracy, threads.testAccuracy]).toEqual([plain!.accuracy, plain!.testAccuracy]);
+});
+
+test("each thread crops and drops in its own way", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  // All images are the same one, so that threads can differ by crops and dropout alone.
+  const same = { ...dataset, train: select(dataset.train, new Uint32Array(63)) };
+  const differentLosses = async (augment: Recipe["augment"], network: string) => {
+    const options = { graph: buildGraph(parseArch(network)), dataset: same, seed: "a" };
+    const firstSteps = [0, 1, 2].map((rank) => {
+      const team: Team = { ...alone, rank, size: 3 };
+      return train({ ...options, recipe: changed(recipes.proxy, { augment }), team }).next();
+    });
+    return new Set((await Promise.all(firstSteps)).map(({ value }) => (value as Progress).loss)).size;
+  };
+  const whole = notation.replace("drop0.2 ", "");
+  expect(await differentLosses("none", whole)).toBe(1);
+  expect(await differentLosses("none", notation)).toBe(3);
+  expect(await differentLosses("crop", whole)).toBe(3);
+  expect(await differentLosses("resized-crop", whole)).toBe(3);
 });
 
 test("the result does not depend on who is late", async () => {
@@ -89,7 +112,8 @@ test("one worker trains as train() does", async () => {
 
 test("accuracy counts every image once, the last, partial batch too", async () => {
   const dataset = await loadDataset(undefined, { seed: 1 });
-  const { accuracy, weights } = await finish(trainInParallel({ notation, dataset, recipe, seed: "a" }, { workers: 2 }));
+  const order = { notation, recipe, seed: "a" };
+  const { accuracy, weights } = await finish(trainInParallel({ ...order, dataset }, { workers: 2 }));
   const { optimizer, weightDecay, labelSmoothing } = recipe;
   const engine = await createEngine(graph, {
     batch: 1,
@@ -101,13 +125,23 @@ test("accuracy counts every image once, the last, partial batch too", async () =
   });
   engine.setWeights(weights);
   const { validation } = dataset;
-  let correct = 0;
-  for (let i = 0; i < validation.count; i++) {
+  const all = Array.from({ length: validation.count }, (_, i) => i);
+  const isRight = all.map((i) => {
     fillBatch(dataset, validation as Images, Uint32Array.of(i), 0, engine);
-    if (predictions(engine.evaluate(), 10, 1)[0] === validation.labels[i]) correct += 1;
-  }
-  expect(validation.count % 22).not.toBe(0);
-  expect(accuracy).toBe(correct / validation.count);
+    return predictions(engine.evaluate(), 10, 1)[0] === validation.labels[i];
+  });
+  const right = all.filter((i) => isRight[i]);
+  expect(accuracy).toBe(right.length / validation.count);
+  // The same network once more, on the images it gets right at the end: there a partial batch left out is missed.
+  const wrong = all.filter((i) => !isRight[i]);
+  const partial = validation.count % 22;
+  expect(partial).toBeGreaterThan(0);
+  expect(Math.min(right.length, wrong.length)).toBeGreaterThan(partial);
+  const sorted = select(validation, Uint32Array.from([...wrong, ...right]));
+  const again = await finish(
+    trainInParallel({ ...order, dataset: { ...dataset, validation: sorted } }, { workers: 2 }),
+  );
+  expect(again.accuracy).toBe(accuracy);
 });
 
 test("all threads stop when the loss is no number", async () => {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
+import { zooArch } from "../src/arch/zoo.ts";
 import { changed } from "../src/config/config.ts";
 import { loadDataset, type Images } from "../src/data/dataset.ts";
 import { select } from "../src/data/source.ts";
@@ -9,7 +10,7 @@ import { guessWarning } from "../src/data/guess.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
-import { finalRecipe, proxyRecipe } from "../src/train/presets.ts";
+import { finalRecipe, proxyRecipe, recipes } from "../src/train/presets.ts";
 import { learningRateAt, planFor, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
 import { Diverged, predictions, train } from "../src/train/trainer.ts";
@@ -21,6 +22,43 @@ const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_se0.25_noskip head0
 const graph = buildGraph(parseArch(notation));
 
 const images = (count: number, channels = 1) => ({ train: { count, channels } as Images });
+
+test("the recipe mnasnet is the published one, with the learning rate in proportion to the batch", () => {
+  // Section 5 of arXiv 1807.11626, and the reference code: 0.256 for 4,096 images.
+  expect(recipes.mnasnet).toEqual({
+    epochs: 350,
+    minSteps: 0,
+    batch: 128,
+    optimizer: { kind: "rmsprop", decay: 0.9, momentum: 0.9, epsilon: 0.001 },
+    learningRate: (0.016 * 128) / 256,
+    warmupEpochs: 5,
+    schedule: { kind: "exponential", factor: 0.97, everyEpochs: 2.4 },
+    labelSmoothing: 0.1,
+    weightDecay: 1e-5,
+    emaDecay: 0.9999,
+    batchNormMomentum: null,
+    augment: "resized-crop",
+  });
+  // Dropout is part of the networks.
+  expect(["mnasnet-a1", "mnasnet-b1", "mnasnet-d1"].map((name) => zooArch(name).dropout)).toEqual([0.2, 0.2, 0.2]);
+});
+
+test("the recipe small makes many passes in small batches, and gives the average of the last weights", () => {
+  expect(recipes.small).toEqual({
+    epochs: 60,
+    minSteps: 3000,
+    batch: 32,
+    optimizer: { kind: "sgd", momentum: 0.9, nesterov: true },
+    learningRate: 0.1,
+    warmupEpochs: 2,
+    schedule: { kind: "cosine" },
+    labelSmoothing: 0.1,
+    weightDecay: 5e-4,
+    emaDecay: 0.99,
+    batchNormMomentum: 0.95,
+    augment: null,
+  });
+});
 
 test("a plan makes the fewest steps of the recipe, whatever the data, and stretches warm-up and decay alike", () => {
   const embedded = planFor(finalRecipe, images(7000));
@@ -93,6 +131,15 @@ test("train() does not take what is no number for learning", async () => {
   await expect(training).rejects.toThrow("loss is NaN at step 1");
 });
 
+test("train() does not give out weights that the last update made no numbers", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  // One step, at a rate beyond float32: its loss, from before the update, is finite.
+  const recipe = changed(proxyRecipe, { epochs: 0.001, learningRate: 1e39, warmupEpochs: 0 });
+  const training = train({ graph, dataset, recipe, seed: "a" });
+  expect((await training.next()).value).toMatchObject({ step: 1, steps: 1, loss: expect.closeTo(2.3, 0) });
+  await expect(finish(training)).rejects.toThrow(Diverged);
+});
+
 test("a class that is never seen in validation leaves an accuracy of the others", async () => {
   const dataset = await loadDataset(undefined, { seed: 1 });
   const { labels, count } = dataset.validation;
@@ -106,9 +153,11 @@ test("a class that is never seen in validation leaves an accuracy of the others"
 
 test("a batch of one image trains, down to values of 1×1", async () => {
   const dataset = await loadDataset(undefined, { seed: 1 });
+  const halving = "r1_k3_s22_e3_i8_o8";
   const small = buildGraph(
-    parseArch("in28x28x1 stem8_k3_s22 r4_k3_s22_e3_i8_o8_se0.25 r5_k3_s22_e3_i8_o11 head12 classes10"),
+    parseArch(`in28x28x1 stem8_k3_s22 ${halving}_se0.25 ${halving} ${halving} r2_k3_s22_e3_i8_o11 head12 classes10`),
   );
+  expect(small.nodes.filter(({ op, shape }) => op === "BatchNorm" && shape[0] * shape[1] === 1)).toHaveLength(6);
   const recipe = changed(proxyRecipe, { batch: 1, epochs: 0.003, learningRate: 0.001, warmupEpochs: 0 });
   const options = { graph: small, dataset, recipe, seed: "a" };
   const { accuracy, weights } = await finish(train(options));
