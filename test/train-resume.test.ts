@@ -85,6 +85,9 @@ test("weights to begin with fit a network of other classes but for its classifie
   expect(() => loadBeginning(file, of(["stem8_k3", "stem8_k5"]))).toThrow('"stem.weight" differs');
   expect(() => loadBeginning(file, of(["r2_", "r1_"]))).toThrow('"blocks.0.1.expand.weight" differs');
   expect(hashWeights(some)).not.toBe(hashWeights(weights));
+  weights.get("stem.weight")![3] = NaN;
+  saveCheckpoint(file, graph, { notation, weights });
+  expect(() => loadBeginning(file, graph)).toThrow('"stem.weight" holds what is no finite number');
 });
 
 test("training begins with the weights that it is given", async () => {

@@ -26,6 +26,7 @@ import { createRng } from "../../src/util/rng.ts";
 import { networks } from "./networks.ts";
 import { describeGraph, writeWeights } from "./problem.ts";
 import { findPython } from "../python.ts";
+import { quiet } from "./team.ts";
 
 const [data = "fashion-mnist", epochs = "15", seeds = "1"] = process.argv.slice(2);
 const hasSize = data === "fashion-mnist" || hasIdx(listFolder(data));
@@ -53,8 +54,10 @@ async function ours(seed: string): Promise<number> {
 
 async function pytorch(seed: number): Promise<number> {
   const script = fileURLToPath(new URL("accuracy.py", import.meta.url));
-  const child = spawn(python.program, [script, folder, String(seed)], { stdio: ["ignore", "pipe", "ignore"] });
-  const [output] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  const env = { ...process.env, ...quiet };
+  const child = spawn(python.program, [script, folder, String(seed)], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  if (code !== 0) throw new Error(`Cannot train in PyTorch: it ended with ${code}`);
   return (JSON.parse(output) as { testAccuracy: number }).testAccuracy;
 }
 

@@ -13,6 +13,7 @@ import { timeInTurns, type Timed } from "./windows.ts";
 /** Enough for some steps of the slowest network. */
 const windowSeconds = 2;
 const scanSeconds = 1;
+const scanRounds = 3;
 /** Of matrix products on all cores between windows, which tell whether something else is at work on one. */
 const lookSeconds = 0.08;
 
@@ -33,16 +34,21 @@ export interface Comparison extends Network {
 
 const layouts = ["channels_last", "nchw"] as const;
 
-/** Tries each configuration for a moment; the fastest comes first. */
+/** Tries the configurations for a moment, in turn; the fastest comes first. */
 async function scanOf(python: string, folder: string, configurations: readonly Configuration[]) {
-  const scan = [];
-  for (const configuration of configurations) {
-    using team = startPytorch(python, folder, configuration, "symmetric");
-    await team.train(scanSeconds);
-    const speeds = [await team.train(scanSeconds), await team.train(scanSeconds)];
-    scan.push({ ...configuration, imagesPerSecond: Math.max(...speeds) });
+  using stack = new DisposableStack();
+  const scan = configurations.map((configuration) => ({
+    configuration,
+    team: stack.use(startPytorch(python, folder, configuration, "symmetric")),
+    imagesPerSecond: 0,
+  }));
+  for (const { team } of scan) await team.train(scanSeconds);
+  for (let round = 0; round < scanRounds; round++) {
+    for (const each of scan) each.imagesPerSecond = Math.max(each.imagesPerSecond, await each.team.train(scanSeconds));
   }
-  return scan.sort((a, b) => b.imagesPerSecond - a.imagesPerSecond);
+  return scan
+    .map(({ configuration, imagesPerSecond }) => ({ ...configuration, imagesPerSecond }))
+    .sort((x, y) => y.imagesPerSecond - x.imagesPerSecond);
 }
 
 const configurationOf = ({ layout, processes, threads }: Configuration): Configuration => ({

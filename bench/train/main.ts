@@ -96,9 +96,9 @@ const { values } = parseArgs({ options: { json: { type: "boolean" }, networks: {
 const names = values.networks?.split(",") ?? networks.map(({ name }) => name);
 const chosen = names.map((name) => {
   const network = networks.find((one) => one.name === name);
-  if (network === undefined)
-    throw new Error(`Cannot find network "${name}": use ${networks.map((n) => n.name).join()}`);
-  return network;
+  if (network !== undefined) return network;
+  console.error(`error: Cannot find network "${name}": use ${networks.map((n) => n.name).join()}`);
+  process.exit(2);
 });
 const say = (text: string): void => (values.json === true ? console.error(text) : console.log(text));
 

@@ -77,6 +77,9 @@ const members = (count: number, start: () => Member): Member[] => Array.from({ l
 export const startOurs = (folder: string, processes: number): Team =>
   teamOf(members(processes, () => startMember(process.execPath, [scriptAt("ours.ts"), folder], {})));
 
+/** PyTorch says that it has no NumPy, which nobody here needs. */
+export const quiet = { PYTHONWARNINGS: "ignore:Failed to initialize NumPy" };
+
 /** PyTorch at its best: memory that it freed is kept, so that it does not pay for page faults at every step. */
 export function startPytorch(
   python: string,
@@ -87,6 +90,7 @@ export function startPytorch(
   const much = String(2 ** 33);
   const environment = {
     OMP_NUM_THREADS: String(threads),
+    ...quiet,
     MALLOC_MMAP_THRESHOLD_: much,
     MALLOC_MMAP_MAX_: "0",
     MALLOC_TRIM_THRESHOLD_: much,

@@ -75,7 +75,8 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const named = recipeOf(config, which);
   const learningRate = batch === undefined ? undefined : (named.learningRate * batch) / named.batch;
   const recipe = changed(named, { epochs, batch, learningRate });
-  const dataset = await loadStudyData(config);
+  const slow = setTimeout(() => json === true || say(`data     reading ${config.data}`), 1000);
+  const dataset = await loadStudyData(config).finally(() => clearTimeout(slow));
   const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, availableParallelism()));
   const network = findNetwork(text, { width, task: taskOf(dataset) });
   // A network is trained for the data at hand, whatever it was written down for.

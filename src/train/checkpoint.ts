@@ -26,7 +26,9 @@ export function loadCheckpoint(file: string): Checkpoint {
   const tensors = readTensors(file);
   const { notation } = tensors.metadata;
   if (notation === undefined) {
-    throw new MnasError("MODEL_INVALID", `Cannot use weights "${file}": it does not say which network they are for`);
+    throw new MnasError("MODEL_INVALID", `Cannot use weights "${file}": it does not say which network they are for`, {
+      hint: "Give a file that `mnas train --out` or a search wrote.",
+    });
   }
   return { notation, weights: fitted(file, tensors, buildGraph(parseArch(notation))) };
 }
@@ -43,6 +45,7 @@ function fitted(file: string, { arrays }: Tensors, graph: Graph): Weights {
       const found = arrays.get(name) ?? fail(`"${name}" is missing`);
       if (found.shape.join("×") !== shape.join("×"))
         fail(`"${name}" is ${found.shape.join("×")}, must be ${shape.join("×")}`);
+      if (!found.values.every(Number.isFinite)) fail(`"${name}" holds what is no finite number`);
       return [name, found.values] as const;
     }),
   );
