@@ -12,7 +12,8 @@ import { loadBeginning, saveCheckpoint } from "../src/train/checkpoint.ts";
 import { recipes } from "../src/train/presets.ts";
 import { readTensors } from "../src/train/safetensors.ts";
 import { hashWeights, loadState, saveState, type TrainIdentity } from "../src/train/state.ts";
-import { train } from "../src/train/trainer.ts";
+import { alone, type Team } from "../src/train/team.ts";
+import { train, type Progress } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
 import { finish } from "./finish.ts";
@@ -44,7 +45,7 @@ test.each([
     const first = trainInParallel(order, { workers });
     for (let i = 0; i < 7; i++) {
       const { done, value } = await first.next();
-      if (done !== true && i === 6) saveState(file, graph, value.state(), identity);
+      if (done !== true && i === 6) saveState(file, graph, value.state()!, identity);
     }
     await first.return(whole);
     const resume = loadState(file, graph, identity);
@@ -52,6 +53,26 @@ test.each([
     const rest = await finish(trainInParallel({ ...order, resume }, { workers }));
     expect(rest.weights).toEqual(whole.weights);
     expect(rest.accuracy).toBe(whole.accuracy);
+  }
+});
+
+test("a training that fails within a step has no state, and one that is stopped between two has", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  let calls = 0;
+  const team: Team = {
+    ...alone,
+    combine: (arrays, figures) => (++calls === 3 ? Promise.reject(new Error("lost")) : alone.combine(arrays, figures)),
+  };
+  const stop = new AbortController();
+  const failing = { team };
+  const stopped = { signal: stop.signal };
+  for (const more of [failing, stopped]) {
+    const training = train({ graph, dataset, seed: "a", recipe: recipes.proxy, ...more });
+    await training.next();
+    const { value } = await training.next();
+    if (more === stopped) stop.abort(new Error("stopped"));
+    await expect(training.next()).rejects.toThrow(more === stopped ? "stopped" : "lost");
+    expect((value as Progress).state()?.steps).toBe(more === stopped ? 2 : undefined);
   }
 });
 
@@ -133,6 +154,8 @@ test("a training that is killed and resumed ends in the same weights; other sett
   expect(await mnas(command, killed.dir)).toMatchObject({ code: 2, stderr: expect.stringContaining("Use --resume") });
   const other = await mnas([...command, "--resume", "--workers", "1"], killed.dir);
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("workers: 2 → 1") });
+  const { stderr } = await mnas([...command, "--resume", "--batch", "64"], killed.dir);
+  expect(stderr).toContain("recipe.batch: 128 → 64; recipe.learningRate: 0.008 → 0.004");
 
   expect(await mnas([...command, "--resume"], killed.dir)).toMatchObject({ code: 0 });
   const weights = (dir: string): Buffer => readFileSync(join(dir, "w.safetensors"));

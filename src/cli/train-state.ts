@@ -33,7 +33,7 @@ export interface StateKeeper {
   readonly resume: EngineState | undefined;
   /** To be told each step; writes the state now and then. */
   after(progress: Progress, isEpochEnd: boolean): void;
-  /** Writes the state after the last step that `after` was told of; the step, or null when there was none. */
+  /** Writes the state, unless a step is under way; the step after which the file goes on, or null without a file. */
   save(): number | null;
   /** The training has ended, and its weights are safe. */
   remove(): void;
@@ -48,11 +48,14 @@ export function createKeeper(out: string, graph: Graph, identity: TrainIdentity,
   if (!isResumed) rmSync(file, { force: true });
   let last: Progress | null = null;
   let saved = performance.now();
+  let kept = resume?.steps ?? null;
   const save = (): number | null => {
-    if (last === null) return null;
-    saveState(file, graph, last.state(), identity);
+    const state = last?.state() ?? null;
+    if (state === null) return kept;
+    saveState(file, graph, state, identity);
     saved = performance.now();
-    return last.step;
+    kept = state.steps;
+    return kept;
   };
   return {
     resume,

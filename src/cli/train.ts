@@ -136,7 +136,7 @@ function stopped(error: unknown, { name, plan, keeper }: Task, isInterrupted: bo
   }
   let step: number | null;
   try {
-    step = keeper?.save() ?? keeper?.resume?.steps ?? null;
+    step = keeper?.save() ?? null;
   } catch (full) {
     return isInterrupted ? full : error;
   }
@@ -193,9 +193,8 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   task.keeper?.remove();
   if (json) {
     const { workers } = task.plan;
-    const weightsFile = out ?? null;
-    const done = { event: "done", name: task.name, notation, accuracy, testAccuracy, seconds, workers };
-    return print(JSON.stringify({ ...done, weights: weightsFile }));
+    const result = { name: task.name, notation, accuracy, testAccuracy, seconds, workers, weights: out ?? null };
+    return print(JSON.stringify({ event: "done", ...result }));
   }
   const warning = guessWarning(accuracy, task.dataset.validation);
   if (warning !== null) say(`${paint("yellow", "warning:", process.stderr)} ${warning}`);

@@ -43,8 +43,8 @@ export interface Progress {
   readonly batchAccuracy: number;
   /** Share of the images of the later half of all steps so far that were classified correctly, at a rung; null elsewhere. */
   readonly accuracy: number | null;
-  /** What `resume` takes; before the next step only. */
-  state(): EngineState;
+  /** What `resume` takes; null when the next step has begun. */
+  state(): EngineState | null;
 }
 
 export interface Trained {
@@ -125,20 +125,27 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
   const feed = createFeed({ dataset, plan, rng, rank: team.rank });
   const told = new Set(rungs.map((rung) => rungStep(rung, steps)));
   const accuracies: number[] = [];
+  // A step that has begun has changed running statistics, and its end the weights.
+  let isUnderWay = false;
+  const state = (): EngineState | null => (isUnderWay ? null : engine.state());
 
   for (let step = resume?.steps ?? 0; step < steps; step++) {
     signal?.throwIfAborted();
     await feed.train(step, engine);
-    const own = await hold(() => engine.differentiate());
+    const own = await hold(() => {
+      isUnderWay = true;
+      return engine.differentiate();
+    });
     // The statistics of batch-norm are averaged with the gradients, so that all threads are in one state after a step.
     const [losses, correct] = await team.combine(engine.shared, [own.loss, own.correct]);
     const loss = losses! / team.size;
     await hold(() => engine.update(learningRateAt(step, plan)));
+    isUnderWay = false;
     if (!Number.isFinite(loss)) throw new Diverged(step + 1, loss);
     const batchAccuracy = correct! / batch;
     if (told.size > 0) accuracies.push(batchAccuracy);
     const accuracy = told.has(step + 1) ? mean(accuracies.slice(accuracies.length >> 1)) : null;
-    yield { step: step + 1, steps, loss, batchAccuracy, accuracy, state: () => engine.state() };
+    yield { step: step + 1, steps, loss, batchAccuracy, accuracy, state };
     await breathe();
   }
 
