@@ -21,3 +21,32 @@ export function barLine(share: number, parts: readonly Part[], columns: number):
   }
   return kept.length === 0 ? bar : `${bar} ${beside()}`;
 }
+
+/** A bar on the last line of a terminal. */
+export interface Bar {
+  /** Whether there is a terminal to draw on; elsewhere nothing is drawn. */
+  readonly isLive: boolean;
+  draw(share: number, parts: readonly Part[]): void;
+  /** Takes it away, before a line is said. */
+  clear(): void;
+}
+
+export function createBar(isQuiet = false): Bar {
+  const isLive = !isQuiet && process.stderr.isTTY;
+  let isDrawn = false;
+  const clear = (): void => {
+    if (isDrawn) process.stderr.write("\r\u001B[2K");
+    isDrawn = false;
+  };
+  return {
+    isLive,
+    draw(share, parts) {
+      if (!isLive) return;
+      clear();
+      // A bar longer than the terminal would wrap and could not be taken away.
+      process.stderr.write(barLine(share, parts, process.stderr.columns || 80));
+      isDrawn = true;
+    },
+    clear,
+  };
+}

@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { spaces } from "../space/presets.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
-import { barLine } from "./bar.ts";
+import { createBar } from "./bar.ts";
 import { counted, duration, invocation, ms, percent, say } from "./output.ts";
 import { planFor } from "../train/recipe.ts";
 import { shellWord } from "../util/shell.ts";
@@ -60,7 +60,7 @@ function validateCommand({ space, data, size }: Config, options: SearchOptions):
 }
 
 export function progressView(config: Config, dataset: Dataset, options: SearchOptions): ProgressView {
-  const isLive = process.stderr.isTTY;
+  const { isLive, draw: drawBar, clear } = createBar();
   // A final training is worth as many trials as it has more steps.
   const finalWeight = planFor(config.final, dataset).steps / planFor(config.proxy, dataset).steps;
   const pace = createPace(finalWeight);
@@ -71,12 +71,7 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
   let finalsEnded = 0;
   let best: TrialRow | null = null;
   let doing = "starting";
-  let isDrawn = false;
 
-  const clear = (): void => {
-    if (isDrawn) process.stderr.write("\r\u001B[2K");
-    isDrawn = false;
-  };
   const line = (text: string): void => {
     clear();
     say(text);
@@ -96,10 +91,7 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
       { text: best === null ? "" : `best reward ${bestLine(best)}`, rank: 1 },
       { text: left === null || left < 0.5 ? "" : `${duration(left)} left`, rank: 4 },
     ];
-    clear();
-    // A bar longer than the terminal would wrap and could not be taken away.
-    process.stderr.write(barLine(share, parts, process.stderr.columns || 80));
-    isDrawn = true;
+    drawBar(share, parts);
   };
 
   const show = (event: SearchEvent): void => {

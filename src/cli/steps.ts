@@ -1,4 +1,4 @@
-import { barLine } from "./bar.ts";
+import { createBar } from "./bar.ts";
 import { duration, print, say } from "./output.ts";
 
 export interface Steps {
@@ -15,8 +15,7 @@ export function stepsView(total: number, done: number, json: boolean): Steps {
   const begin = performance.now();
   const before = done;
   let said = begin;
-  const isLive = !json && process.stderr.isTTY;
-  const clear = (): void => void (isLive && process.stderr.write("\r\u001B[2K"));
+  const { isLive, draw, clear } = createBar(json);
   return {
     show(now) {
       const seconds = (performance.now() - begin) / 1000;
@@ -24,12 +23,10 @@ export function stepsView(total: number, done: number, json: boolean): Steps {
       const leftText = left === null || left < 0.5 ? "" : `${duration(left)} left`;
       if (json) print(JSON.stringify({ event: "progress", done: now, total, secondsLeft: left }));
       else if (isLive) {
-        clear();
-        const parts = [
+        draw(now / total, [
           { text: `${now}/${total} measured`, rank: 2 },
           { text: leftText, rank: 1 },
-        ];
-        process.stderr.write(barLine(now / total, parts, process.stderr.columns || 80));
+        ]);
       } else if (performance.now() - said >= linesEveryMs) {
         said = performance.now();
         say(`${now}/${total} measured${leftText === "" ? "" : `, ${leftText}`}`);

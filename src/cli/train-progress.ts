@@ -1,5 +1,5 @@
 import type { Progress } from "../train/trainer.ts";
-import { barLine } from "./bar.ts";
+import { createBar } from "./bar.ts";
 import { duration, fixed, print, say } from "./output.ts";
 
 export interface TrainProgress {
@@ -19,8 +19,7 @@ export function trainProgress(stepsPerEpoch: number, stepsBefore: number, json: 
   const begin = performance.now();
   let said = begin;
   let drawn = begin;
-  const isLive = !json && process.stderr.isTTY;
-  const clear = (): void => void (isLive && process.stderr.write("\r\u001B[2K"));
+  const { isLive, draw, clear } = createBar(json);
   return {
     show({ step, steps, loss }) {
       const now = performance.now();
@@ -38,9 +37,10 @@ export function trainProgress(stepsPerEpoch: number, stepsBefore: number, json: 
       }
       if (!isLive || now - drawn < drawEveryMs) return;
       drawn = now;
-      clear();
-      const beside = [epoch, ...parts].map((text, i) => ({ text, rank: [3, 1, 2][i]! }));
-      process.stderr.write(barLine(step / steps, beside, process.stderr.columns || 80));
+      draw(
+        step / steps,
+        [epoch, ...parts].map((text, i) => ({ text, rank: [3, 1, 2][i]! })),
+      );
     },
     end: clear,
   };

@@ -1,21 +1,16 @@
 import { seeds } from "../study/proxy/trainings.ts";
 import type { ValidationEvent } from "../study/proxy/validate.ts";
-import { barLine } from "./bar.ts";
+import { createBar } from "./bar.ts";
 import { counted, duration, paint, percent, say } from "./output.ts";
 
 /** Tells people how far a validation is: a bar on a terminal, otherwise a line for each training. */
 export function validationView(): { show: (event: ValidationEvent) => void; end: () => void } {
-  const isLive = process.stderr.isTTY;
-  let isDrawn = false;
+  const { isLive, draw: drawBar, clear } = createBar();
   let begin = performance.now();
   let first: number | null = null;
   let [total, done] = [0, 0];
-  const end = (): void => {
-    if (isDrawn) process.stderr.write("\r\u001B[2K");
-    isDrawn = false;
-  };
   const line = (text: string): void => {
-    end();
+    clear();
     say(text);
   };
   const draw = (share: number): void => {
@@ -24,18 +19,10 @@ export function validationView(): { show: (event: ValidationEvent) => void; end:
     const gained = share - first;
     const seconds = (performance.now() - begin) / 1000;
     const left = gained > 0.01 ? `${duration((seconds * (1 - share)) / gained)} left` : "";
-    end();
-    process.stderr.write(
-      barLine(
-        share,
-        [
-          { text: `${done}/${total} trainings`, rank: 2 },
-          { text: left, rank: 1 },
-        ],
-        process.stderr.columns || 80,
-      ),
-    );
-    isDrawn = true;
+    drawBar(share, [
+      { text: `${done}/${total} trainings`, rank: 2 },
+      { text: left, rank: 1 },
+    ]);
   };
   const show = (event: ValidationEvent): void => {
     if (event.event === "start") {
@@ -58,5 +45,5 @@ export function validationView(): { show: (event: ValidationEvent) => void; end:
       else line(`${String(done).padStart(4)}/${total}  ${epochs} epochs, seed ${seed}: ${percent(accuracy)}  ${short}`);
     } else if (event.event === "warning") line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
   };
-  return { show, end };
+  return { show, end: clear };
 }
