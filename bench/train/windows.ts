@@ -23,8 +23,8 @@ interface Window {
 }
 
 /**
- * Times all in turn, so that whatever else happens on the machine happens to all of them, and again those that something
- * else disturbed.
+ * Times all in turn, so that whatever else happens on the machine happens to all of them, until each has enough windows that
+ * nothing else disturbed.
  *
  * @param runs each trains for a window; images per second.
  * @param look how fast the machine is at this moment, in any unit.
