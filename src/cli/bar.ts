@@ -26,9 +26,9 @@ export function barLine(share: number, parts: readonly Part[], columns: number):
 export interface Bar {
   /** Whether there is a terminal to draw on; elsewhere nothing is drawn. */
   readonly isLive: boolean;
-  draw(share: number, parts: readonly Part[]): void;
+  readonly draw: (share: number, parts: readonly Part[]) => void;
   /** Takes it away, before a line is said. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
 export function createBar(isQuiet = false): Bar {
@@ -40,7 +40,7 @@ export function createBar(isQuiet = false): Bar {
   };
   return {
     isLive,
-    draw(share, parts) {
+    draw: (share, parts) => {
       if (!isLive) return;
       clear();
       // A bar longer than the terminal would wrap and could not be taken away.
