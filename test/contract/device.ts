@@ -58,19 +58,26 @@ export function deviceConformance(name: string, isExact: boolean, open: () => Pr
       expect(JSON.parse(JSON.stringify(latency))).toEqual(latency);
     });
 
+    /** The fastest of three rounds for each model: something else may run on this machine; the bench looks closer. */
+    const fastest = async (models: readonly DeviceModel[]): Promise<number[]> => {
+      const ms = models.map(() => Infinity);
+      for (let round = 0; round < 3; round++) {
+        for (const [i, model] of models.entries()) {
+          ms[i] = Math.min(ms[i]!, (await device.measure(model, brief)).medianMs);
+        }
+      }
+      return ms;
+    };
+
     test("agrees with itself about one network", async () => {
-      const [first, second] = [await device.measure(small, brief), await device.measure(small, brief)];
-      if (isExact) expect(second).toEqual(first);
-      // Something else may run on this machine; the bench looks closer.
-      const ratio = second.medianMs / first.medianMs;
+      if (isExact) expect(await device.measure(small, brief)).toEqual(await device.measure(small, brief));
+      const [first, second] = (await fastest([small, small])) as [number, number];
+      const ratio = second / first;
       expect(Math.max(ratio, 1 / ratio)).toBeLessThan(3);
     });
 
     test("tells networks of very different cost apart", async () => {
-      const latencies = [];
-      for (const model of [small, networkModel(0.25, 56), networkModel(0.5, 112)]) {
-        latencies.push((await device.measure(model, brief)).medianMs);
-      }
+      const latencies = await fastest([small, networkModel(0.25, 56), networkModel(0.5, 112)]);
       expect(latencies).toEqual(latencies.toSorted((a, b) => a - b));
       expect(new Set(latencies).size).toBe(latencies.length);
     });
