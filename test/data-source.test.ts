@@ -10,6 +10,7 @@ import { changed } from "../src/config/config.ts";
 import type { AugmentationName } from "../src/data/augment.ts";
 import { fillBatch } from "../src/data/batches.ts";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
+import { describeDamage, onDamage } from "../src/data/damage.ts";
 import { decodeFiles } from "../src/data/decode.ts";
 import { indexFiles, nameOf, pathOf, pathsOf } from "../src/data/file-index.ts";
 import { partNames, type Images } from "../src/data/images.ts";
@@ -21,6 +22,7 @@ import { finalRecipe } from "../src/train/presets.ts";
 import { planFor } from "../src/train/recipe.ts";
 import { train, type Trained } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
+import { trainInParallel } from "../src/worker/parallel.ts";
 import { sourceConformance } from "./contract/source.ts";
 import { loadInMemory, pictures, put, times } from "./data-files.ts";
 import { scratch } from "./mnas.ts";
@@ -48,7 +50,7 @@ beforeAll(async () => {
   for (const { dir, names } of classes) for (const name of names) await noisy(dir, name, seed++);
   const files = indexFiles(classes);
   stored = storedImages(files, { side: 16, channels: 3 });
-  const pixels = await decodeFiles(pathsOf(files), { side: 16, channels: 3 }, 2);
+  const { pixels } = await decodeFiles(pathsOf(files), { side: 16, channels: 3 }, 2);
   expected = { count: 5, height: 16, width: 16, channels: 3, pixels, labels: Int32Array.of(0, 0, 0, 1, 1) };
 });
 afterAll(() => folder[Symbol.dispose]());
@@ -79,30 +81,122 @@ test("images on the disk can be had larger by 8/7, as if they were loaded at tha
   expect([larger.height, larger.width]).toEqual([19, 19]);
   const { pixels } = await loadImages(larger, Uint32Array.of(3, 0));
   const { files } = stored;
-  expect(pixels).toEqual(await decodeFiles([pathOf(files, 3), pathOf(files, 0)], { side: 19, channels: 3 }, 1));
+  const alone = await decodeFiles([pathOf(files, 3), pathOf(files, 0)], { side: 19, channels: 3 }, 1);
+  expect(pixels).toEqual(alone.pixels);
 });
 
-test("images that cannot be decoded are named, and the others still come", async () => {
+/** What is told of damaged images while `work` runs. */
+async function damageIn(work: () => Promise<unknown>): Promise<string[]> {
+  const told: string[] = [];
+  onDamage((damage) => told.push(describeDamage(damage)));
+  await work();
+  onDamage(() => {});
+  return told.toSorted();
+}
+
+const leftOut = (name: string) =>
+  expect.stringMatching(new RegExp(`^"[^"]*/${name}" cannot be decoded and is left out: .`)) as string;
+
+test("images that cannot be read are named, and the others still come", async () => {
   using own = scratch();
-  for (const i of [0, 1, 2]) await noisy(own.dir, `${i}.jpg`, i);
-  const source = storedImages(indexFiles([{ dir: own.dir, names: ["0.jpg", "1.jpg", "2.jpg"] }]), {
-    side: 8,
-    channels: 3,
-  });
+  for (const i of [0, 1, 2, 3]) await noisy(own.dir, `${i}.jpg`, i);
+  const names = ["0.jpg", "1.jpg", "2.jpg", "3.jpg"];
+  const source = storedImages(indexFiles([{ dir: own.dir, names }]), { side: 8, channels: 3 });
   truncateSync(join(own.dir, "1.jpg"), 300);
-  rmSync(join(own.dir, "2.jpg"));
+  for (const name of names.slice(2)) rmSync(join(own.dir, name));
   const [bad, good] = await Promise.allSettled([
-    loadImages(source, Uint32Array.of(0, 1, 2)),
+    loadImages(source, Uint32Array.of(0, 1, 2, 3)),
     loadImages(source, Uint32Array.of(0)),
   ]);
   expect(bad).toMatchObject({
     reason: {
       code: "DATA_INVALID",
-      message: expect.stringMatching(/^Cannot decode ".*1\.jpg": .*; nor ".*2\.jpg"$/),
+      message: expect.stringMatching(/^Cannot decode ".*2\.jpg": ENOENT.*; nor ".*3\.jpg"$/),
       hint: "Replace or remove what is damaged.",
     },
   });
   expect(good.status).toBe("fulfilled");
+});
+
+test("bytes that a decoder only warns of are no damage", async () => {
+  using own = scratch();
+  await noisy(own.dir, "0.jpg", 0);
+  const bytes = readFileSync(join(own.dir, "0.jpg"));
+  const table = bytes.indexOf(Uint8Array.of(0xff, 0xdb));
+  put(own.dir, "1.jpg", Buffer.concat([bytes.subarray(0, table), Uint8Array.of(0, 0, 7, 7), bytes.subarray(table)]));
+  const paths = [join(own.dir, "0.jpg"), join(own.dir, "1.jpg")];
+  const { pixels, failures } = await decodeFiles(paths, { side: 8, channels: 3 }, 1);
+  expect(failures).toEqual([]);
+  expect(pixels.slice(192)).toEqual(pixels.slice(0, 192));
+});
+
+test("damaged images on the disk are left out, and each is told once", async () => {
+  using own = scratch();
+  for (const i of [0, 1, 2, 3]) await noisy(own.dir, `${i}.jpg`, i);
+  const names = ["0.jpg", "1.jpg", "2.jpg", "3.jpg"];
+  const source = storedImages(indexFiles([{ dir: own.dir, names }]), { side: 8, channels: 3 });
+  const sound = await loadImages(source, Uint32Array.of(3, 0));
+  truncateSync(join(own.dir, "1.jpg"), 300);
+  writeFileSync(join(own.dir, "2.jpg"), "");
+  const told = await damageIn(async () => {
+    for (let i = 0; i < 2; i++) expect(await loadImages(source, Uint32Array.of(3, 2, 1, 0))).toEqual(sound);
+    expect((await loadImages(source, Uint32Array.of(1))).count).toBe(0);
+  });
+  expect(told).toEqual([leftOut("1.jpg"), leftOut("2.jpg")]);
+});
+
+test("a training goes on without damaged images: other ones take their rows, and accuracy is of those that can be judged", async () => {
+  using own = scratch();
+  for (const part of ["train", "val", "test"]) {
+    for (let i = 0; i < 12; i++) await noisy(own.dir, `${part}/${"ab"[i % 2]!}/${i}.jpg`, i);
+  }
+  const options = { seed: 1, size: 16, cacheDir: join(own.dir, ".cache"), mostInMemory: 0 };
+  const dataset = await loadDataset(own.dir, options);
+  const notation = "in16x16x3 stem8_k3_s22 r1_k3_s11_e3_i8_o8_noskip head0 classes2";
+  const recipe = changed(finalRecipe, { batch: 4, epochs: 1, minSteps: 0, augment: "none" });
+  const damage = (part: string, i: number): void => truncateSync(join(own.dir, part, "ab"[i % 2]!, `${i}.jpg`), 300);
+  for (const i of [0, 5]) damage("train", i);
+  for (let i = 0; i < 11; i++) damage("val", i);
+  const told = await damageIn(async () => {
+    const feed = createFeed({ dataset, plan: planFor(recipe, dataset, 1), rng: createRng(1), rank: 0 });
+    const out = { images: new Float32Array(4 * 16 * 16 * 3), labels: new Int32Array(4) };
+    const size = 16 * 16 * 3;
+    const seen: string[] = [];
+    for (let step = 0; step < 3; step++) {
+      out.images.fill(9);
+      await feed.train(step, out);
+      for (let row = 0; row < 4; row++) seen.push(out.images.subarray(row * size, (row + 1) * size).join());
+    }
+    expect(seen.filter((row) => row.includes("9,9"))).toEqual([]);
+    expect(new Set(seen).size).toBe(10);
+    const filled: number[] = [];
+    for await (const count of feed.judge("validation", out)) filled.push(count);
+    expect(filled.filter((count) => count > 0)).toEqual([1]);
+  });
+  expect(told.length).toBe(13);
+
+  // Threads tell it too.
+  for (const i of [1, 3]) damage("test", i);
+  const order = { notation, dataset, recipe, seed: "a", withTest: true };
+  const inThreads = await damageIn(async () => {
+    const training = trainInParallel(order, { workers: 2 });
+    let trained = await training.next();
+    while (trained.done !== true) trained = await training.next();
+    expect([0, 1]).toContain(trained.value.accuracy);
+    expect(trained.value.testAccuracy! * 10).toBeCloseTo(Math.round(trained.value.testAccuracy! * 10), 9);
+  });
+  expect(inThreads).toEqual([leftOut("test/b/1.jpg"), leftOut("test/b/3.jpg")]);
+
+  damage("val", 11);
+  const training = train({ graph: buildGraph(parseArch(notation)), dataset, recipe, seed: "a" });
+  const all = async (): Promise<void> => {
+    while ((await training.next()).done !== true);
+  };
+  await expect(all()).rejects.toThrow("Cannot judge: all images of the validation part are damaged");
+  for (let i = 0; i < 12; i++) if (i !== 0 && i !== 5) damage("train", i);
+  const none = createFeed({ dataset, plan: planFor(recipe, dataset, 1), rng: createRng(1), rank: 0 });
+  const out = { images: new Float32Array(4 * 16 * 16 * 3), labels: new Int32Array(4) };
+  await expect(none.train(0, out)).rejects.toThrow("Cannot train: all images of step 1 are damaged");
 });
 
 test("a process ends when its work is done, though images were decoded", async () => {

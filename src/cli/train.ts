@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { changed, type Config } from "../config/config.ts";
+import { describeDamage, onDamage, type Damage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
@@ -15,6 +16,7 @@ import { trainInParallel, type TrainOrder } from "../worker/parallel.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { dataOf, findNetwork } from "./network.ts";
+import { noticeView } from "./notices.ts";
 import { counted, duration, fixed, paint, percent, print, say, thousands } from "./output.ts";
 import { trainProgress } from "./train-progress.ts";
 import { checkTraining, createKeeper, type StateKeeper } from "./train-state.ts";
@@ -152,10 +154,14 @@ function stopped(error: unknown, { name, plan, keeper }: Task, isInterrupted: bo
 }
 
 /** Trains, telling how far it is. */
-async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trained> {
+async function run(task: Task, json: boolean, tell: (damage: Damage) => void, signal: AbortSignal): Promise<Trained> {
   const { plan, order, keeper } = task;
   using lock = openQuietLock();
   const progress = trainProgress(plan.stepsPerEpoch, order.resume?.steps ?? 0, json);
+  onDamage((damage) => {
+    progress.end();
+    tell(damage);
+  });
   let isTold = json;
   const onWait = (): void => {
     if (!isTold) say("waiting  while latency is measured on this machine");
@@ -183,10 +189,13 @@ async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trai
 /** `mnas train NETWORK --data …` */
 export async function trainNetwork(text: string, options: TrainOptions): Promise<void> {
   const { test = false, out, json = false } = options;
+  const notice = noticeView(json ? "stdout" : "none");
+  const tell = (damage: Damage): void => notice({ event: "warning", message: describeDamage(damage) });
+  onDamage(tell);
   const task = await prepare(text, options);
   const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
   const { weights, accuracy, testAccuracy, seconds } = await interruptible(json, ended, (signal) =>
-    run(task, json, signal),
+    run(task, json, tell, signal),
   );
   const { notation, graph } = task.candidate;
   if (out !== undefined) saveCheckpoint(out, graph, { notation, weights });

@@ -1,4 +1,4 @@
-import type { DecodedShape } from "./decode.ts";
+import type { DecodedFiles, DecodedShape } from "./decode.ts";
 
 /** To the thread that decodes. */
 export interface DecodeOrder {
@@ -7,7 +7,7 @@ export interface DecodeOrder {
   readonly shape: DecodedShape;
 }
 
-/** From it: the pixels, or why there are none. */
-export type Decoded =
-  | { readonly id: number; readonly pixels: Uint8Array<ArrayBuffer> }
-  | { readonly id: number; readonly message: string; readonly hint: string };
+/** From it. */
+export interface Decoded extends DecodedFiles {
+  readonly id: number;
+}

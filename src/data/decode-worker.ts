@@ -1,7 +1,6 @@
 /* Entry of the thread that decodes images while another trains. */
 import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
-import { MnasError } from "../errors.ts";
 import { decodeFiles } from "./decode.ts";
 import type { Decoded, DecodeOrder } from "./decode-messages.ts";
 
@@ -9,13 +8,8 @@ import type { Decoded, DecodeOrder } from "./decode-messages.ts";
 const atOnce = Math.max(1, availableParallelism() - 1);
 
 async function decode({ id, files, shape }: DecodeOrder): Promise<void> {
-  try {
-    const pixels = await decodeFiles(files, shape, atOnce);
-    parentPort!.postMessage({ id, pixels } satisfies Decoded, [pixels.buffer]);
-  } catch (error) {
-    if (!(error instanceof MnasError)) throw error;
-    parentPort!.postMessage({ id, message: error.message, hint: error.hint ?? "" } satisfies Decoded);
-  }
+  const decoded = await decodeFiles(files, shape, atOnce);
+  parentPort!.postMessage({ id, ...decoded } satisfies Decoded, [decoded.pixels.buffer]);
 }
 
 let last = Promise.resolve();

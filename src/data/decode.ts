@@ -15,49 +15,56 @@ export interface DecodedShape {
 
 export const bytesOf = ({ side, channels }: DecodedShape): number => side * side * channels;
 
-interface Failure {
+/** A file that could not be decoded; plain data. */
+export interface Failure {
+  /** Its place among the files. */
   readonly i: number;
   readonly file: string;
-  readonly error: unknown;
+  readonly reason: string;
+  /** Whether it was read, and holds no image. */
+  readonly isDamaged: boolean;
 }
 
-/** Results in the order of `files`, with a few at work at a time. All failures are gathered into one error. */
-async function forEachFile<T>(
+/** Works on the files, a few at a time. Gives the failures, in the order of the files. */
+async function forEachFile(
   files: readonly string[],
   atOnce: number,
-  work: (file: string, i: number) => Promise<T>,
-): Promise<T[]> {
-  const results: T[] = [];
+  work: (file: string, i: number) => Promise<void>,
+): Promise<Failure[]> {
   const failures: Failure[] = [];
   const left = files.entries();
   const worker = async (): Promise<void> => {
     // The workers share one iterator.
     for (const [i, file] of left) {
       try {
-        results[i] = await work(file, i);
+        await work(file, i);
       } catch (error) {
-        failures.push({ i, file, error });
+        const reason = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1)!;
+        // Errors of the system have a code.
+        failures.push({ i, file, reason, isDamaged: !(error instanceof Error && "code" in error) });
       }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  if (failures.length > 0) throw undecodable(failures.toSorted((a, b) => a.i - b.i));
-  return results;
+  return failures.toSorted((a, b) => a.i - b.i);
 }
 
-function undecodable([first, ...others]: readonly Failure[]): Error {
-  const { file, error } = first!;
-  const reason = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1);
+/** What is wrong with files of which none may fail. */
+export function undecodable([first, ...others]: readonly Failure[]): Error {
+  const { file, reason } = first!;
   const named = others.slice(0, 4).map((other) => `"${other.file}"`);
   const unnamed = others.length > 4 ? [`${others.length - 4} more`] : [];
   const also = others.length === 0 ? "" : `; nor ${[...named, ...unnamed].join(", ")}`;
-  return invalid(`Cannot decode "${file}": ${reason}${also}`, "Replace or remove what is damaged.", error);
+  return invalid(`Cannot decode "${file}": ${reason}${also}`, "Replace or remove what is damaged.");
 }
 
-/** Opens images from their bytes, and not by name: sharp would remember what a file held before. */
+/**
+ * Opens images from their bytes, and not by name: sharp would remember what a file held before. What a decoder only warns of,
+ * such as bytes that belong to nothing, is in many collections of photographs.
+ */
 async function opener() {
   const { default: sharp } = await import("sharp");
-  return async (file: string) => sharp(await readFile(file));
+  return async (file: string) => sharp(await readFile(file), { failOn: "error" });
 }
 
 /**
@@ -68,10 +75,12 @@ async function opener() {
  */
 export async function surveyFiles(files: readonly string[], size: number | undefined): Promise<DecodedShape> {
   const open = await opener();
-  const found = await forEachFile(files, 2 * availableParallelism(), async (file) => {
+  const found: { shorter: number; isGrey: boolean }[] = [];
+  const failures = await forEachFile(files, 2 * availableParallelism(), async (file) => {
     const { width, height, space } = await (await open(file)).metadata();
-    return { shorter: Math.min(width, height), isGrey: space === "b-w" || space === "grey16" };
+    found.push({ shorter: Math.min(width, height), isGrey: space === "b-w" || space === "grey16" });
   });
+  if (failures.length > 0) throw undecodable(failures);
   const median = found.map(({ shorter }) => shorter).toSorted((a, b) => a - b)[found.length >> 1]!;
   return {
     side: size ?? Math.min(largestDefault, median),
@@ -79,29 +88,34 @@ export async function surveyFiles(files: readonly string[], size: number | undef
   };
 }
 
-/**
- * Pixels of images, one after the other, `atOnce` at work at a time: each is scaled to cover the square, and the middle
- * is taken.
- *
- * @throws MnasError `DATA_INVALID` naming the images that cannot be decoded.
- */
+/** Pixels of images, one after the other; zeros for what failed. */
+export interface DecodedFiles {
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly failures: readonly Failure[];
+}
+
+/** Decodes images, `atOnce` at a time: each is scaled to cover the square, and the middle is taken. */
 export async function decodeFiles(
   files: readonly string[],
   shape: DecodedShape,
   atOnce: number,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<DecodedFiles> {
   const open = await opener();
   const { side, channels } = shape;
   const pixels = new Uint8Array(files.length * bytesOf(shape));
-  await forEachFile(files, atOnce, async (file, i) => {
+  const failures = await forEachFile(files, atOnce, async (file, i) => {
     const image = (await open(file)).autoOrient().flatten({ background: "white" }).resize(side, side, { fit: "cover" });
     const plain = channels === 1 ? image.toColourspace("b-w") : image.toColourspace("srgb");
     pixels.set(await plain.raw({ depth: "uchar" }).toBuffer(), i * bytesOf(shape));
   });
-  return pixels;
+  return { pixels, failures };
 }
 
-/** Decodes all images of a data set into memory. Throws as `decodeFiles`. */
+/**
+ * Decodes all images of a data set into memory.
+ *
+ * @throws MnasError `DATA_INVALID` naming the images that cannot be decoded.
+ */
 export async function decodeImages(
   classes: readonly string[],
   parts: Readonly<Partial<Record<PartName, FileIndex>>>,
@@ -111,7 +125,8 @@ export async function decodeImages(
   const decodePart = async (part: FileIndex | undefined): Promise<Images | null> => {
     if (part === undefined) return null;
     const { labels } = part;
-    const pixels = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism());
+    const { pixels, failures } = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism());
+    if (failures.length > 0) throw undecodable(failures);
     return { count: labels.length, height: side, width: side, channels, pixels, labels };
   };
   const train = await decodePart(parts.train);

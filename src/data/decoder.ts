@@ -1,21 +1,13 @@
 import { extname } from "node:path";
 import { createThread } from "../util/thread.ts";
-import type { DecodedShape } from "./decode.ts";
+import type { DecodedFiles, DecodedShape } from "./decode.ts";
 import type { Decoded, DecodeOrder } from "./decode-messages.ts";
-import { invalid } from "./images.ts";
 
 /** The thread that decodes, one for the process. */
 const decoder = createThread<Omit<DecodeOrder, "id">, Decoded>(
   new URL(`./decode-worker${extname(import.meta.url)}`, import.meta.url),
 );
 
-/**
- * Decodes images in a thread of its own, in the order in which it is asked, as `decodeFiles` does.
- *
- * @throws MnasError `DATA_INVALID` naming the images that cannot be decoded.
- */
-export async function decodeAside(files: readonly string[], shape: DecodedShape): Promise<Uint8Array<ArrayBuffer>> {
-  const decoded = await decoder.ask({ files, shape });
-  if ("pixels" in decoded) return decoded.pixels;
-  throw invalid(decoded.message, decoded.hint);
-}
+/** Decodes images in a thread of its own, in the order in which it is asked, as `decodeFiles` does. */
+export const decodeAside = (files: readonly string[], shape: DecodedShape): Promise<DecodedFiles> =>
+  decoder.ask({ files, shape });

@@ -1,3 +1,5 @@
+import { tellDamage } from "./damage.ts";
+import { undecodable } from "./decode.ts";
 import { decodeAside } from "./decoder.ts";
 import { pathOf, type FileIndex } from "./file-index.ts";
 import { selectImages, type Images } from "./images.ts";
@@ -50,16 +52,24 @@ export function largerOf(source: ImageSource): ImageSource {
 }
 
 /**
- * The images at `indices`, in that order, in memory; the same bits each time.
+ * The images at `indices`, in that order, in memory; the same bits each time. Files on the disk that turn out to be damaged
+ * are left out, and `onDamage` is told: they come to light hours after a training began.
  *
- * @throws MnasError `DATA_INVALID` naming the files that cannot be decoded.
+ * @throws MnasError `DATA_INVALID` naming the files that cannot be read.
  */
 export async function loadImages(source: ImageSource, indices: Uint32Array): Promise<Images> {
   if (isInMemory(source)) return selectImages(source, indices);
   const { files, places, height, width, channels } = source;
   const paths = Array.from(indices, (i) => pathOf(files, places[i]!));
-  const pixels = await decodeAside(paths, { side: height, channels });
-  return { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
+  const shape = { side: height, channels };
+  const { pixels, failures } = await decodeAside(paths, shape);
+  const unread = failures.filter(({ isDamaged }) => !isDamaged);
+  if (unread.length > 0) throw undecodable(unread);
+  const images = { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
+  if (failures.length === 0) return images;
+  failures.forEach(tellDamage);
+  const damaged = new Set(failures.map(({ i }) => i));
+  return selectImages(images, Uint32Array.from(indices.keys().filter((i) => !damaged.has(i))));
 }
 
 /** Batches that are loaded while one is worked on: the second makes up for a batch of large files. */

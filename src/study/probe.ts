@@ -17,12 +17,12 @@ async function normalised(
   order: Uint32Array,
 ): Promise<ProbeImages & { readonly labels: Int32Array }> {
   const images = await loadImages(part, order);
-  const count = order.length;
+  const { count } = images;
   const out = { images: new Float32Array(count * sizeOf(images)), labels: new Int32Array(count) };
   fillBatch(
     dataset,
     images,
-    Uint32Array.from(order, (_, i) => i),
+    Uint32Array.from({ length: count }, (_, i) => i),
     0,
     out,
   );

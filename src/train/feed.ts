@@ -1,6 +1,7 @@
 import { augmentationFor } from "../data/augment.ts";
 import { epochOrder, fillBatch, type BatchOut } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { invalid } from "../data/images.ts";
 import { largerOf, prefetch, type ImageSource } from "../data/source.ts";
 import type { Rng } from "../util/rng.ts";
 import type { Plan } from "./recipe.ts";
@@ -12,7 +13,7 @@ export type JudgedPart = "validation" | "test";
 export interface Feed {
   /** Writes this thread's share of the batch of a step; each step once, in order. */
   train(step: number, out: BatchOut): Promise<void>;
-  /** Writes this thread's batches of a part, one after the other, and gives how many images each has. */
+  /** Writes this thread's batches of a part, one after the other, and gives how many images each has: none, if all are damaged. */
   judge(part: JudgedPart, out: BatchOut): AsyncIterable<number>;
 }
 
@@ -53,7 +54,12 @@ export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
     async train(step, out) {
       const own = rng.fork(rank === 0 ? `augment/${step}` : `augment/${step}/${rank}`);
       const varied = augmentation === null ? undefined : { ...augmentation, rng: own };
-      fillBatch(dataset, await imagesAt(step), rows, 0, { ...out, input }, varied);
+      const images = await imagesAt(step);
+      if (images.count === 0)
+        throw invalid(`Cannot train: all images of step ${step + 1} are damaged`, "Replace them.");
+      // What is damaged gives its row to another image of the batch.
+      const used = images.count < share ? rows.map((row) => row % images.count) : rows;
+      fillBatch(dataset, images, used, 0, { ...out, input }, varied);
     },
     async *judge(part, out) {
       const all = upTo(dataset[part].count);

@@ -1,4 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
+import { invalid } from "../data/images.ts";
 import { createEngine, type Engine, type EngineState } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
@@ -87,15 +88,17 @@ async function accuracyOf(
   part: JudgedPart,
   { dataset, team = alone, signal, hold = (step) => step() }: TrainOptions,
 ): Promise<number> {
-  let correct = 0;
+  let [correct, count] = [0, 0];
   for await (const filled of feed.judge(part, engine)) {
     signal?.throwIfAborted();
     const answers = await hold(() => predictions(engine.evaluate(), dataset.classes.length, filled));
     for (let i = 0; i < filled; i++) if (answers[i] === engine.labels[i]) correct += 1;
+    count += filled;
     await breathe();
   }
-  const [sum] = await team.combine([], [correct]);
-  return sum! / dataset[part].count;
+  const [right, all] = await team.combine([], [correct, count]);
+  if (all === 0) throw invalid(`Cannot judge: all images of the ${part} part are damaged`, "Replace them.");
+  return right! / all!;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { buildGraph } from "../arch/build.ts";
+import { tellDamage, type Damage } from "../data/damage.ts";
 import { layoutOf } from "../engine/parameters.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
@@ -18,12 +19,10 @@ export interface ThreadOrder extends TrainOrder {
   readonly rank: number;
 }
 
-/** What a thread that cannot go on says. */
-export interface ThreadFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string | null;
-}
+/** What a thread says: that it left out an image, or why it cannot go on. */
+export type FromThread =
+  | { readonly damage: Damage }
+  | { readonly code: ErrorCode; readonly message: string; readonly hint: string | null };
 
 export interface ParallelOptions extends Pick<TrainOptions, "signal" | "hold"> {
   /** Threads, this one included. */
@@ -54,9 +53,11 @@ export async function* trainInParallel(
   const entry = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
   const threads = Array.from({ length: workers - 1 }, (_, i) => {
     const thread = new Worker(entry, { workerData: { ...order, dataset, memory, rank: i + 1 } satisfies ThreadOrder });
-    thread.on("message", ({ code, message, hint }: ThreadFailure) =>
-      broken.abort(new MnasError(code, message, hint === null ? {} : { hint })),
-    );
+    thread.on("message", (said: FromThread) => {
+      if ("damage" in said) return tellDamage(said.damage);
+      const { code, message, hint } = said;
+      broken.abort(new MnasError(code, message, hint === null ? {} : { hint }));
+    });
     thread.on("error", (error) => broken.abort(error));
     thread.on("exit", (code) => {
       if (code !== 0) broken.abort(new Error(`internal: a training thread ended with ${code}`));

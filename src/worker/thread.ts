@@ -1,15 +1,17 @@
 /* Entry of a thread that shares the batches of a training; `parallel.ts` starts it. */
 import { parentPort, workerData } from "node:worker_threads";
 import { buildGraph } from "../arch/build.ts";
+import { onDamage } from "../data/damage.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import { joinTeam } from "../train/team.ts";
 import { Diverged, train } from "../train/trainer.ts";
-import type { ThreadFailure, ThreadOrder } from "./parallel.ts";
+import type { FromThread, ThreadOrder } from "./parallel.ts";
 
 const { notation, memory, rank, ...order } = workerData as ThreadOrder;
 using lock = openQuietLock();
+onDamage((damage) => parentPort!.postMessage({ damage } satisfies FromThread));
 // The training is about to end: a step that has begun is not to wait.
 const hurry = new AbortController();
 parentPort!.once("message", () => hurry.abort()).unref();
@@ -25,7 +27,7 @@ try {
 } catch (error) {
   if (error instanceof MnasError) {
     const { code, message, hint = null } = error;
-    parentPort!.postMessage({ code, message, hint } satisfies ThreadFailure);
+    parentPort!.postMessage({ code, message, hint } satisfies FromThread);
     // All threads find the same loss, so all of them know.
   } else if (!(error instanceof Diverged)) throw error;
 }
