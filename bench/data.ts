@@ -14,7 +14,7 @@ import sharp from "sharp";
 import { buildGraph } from "../src/arch/build.ts";
 import { zooArch } from "../src/arch/zoo.ts";
 import { fillBatch } from "../src/data/batches.ts";
-import { decodeFiles } from "../src/data/decode.ts";
+import { bytesOf, decodeFiles } from "../src/data/decode.ts";
 import { indexFiles, pathsOf, type ClassFiles, type FileIndex } from "../src/data/file-index.ts";
 import { listFolder } from "../src/data/listing.ts";
 import { largerOf, prefetch, storedImages } from "../src/data/source.ts";
@@ -60,11 +60,13 @@ async function makeImages(dir: string): Promise<FileIndex> {
 /** Images per second of one core, by the time that all threads of this process used. */
 async function decodingSpeed(files: FileIndex, side: number): Promise<void> {
   const paths = pathsOf(files);
-  await decodeFiles(paths.slice(0, 50), { side, channels: 3 }, 1);
+  const shape = { side, channels: 3 };
+  const pixels = new Uint8Array(paths.length * bytesOf(shape));
+  await decodeFiles(paths.slice(0, 50), shape, 1, pixels);
   const speeds: number[] = [];
   for (let round = 0; round < 3; round++) {
     const before = process.cpuUsage();
-    await decodeFiles(paths, { side, channels: 3 }, 1);
+    await decodeFiles(paths, shape, 1, pixels);
     const { user, system } = process.cpuUsage(before);
     speeds.push(count / ((user + system) / 1e6));
   }

@@ -5,7 +5,9 @@
  */
 import { zooArch } from "../src/arch/zoo.ts";
 import { changed } from "../src/config/config.ts";
-import type { Dataset, Images } from "../src/data/dataset.ts";
+import type { Dataset } from "../src/data/dataset.ts";
+import type { Images } from "../src/data/images.ts";
+import { heldImages } from "../src/data/source.ts";
 import { formatArch } from "../src/space/notation.ts";
 import { recipes } from "../src/train/presets.ts";
 import type { Progress } from "../src/train/trainer.ts";
@@ -26,7 +28,7 @@ const noise = (count: number): Images => ({
   pixels: Uint8Array.from({ length: count * side * side * 3 }, () => rng.int(256)),
   labels: Int32Array.from({ length: count }, (_, i) => i % 10),
 });
-const part = noise(4 * batch);
+const part = heldImages(noise(4 * batch));
 const dataset: Dataset = {
   name: "noise",
   source: "noise",

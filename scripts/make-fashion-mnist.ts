@@ -7,8 +7,9 @@
 import { brotliCompressSync, constants } from "node:zlib";
 import { listFolder } from "../src/data/listing.ts";
 import { readIdxFolder } from "../src/data/idx.ts";
-import { selectImages, type Images } from "../src/data/images.ts";
+import type { Images } from "../src/data/images.ts";
 import { encodePack } from "../src/data/pack.ts";
+import { copyImages, heldImages } from "../src/data/source.ts";
 import { writeFileAtomically } from "../src/util/files.ts";
 
 const classes = [
@@ -28,16 +29,18 @@ const classes = [
 function firstOfEach(images: Images, perClass: number): Images {
   const seen = Array<number>(classes.length).fill(0);
   const indices = [...images.labels.keys()].filter((i) => seen[images.labels[i]!]!++ < perClass);
-  return selectImages(images, Uint32Array.from(indices));
+  return copyImages(heldImages(images), Uint32Array.from(indices));
 }
 
 const [dir] = process.argv.slice(2);
 if (dir === undefined) throw new Error("Say where the four IDX files are");
 const { train, test } = readIdxFolder(listFolder(dir));
 if (test === null) throw new Error(`${dir} has no test part`);
-const pack = encodePack(
-  { classes, train: firstOfEach(train, 800), validation: null, test: firstOfEach(test, 200) },
-  "make-fashion-mnist",
+const pack = Buffer.concat(
+  encodePack(
+    { classes, train: firstOfEach(train, 800), validation: null, test: firstOfEach(test, 200) },
+    "make-fashion-mnist",
+  ),
 );
 const packed = brotliCompressSync(pack, {
   params: {

@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { augmentationFor, centreRegion, randomRegion } from "../src/data/augment.ts";
 import { fillBatch } from "../src/data/batches.ts";
-import type { Images } from "../src/data/dataset.ts";
+import type { Images } from "../src/data/images.ts";
+import { heldImages } from "../src/data/source.ts";
 import { resample } from "../src/data/resample.ts";
 import { createRng } from "../src/util/rng.ts";
 
@@ -23,9 +24,12 @@ const plain = (channels: number) => ({
 });
 
 test("augmentationFor() moves by an eighth of the height and mirrors what can be mirrored", () => {
-  const part = { train: noise(28, 28, 1), canFlip: true };
+  const part = { train: heldImages(noise(28, 28, 1)), canFlip: true };
   expect(augmentationFor("crop", part)).toEqual({ kind: "crop", pad: 4, flip: true });
-  expect(augmentationFor("crop", { train: noise(2, 2, 1), canFlip: false })).toMatchObject({ pad: 1, flip: false });
+  expect(augmentationFor("crop", { train: heldImages(noise(2, 2, 1)), canFlip: false })).toMatchObject({
+    pad: 1,
+    flip: false,
+  });
   expect(augmentationFor("resized-crop", part)).toEqual({ kind: "resized-crop", flip: true });
   expect(augmentationFor("none", part)).toBeNull();
 });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { partNames, type Images, type PartName } from "../src/data/images.ts";
-import { isInMemory } from "../src/data/source.ts";
+import { copyImages, isInMemory, type HeldImages } from "../src/data/source.ts";
 
 /** Writes a file and the folders it lies in. */
 export function put(dir: string, name: string, content: string | Uint8Array): string {
@@ -63,11 +63,15 @@ export async function pictures(dir: string, perClass: number): Promise<void> {
   }
 }
 
-type InMemory = Dataset & Readonly<Record<PartName, Images>>;
+type InMemory = Dataset & Readonly<Record<PartName, HeldImages & Images>>;
 
-/** A data set that must be in memory. */
+/** A data set that must be in memory; with the pixels of each part alone too. */
 export async function loadInMemory(...options: Parameters<typeof loadDataset>): Promise<InMemory> {
   const data = await loadDataset(...options);
-  if (!partNames.every((part) => isInMemory(data[part]))) throw new Error(`"${data.source}" is not in memory`);
-  return data as InMemory;
+  const parts = partNames.map((part) => {
+    const source = data[part];
+    if (!isInMemory(source)) throw new Error(`"${data.source}" is not in memory`);
+    return [part, { ...source, ...copyImages(source, Uint32Array.from(source.places.keys())) }] as const;
+  });
+  return { ...data, ...Object.fromEntries(parts) } as InMemory;
 }

@@ -69,7 +69,7 @@ test.each([false, true])("IDX files are read as they are (gzipped: %s)", async (
   putIdx(folder.dir, { isZipped });
   const data = await loadInMemory(folder.dir, { seed });
   expect(data.classes).toEqual(["0", "1"]);
-  expect(data.test).toEqual({
+  expect(data.test).toMatchObject({
     count: 4,
     height: 2,
     width: 3,

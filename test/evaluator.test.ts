@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loadDataset } from "../src/data/dataset.ts";
 import { builtinEvaluator } from "../src/evaluator/builtin.ts";
 import type { EvaluatorSettings } from "../src/evaluator/conversation.ts";
 import { dataFolder, exportData } from "../src/evaluator/data.ts";
@@ -15,6 +14,7 @@ import { shellWord, shellWords } from "../src/util/shell.ts";
 import { deviceConformance } from "./contract/device.ts";
 import { evaluated, evaluatorConformance, orderOf } from "./contract/evaluator.ts";
 import { randomNetwork } from "./random-network.ts";
+import { loadInMemory } from "./data-files.ts";
 import { scratch } from "./mnas.ts";
 
 const program = fileURLToPath(new URL("./evaluator-program.ts", import.meta.url));
@@ -23,7 +23,7 @@ const settingsOf = (...args: string[]): EvaluatorSettings => ({
   timeoutMs: 60_000,
   startupTimeoutMs: 60_000,
 });
-const dataset = await loadDataset(undefined, { seed: 0 });
+const dataset = await loadInMemory(undefined, { seed: 0 });
 
 function outside(dir: string, how: string, changes: Partial<EvaluatorSettings> = {}) {
   const warnings: string[] = [];
@@ -142,7 +142,7 @@ test("the images of a run are written once, as arrays that say what they are", (
   expect(start % 64).toBe(0);
   expect(images.toString("latin1", 10, start)).toContain(`'shape': (${count}, ${height}, ${width}, ${channels},)`);
   expect(images.length).toBe(start + count * height * width * channels);
-  expect(images.subarray(start).equals((dataset.train as { pixels: Uint8Array }).pixels)).toBe(true);
+  expect(images.subarray(start).equals(dataset.train.pixels)).toBe(true);
   const bytes = readFileSync(join(dir, "train-labels.npy"));
   expect(bytes.readInt32LE(10 + bytes.readUInt16LE(8) + 4 * 7)).toBe(labels[7]);
   const facts = JSON.parse(readFileSync(join(dir, "data.json"), "utf8")) as {

@@ -5,9 +5,9 @@ import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
 import { epochOrder, fillBatch } from "../src/data/batches.ts";
-import { loadDataset, type Images } from "../src/data/dataset.ts";
+import { loadDataset } from "../src/data/dataset.ts";
 import { indexFiles } from "../src/data/file-index.ts";
-import { select, storedImages } from "../src/data/source.ts";
+import { select, storedImages, type ImageSource } from "../src/data/source.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { createFeed } from "../src/train/feed.ts";
@@ -18,7 +18,7 @@ import { Diverged, predictions, train, type Progress } from "../src/train/traine
 import { createRng } from "../src/util/rng.ts";
 import { shareArrays } from "../src/util/share.ts";
 import { trainInParallel } from "../src/worker/parallel.ts";
-import { pictures } from "./data-files.ts";
+import { loadInMemory, pictures } from "./data-files.ts";
 import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";
 
@@ -111,7 +111,7 @@ test("one worker trains as train() does", async () => {
 });
 
 test("accuracy counts every image once, the last, partial batch too", async () => {
-  const dataset = await loadDataset(undefined, { seed: 1 });
+  const dataset = await loadInMemory(undefined, { seed: 1 });
   const order = { notation, recipe, seed: "a" };
   const { accuracy, weights } = await finish(trainInParallel({ ...order, dataset }, { workers: 2 }));
   const { optimizer, weightDecay, labelSmoothing } = recipe;
@@ -127,7 +127,7 @@ test("accuracy counts every image once, the last, partial batch too", async () =
   const { validation } = dataset;
   const all = Array.from({ length: validation.count }, (_, i) => i);
   const isRight = all.map((i) => {
-    fillBatch(dataset, validation as Images, Uint32Array.of(i), 0, engine);
+    fillBatch(dataset, validation, Uint32Array.of(i), 0, engine);
     return predictions(engine.evaluate(), 10, 1)[0] === validation.labels[i];
   });
   const right = all.filter((i) => isRight[i]);
@@ -196,7 +196,7 @@ test("the shares of the threads are together the batches of one", async () => {
 });
 
 test("batches are shared equally, and threads have some images each", () => {
-  const data = { train: { count: 1000, channels: 3 } as Images };
+  const data = { train: { count: 1000, channels: 3 } as ImageSource };
   const of = (batch: number, workers: number) => {
     const plan = planFor(changed(recipes.proxy, { batch }), data, workers);
     return [plan.batch, plan.workers];

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
 import { zooArch } from "../src/arch/zoo.ts";
 import { changed } from "../src/config/config.ts";
-import { loadDataset, type Images } from "../src/data/dataset.ts";
+import { loadDataset } from "../src/data/dataset.ts";
+import type { ImageSource } from "../src/data/source.ts";
 import { select } from "../src/data/source.ts";
 import { guessWarning } from "../src/data/guess.ts";
 import { initWeights } from "../src/graph/weights.ts";
@@ -21,7 +22,7 @@ import { scratch } from "./mnas.ts";
 const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_se0.25_noskip head0 classes10";
 const graph = buildGraph(parseArch(notation));
 
-const images = (count: number, channels = 1) => ({ train: { count, channels } as Images });
+const images = (count: number, channels = 1) => ({ train: { count, channels } as ImageSource });
 
 test("the recipe mnasnet is the published one, with the learning rate in proportion to the batch", () => {
   // Section 5 of arXiv 1807.11626, and the reference code: 0.256 for 4,096 images.

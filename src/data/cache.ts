@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
+import { makeFolder, readFile, readFileShared, writeFileAtomically } from "../util/files.ts";
 import type { RawData } from "./images.ts";
 import { decodePack, encodePack } from "./pack.ts";
 
@@ -34,7 +34,7 @@ export async function cached(
   const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.pack`);
   const wanted = hash(stamp);
   if (existsSync(file)) {
-    const pack = decodePack(readFile(file));
+    const pack = decodePack(readFileShared(file));
     if (pack?.stamp === wanted) return pack.data;
   }
   const data = await build();

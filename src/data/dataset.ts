@@ -4,10 +4,10 @@ import { hasCifar, readCifarFolder } from "./cifar.ts";
 import { embeddedName, readEmbedded } from "./embedded.ts";
 import { hasIdx, readIdxFolder } from "./idx.ts";
 import { hasImages, readImageFolder, type StoredData } from "./image-folder.ts";
-import { invalid, partNames, type RawData, type ReadOptions } from "./images.ts";
+import { invalid, partNames, type Images, type RawData, type ReadOptions } from "./images.ts";
 import { listFolder, type Listing } from "./listing.ts";
 import { contentKey } from "./pack.ts";
-import { select, type ImageSource } from "./source.ts";
+import { heldImages, select, type ImageSource, type StoredImages } from "./source.ts";
 import { checkClasses, cutStratified } from "./splits.ts";
 import { statisticsFor } from "./statistics.ts";
 
@@ -75,7 +75,9 @@ async function readFolder(dir: string, options: ReadOptions): Promise<RawData | 
   );
 }
 
-function checkShapes(source: string, data: RawData<ImageSource>, size: number | undefined): void {
+const sourceOf = (images: Images | StoredImages): ImageSource => ("pixels" in images ? heldImages(images) : images);
+
+function checkShapes(source: string, data: RawData<Images | StoredImages>, size: number | undefined): void {
   const { height, width } = data.train;
   for (const part of partNames) {
     const images = data[part];
@@ -113,9 +115,12 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
   const isEmbedded = source === undefined || source === embeddedName;
   const from = source ?? embeddedName;
   const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir, mostInMemory });
-  const { classes, train, validation, test } = data;
+  const { classes } = data;
   const key = "key" in data ? data.key : contentKey(data);
   checkShapes(from, data, size);
+  const train = sourceOf(data.train);
+  const validation = data.validation && sourceOf(data.validation);
+  const test = data.test && sourceOf(data.test);
   checkClasses(from, classes, {
     train: train.labels,
     validation: validation?.labels ?? null,

@@ -1,4 +1,4 @@
-import type { DecodedFiles, DecodedShape } from "./decode.ts";
+import type { DecodedShape, Failure } from "./decode.ts";
 
 /** To the thread that decodes. */
 export interface DecodeOrder {
@@ -7,7 +7,9 @@ export interface DecodeOrder {
   readonly shape: DecodedShape;
 }
 
-/** From it. */
-export interface Decoded extends DecodedFiles {
+/** From it: the pixels, zeros for what failed. */
+export interface Decoded {
   readonly id: number;
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly failures: readonly Failure[];
 }

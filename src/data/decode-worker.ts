@@ -1,15 +1,16 @@
 /* Entry of the thread that decodes images while another trains. */
 import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
-import { decodeFiles } from "./decode.ts";
+import { bytesOf, decodeFiles } from "./decode.ts";
 import type { Decoded, DecodeOrder } from "./decode-messages.ts";
 
 /** One core is left to the training. */
 const atOnce = Math.max(1, availableParallelism() - 1);
 
 async function decode({ id, files, shape }: DecodeOrder): Promise<void> {
-  const decoded = await decodeFiles(files, shape, atOnce);
-  parentPort!.postMessage({ id, ...decoded } satisfies Decoded, [decoded.pixels.buffer]);
+  const pixels = new Uint8Array(files.length * bytesOf(shape));
+  const failures = await decodeFiles(files, shape, atOnce, pixels);
+  parentPort!.postMessage({ id, pixels, failures } satisfies Decoded, [pixels.buffer]);
 }
 
 let last = Promise.resolve();

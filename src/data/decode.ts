@@ -88,27 +88,23 @@ export async function surveyFiles(files: readonly string[], size: number | undef
   };
 }
 
-/** Pixels of images, one after the other; zeros for what failed. */
-export interface DecodedFiles {
-  readonly pixels: Uint8Array<ArrayBuffer>;
-  readonly failures: readonly Failure[];
-}
-
-/** Decodes images, `atOnce` at a time: each is scaled to cover the square, and the middle is taken. */
+/**
+ * Decodes images into `pixels`, one after the other, `atOnce` at work at a time: each is scaled to cover the square, and the
+ * middle is taken. What fails is given, and its pixels stay as they are.
+ */
 export async function decodeFiles(
   files: readonly string[],
   shape: DecodedShape,
   atOnce: number,
-): Promise<DecodedFiles> {
+  pixels: Uint8Array,
+): Promise<Failure[]> {
   const open = await opener();
   const { side, channels } = shape;
-  const pixels = new Uint8Array(files.length * bytesOf(shape));
-  const failures = await forEachFile(files, atOnce, async (file, i) => {
+  return forEachFile(files, atOnce, async (file, i) => {
     const image = (await open(file)).autoOrient().flatten({ background: "white" }).resize(side, side, { fit: "cover" });
     const plain = channels === 1 ? image.toColourspace("b-w") : image.toColourspace("srgb");
     pixels.set(await plain.raw({ depth: "uchar" }).toBuffer(), i * bytesOf(shape));
   });
-  return { pixels, failures };
 }
 
 /**
@@ -125,7 +121,9 @@ export async function decodeImages(
   const decodePart = async (part: FileIndex | undefined): Promise<Images | null> => {
     if (part === undefined) return null;
     const { labels } = part;
-    const { pixels, failures } = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism());
+    // Shared, so that threads which train need no copy.
+    const pixels = new Uint8Array(new SharedArrayBuffer(labels.length * bytesOf(shape)));
+    const failures = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism(), pixels);
     if (failures.length > 0) throw undecodable(failures);
     return { count: labels.length, height: side, width: side, channels, pixels, labels };
   };

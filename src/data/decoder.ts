@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { createThread } from "../util/thread.ts";
-import type { DecodedFiles, DecodedShape } from "./decode.ts";
+import type { DecodedShape } from "./decode.ts";
 import type { Decoded, DecodeOrder } from "./decode-messages.ts";
 
 /** The thread that decodes, one for the process. */
@@ -9,5 +9,5 @@ const decoder = createThread<Omit<DecodeOrder, "id">, Decoded>(
 );
 
 /** Decodes images in a thread of its own, in the order in which it is asked, as `decodeFiles` does. */
-export const decodeAside = (files: readonly string[], shape: DecodedShape): Promise<DecodedFiles> =>
+export const decodeAside = (files: readonly string[], shape: DecodedShape): Promise<Decoded> =>
   decoder.ask({ files, shape });

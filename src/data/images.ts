@@ -39,11 +39,3 @@ export const invalid = (message: string, hint: string, cause?: unknown): MnasErr
 
 export const sizeOf = ({ height, width, channels }: Pick<Images, "height" | "width" | "channels">): number =>
   height * width * channels;
-
-/** The images at `indices`, in that order, copied. */
-export function selectImages(images: Images, indices: Uint32Array): Images {
-  const size = sizeOf(images);
-  const pixels = new Uint8Array(indices.length * size);
-  indices.forEach((from, to) => pixels.set(images.pixels.subarray(from * size, (from + 1) * size), to * size));
-  return { ...images, count: indices.length, pixels, labels: Int32Array.from(indices, (i) => images.labels[i]!) };
-}

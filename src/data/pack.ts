@@ -52,15 +52,15 @@ export function contentKey(data: RawData): string {
   return hash.digest("hex");
 }
 
-/** Writes a data set as a pack. */
-export function encodePack(data: RawData, stamp: string): Buffer {
+/** A data set as a pack, in pieces to be written one after the other. */
+export function encodePack(data: RawData, stamp: string): Uint8Array[] {
   const { height, width, channels } = data.train;
   const counts = partNames.map((part) => data[part]?.count ?? null);
   const header: Header = { key: contentKey(data), stamp, classes: data.classes, height, width, channels, counts };
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
-  return Buffer.concat([magic, length, sha256(text), text, ...body(data)]);
+  return [magic, length, sha256(text), text, ...body(data)];
 }
 
 const fixedLength = magic.length + 4 + 32;
@@ -82,11 +82,11 @@ export function decodePack(bytes: Buffer): Pack | null {
   const parts = partNames.map((_, part): Images | null => {
     const count = counts[part] ?? null;
     if (count === null) return null;
-    const pixels = bytes.subarray(at, at + count * sizeOf(shape));
-    at += count * sizeOf(shape);
-    const from = at;
-    at += count * 4;
+    const begin = at;
+    const from = begin + count * sizeOf(shape);
+    at = from + count * 4;
     if (at > bytes.length) return null;
+    const pixels = new Uint8Array(bytes.buffer, bytes.byteOffset + begin, from - begin);
     return {
       ...shape,
       count,

@@ -2,7 +2,7 @@ import { tellDamage } from "./damage.ts";
 import { undecodable } from "./decode.ts";
 import { decodeAside } from "./decoder.ts";
 import { pathOf, type FileIndex } from "./file-index.ts";
-import { selectImages, type Images } from "./images.ts";
+import { sizeOf, type Images } from "./images.ts";
 
 /** Pictures that stay on the disk and are decoded when they are needed, with what they show. Plain data, as `Images`. */
 export interface StoredImages extends Omit<Images, "pixels"> {
@@ -11,10 +11,27 @@ export interface StoredImages extends Omit<Images, "pixels"> {
   readonly places: Uint32Array;
 }
 
-/** One part of a data set. */
-export type ImageSource = Images | StoredImages;
+/** Pictures in memory, with what they show. Plain data; parts that were cut from one share its pixels. */
+export interface HeldImages extends Omit<Images, "pixels"> {
+  /** Of all images, those of other parts too. */
+  readonly all: Uint8Array;
+  /** Number of each image among all. */
+  readonly places: Uint32Array;
+}
 
-export const isInMemory = (source: ImageSource): source is Images => "pixels" in source;
+/** One part of a data set. */
+export type ImageSource = HeldImages | StoredImages;
+
+export const isInMemory = (source: ImageSource): source is HeldImages => "all" in source;
+
+const upTo = (count: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: count }, (_, i) => i);
+
+/** A source of all images. */
+export const heldImages = ({ pixels, ...images }: Images): HeldImages => ({
+  ...images,
+  all: pixels,
+  places: upTo(images.count),
+});
 
 /** All images of an index, as squares of `side` px. */
 export function storedImages(
@@ -23,23 +40,28 @@ export function storedImages(
 ): StoredImages {
   const { labels } = files;
   const count = labels.length;
-  const places = Uint32Array.from(labels, (_, i) => i);
-  return { count, height: shape.side, width: shape.side, channels: shape.channels, labels, files, places };
+  return { count, height: shape.side, width: shape.side, channels: shape.channels, labels, files, places: upTo(count) };
 }
 
 const labelsOf = ({ labels }: ImageSource, indices: Uint32Array): Int32Array =>
   Int32Array.from(indices, (i) => labels[i]!);
 
 /** A source of the images at `indices`, in that order. */
-export const select = (source: ImageSource, indices: Uint32Array): ImageSource =>
-  isInMemory(source)
-    ? selectImages(source, indices)
-    : {
-        ...source,
-        count: indices.length,
-        labels: labelsOf(source, indices),
-        places: indices.map((i) => source.places[i]!),
-      };
+export const select = (source: ImageSource, indices: Uint32Array): ImageSource => ({
+  ...source,
+  count: indices.length,
+  labels: labelsOf(source, indices),
+  places: indices.map((i) => source.places[i]!),
+});
+
+/** The images at `indices` of a source in memory, copied. */
+export function copyImages(source: HeldImages, indices: Uint32Array): Images {
+  const { height, width, channels, all, places } = source;
+  const size = sizeOf(source);
+  const pixels = new Uint8Array(indices.length * size);
+  indices.forEach((i, to) => pixels.set(all.subarray(places[i]! * size, (places[i]! + 1) * size), to * size));
+  return { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
+}
 
 /** The size of images to crop from, as a multiple of that of the crop: 256 px for 224. */
 const cropRatio = 8 / 7;
@@ -58,7 +80,7 @@ export function largerOf(source: ImageSource): ImageSource {
  * @throws MnasError `DATA_INVALID` naming the files that cannot be read.
  */
 export async function loadImages(source: ImageSource, indices: Uint32Array): Promise<Images> {
-  if (isInMemory(source)) return selectImages(source, indices);
+  if (isInMemory(source)) return copyImages(source, indices);
   const { files, places, height, width, channels } = source;
   const paths = Array.from(indices, (i) => pathOf(files, places[i]!));
   const shape = { side: height, channels };
@@ -69,7 +91,7 @@ export async function loadImages(source: ImageSource, indices: Uint32Array): Pro
   if (failures.length === 0) return images;
   failures.forEach(tellDamage);
   const damaged = new Set(failures.map(({ i }) => i));
-  return selectImages(images, Uint32Array.from(indices.keys().filter((i) => !damaged.has(i))));
+  return copyImages(heldImages(images), Uint32Array.from(indices.keys().filter((i) => !damaged.has(i))));
 }
 
 /** Batches that are loaded while one is worked on: the second makes up for a batch of large files. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { createRng } from "../util/rng.ts";
 import { cachedFacts } from "./cache.ts";
-import type { Images } from "./images.ts";
+import { sizeOf, type Images } from "./images.ts";
 import { isInMemory, prefetch, type ImageSource } from "./source.ts";
 
 /** Mean and standard deviation of each channel, of pixel / 255. */
@@ -64,7 +64,9 @@ export interface StatisticsOptions {
 export async function statisticsFor(source: ImageSource, options: StatisticsOptions): Promise<Statistics> {
   if (isInMemory(source)) {
     const bins = emptyBins(source.channels);
-    countPixels(source, bins);
+    const { all, places, channels } = source;
+    const size = sizeOf(source);
+    for (const place of places) countPixels({ pixels: all.subarray(place * size, (place + 1) * size), channels }, bins);
     return statisticsOf(bins);
   }
   const { key, split, cacheDir } = options;

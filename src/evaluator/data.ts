@@ -3,19 +3,19 @@ import { join, resolve } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { pathOf } from "../data/file-index.ts";
 import { partNames } from "../data/images.ts";
-import { isInMemory, type ImageSource } from "../data/source.ts";
+import { copyImages, isInMemory, type ImageSource } from "../data/source.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
 
 /** The folder of a run in which programs outside of mnas find its images. */
 export const dataFolder = (runDir: string): string => join(resolve(runDir), "data");
 
 /** An array as a .npy file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), version 1.0. */
-function npy(type: "|u1" | "<i4", shape: readonly number[], values: Uint8Array): Buffer {
+function npy(type: "|u1" | "<i4", shape: readonly number[], values: Uint8Array): Uint8Array[] {
   const fields = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
   // Magic, version and length are 10 bytes; the header ends with a line break at a multiple of 64.
   const header = `${fields.padEnd(Math.ceil((fields.length + 11) / 64) * 64 - 11)}\n`;
   const begin = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 0xff, header.length >> 8]);
-  return Buffer.concat([begin, Buffer.from(header, "latin1"), values]);
+  return [begin, Buffer.from(header, "latin1"), values];
 }
 
 function labelBytes(labels: Int32Array): Buffer {
@@ -26,8 +26,10 @@ function labelBytes(labels: Int32Array): Buffer {
 
 function writeImages(file: string, source: ImageSource): void {
   const { count, height, width, channels } = source;
-  if (isInMemory(source)) writeFileAtomically(file, npy("|u1", [count, height, width, channels], source.pixels));
-  else writeFileAtomically(file, Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join(""));
+  if (isInMemory(source)) {
+    const { pixels } = copyImages(source, Uint32Array.from(source.places.keys()));
+    writeFileAtomically(file, npy("|u1", [count, height, width, channels], pixels));
+  } else writeFileAtomically(file, Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join(""));
 }
 
 /** A file of a part: its images as an array, or the list of their files where these are too many to be in memory. */

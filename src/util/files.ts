@@ -3,11 +3,13 @@ import {
   closeSync,
   constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -60,16 +62,15 @@ function attempt<T>({ what, hint, missing, work }: Attempt<T>): T {
   }
 }
 
+/** What a file holds; pieces lie one after the other. */
+type Content = string | Uint8Array | readonly Uint8Array[];
+
 /**
  * Writes a file that is whole or not there, also after a power cut. Throws `DISK_FULL`, `FILE_NOT_FOUND`.
  *
  * @param options.mode who may read it, as a number of Unix; by default what the user's mask says.
  */
-export function writeFileAtomically(
-  file: string,
-  content: string | Uint8Array,
-  options: { readonly mode?: number } = {},
-): void {
+export function writeFileAtomically(file: string, content: Content, options: { readonly mode?: number } = {}): void {
   writeBeside(file, content, (temporary) => renameSync(temporary, file), options);
   syncFolder(dirname(file));
 }
@@ -97,7 +98,7 @@ export function checkWritable(file: string): void {
 
 function writeBeside(
   file: string,
-  content: string | Uint8Array,
+  content: Content,
   then: (temporary: string) => void,
   options: { readonly mode?: number } = {},
 ): void {
@@ -108,7 +109,7 @@ function writeBeside(
     missing: existsSync(dirname(file)) ? "none can be made there" : "no such folder",
     work: () => {
       try {
-        writeFileSync(temporary, content, { ...options, flush: true });
+        writePieces(temporary, content, options.mode);
         then(temporary);
       } catch (error) {
         rmSync(temporary, { force: true });
@@ -116,6 +117,16 @@ function writeBeside(
       }
     },
   });
+}
+
+function writePieces(file: string, content: Content, mode: number | undefined): void {
+  const opened = openSync(file, "w", mode);
+  try {
+    for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(opened, piece);
+    fsyncSync(opened);
+  } finally {
+    closeSync(opened);
+  }
 }
 
 /**
@@ -171,3 +182,20 @@ export function isWritable(path: string): boolean {
 
 /** The bytes of a file. Throws `FILE_NOT_FOUND` saying why it cannot be read. */
 export const readFile = (file: string): Buffer => attempt({ what: `read "${file}"`, work: () => readFileSync(file) });
+
+/** The same in shared memory, of which threads need no copy. */
+export const readFileShared = (file: string): Buffer<SharedArrayBuffer> =>
+  attempt({
+    what: `read "${file}"`,
+    work: () => {
+      const opened = openSync(file, "r");
+      try {
+        const bytes = Buffer.from(new SharedArrayBuffer(fstatSync(opened).size));
+        let [at, read] = [0, 1];
+        for (; read > 0; at += read) read = readSync(opened, bytes, at, Math.min(bytes.length - at, 2 ** 30), null);
+        return bytes.subarray(0, at);
+      } finally {
+        closeSync(opened);
+      }
+    },
+  });
