@@ -1,8 +1,9 @@
+import { isPlainGradient, rawGradientRows } from "./gradient";
 import { matmul, matmulPacked } from "./matmul";
-import {
-  clearSums, closeRows, copyRows, giveRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
-} from "./rows";
+import { copyRows, giveRows } from "./rows";
+import { clearSums, closeRows, statisticsRows, sumRows } from "./sums";
 import { Tensor } from "./tensor";
+import { isPlain, viewRows } from "./view";
 
 /*
  * k×k convolution over all channels. A few images at a time are viewed into planes with zero borders; patches of a block

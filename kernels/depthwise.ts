@@ -1,7 +1,10 @@
 import { Window } from "./conv";
-import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
+import { rawGradientRows } from "./gradient";
+import { copyRows, giveRows } from "./rows";
 import { slide } from "./slide";
+import { clearSums, closeRows, statisticsRows } from "./sums";
 import { apart, Tensor } from "./tensor";
+import { viewRows } from "./view";
 import { weigh } from "./weigh";
 
 /*

@@ -1,6 +1,9 @@
 import { sigmoid } from "./activation";
-import { addRows, addSums, clearSums, closeRows, gatedRows, giveRows, rawGradientRows, statisticsRows, viewRows } from "./rows";
+import { rawGradientRows } from "./gradient";
+import { addRows, giveRows } from "./rows";
+import { addSums, clearSums, closeRows, statisticsRows } from "./sums";
 import { Tensor } from "./tensor";
+import { gatedRows, viewRows } from "./view";
 
 /** Rows per block: 64 rows of 100 channels are 25 KB. */
 const BLOCK: i32 = 64;

@@ -3,8 +3,10 @@ import { backwardBand, forwardBand, forwardBytes, gradientBytes, viewBytes } fro
 import { matmul, matmulPacked } from "./matmul";
 import { Norm } from "./norm";
 import { multiplyRows } from "./pointwise";
-import { addRows, clearSums, closeRows, maskRows, readRows, sumRows } from "./rows";
+import { addRows } from "./rows";
+import { clearSums, closeRows, maskRows, sumRows } from "./sums";
 import { apart, Tensor } from "./tensor";
+import { readRows } from "./view";
 
 /*
  * A 1×1 convolution x = s·W with batch-norm and activation, and the depthwise convolution behind it, which is its only user: the

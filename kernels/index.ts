@@ -1,4 +1,5 @@
-export { matmulPacked, pack, packTransposed, transpose } from "./matmul";
+export { matmulPacked } from "./matmul";
+export { pack, packTransposed, transpose } from "./pack";
 export { pointwiseBackward, pointwiseForward } from "./pointwise";
 export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";

@@ -1,9 +1,10 @@
 import { activate, slope } from "./activation";
+import { isPlainGradient, rawGradientRows } from "./gradient";
 import { matmul, matmulPacked } from "./matmul";
-import {
-  addRows, addSums, clearSums, closeRows, gatedRows, isPlain, isPlainGradient, rawGradientRows, statisticsRows, sumRows, viewRows,
-} from "./rows";
+import { addRows } from "./rows";
+import { addSums, clearSums, closeRows, statisticsRows, sumRows } from "./sums";
 import { apart, HSWISH, NONE, RELU, RELU6, Tensor } from "./tensor";
+import { gatedRows, isPlain, viewRows } from "./view";
 
 /*
  * 1×1 convolution and dense layer, by blocks of rows that stay in the cache. Forward: view the block, multiply, sum for

@@ -1,8 +1,11 @@
 import { Window } from "./conv";
 import { borderOf, firstRow, gradientBand, gradientBytes, viewBand } from "./depthwise";
-import { clearSums, closeRows, copyRows, giveRows, rawGradientRows, sumRows, viewRows } from "./rows";
+import { rawGradientRows } from "./gradient";
+import { copyRows, giveRows } from "./rows";
 import { slide } from "./slide";
+import { clearSums, closeRows, sumRows } from "./sums";
 import { apart, Tensor } from "./tensor";
+import { viewRows } from "./view";
 
 /*
  * Pooling by "same" windows. Windows are cut at the border: a mean is over the pixels inside. The largest of a window is
