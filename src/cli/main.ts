@@ -1,10 +1,11 @@
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { describeDamage, onDamage } from "../data/damage.ts";
 import { searcherNames } from "../search/searchers.ts";
 import { recipeNames } from "../train/presets.ts";
 import { shellWords } from "../util/shell.ts";
 import { version } from "../version.ts";
-import { reportError } from "./output.ts";
+import { paint, reportError, say } from "./output.ts";
 
 const usageError = 2;
 
@@ -283,6 +284,14 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const asJson = process.argv.includes("--json");
+onDamage((damage) => {
+  const message = describeDamage(damage);
+  say(
+    asJson
+      ? JSON.stringify({ event: "warning", message })
+      : `${paint("yellow", "warning:", process.stderr)} ${message}`,
+  );
+});
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { changed, type Config } from "../config/config.ts";
-import { describeDamage, onDamage, type Damage } from "../data/damage.ts";
+import { describeDamage, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
@@ -154,13 +154,14 @@ function stopped(error: unknown, { name, plan, keeper }: Task, isInterrupted: bo
 }
 
 /** Trains, telling how far it is. */
-async function run(task: Task, json: boolean, tell: (damage: Damage) => void, signal: AbortSignal): Promise<Trained> {
+async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trained> {
   const { plan, order, keeper } = task;
   using lock = openQuietLock();
   const progress = trainProgress(plan.stepsPerEpoch, order.resume?.steps ?? 0, json);
+  const notice = noticeView(json ? "stdout" : "none");
   onDamage((damage) => {
     progress.end();
-    tell(damage);
+    notice({ event: "warning", message: describeDamage(damage) });
   });
   let isTold = json;
   const onWait = (): void => {
@@ -189,13 +190,10 @@ async function run(task: Task, json: boolean, tell: (damage: Damage) => void, si
 /** `mnas train NETWORK --data …` */
 export async function trainNetwork(text: string, options: TrainOptions): Promise<void> {
   const { test = false, out, json = false } = options;
-  const notice = noticeView(json ? "stdout" : "none");
-  const tell = (damage: Damage): void => notice({ event: "warning", message: describeDamage(damage) });
-  onDamage(tell);
   const task = await prepare(text, options);
   const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
   const { weights, accuracy, testAccuracy, seconds } = await interruptible(json, ended, (signal) =>
-    run(task, json, tell, signal),
+    run(task, json, signal),
   );
   const { notation, graph } = task.candidate;
   if (out !== undefined) saveCheckpoint(out, graph, { notation, weights });

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
+import { describeDamage, onDamage } from "../data/damage.ts";
 import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import type { SteadyOptions } from "../device/canary.ts";
@@ -121,6 +122,7 @@ export async function runSearch(
   store.releaseAll();
 
   store.set("device", { description: device.description, origin: device.origin });
+  onDamage((damage) => emit({ event: "warning", message: describeDamage(damage) }));
   emit({ event: "data", description: describeDataset(dataset) });
   emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
   for (const message of warningsOf(config, device, taskOf(dataset))) emit({ event: "warning", message });

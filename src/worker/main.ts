@@ -1,7 +1,7 @@
 /* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent. */
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
-import { describeDamage, onDamage } from "../data/damage.ts";
+import { onDamage } from "../data/damage.ts";
 import { loadDataset } from "../data/dataset.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
@@ -17,7 +17,7 @@ const stop = new AbortController();
 // A message that cannot be sent is for a parent that is gone, which `disconnect` tells.
 const say = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => {});
 
-onDamage((damage) => say({ kind: "warning", message: describeDamage(damage) }));
+onDamage((damage) => say({ kind: "damage", damage }));
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
 // Ctrl-C reaches the whole process group; the parent decides what it means.

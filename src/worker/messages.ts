@@ -1,3 +1,4 @@
+import type { Damage } from "../data/damage.ts";
 import type { Phase } from "../store/store.ts";
 
 /** What the main process says to a worker. */
@@ -22,6 +23,7 @@ export type FromWorker =
   | { readonly kind: "rung"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "damage"; readonly damage: Damage }
   /** A program that works for the worker and must not outlive it; null when there is none any more. */
   | { readonly kind: "program"; readonly pid: number | null }
   /** The worker cannot work at all, for example because the data are gone. */

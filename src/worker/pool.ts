@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { tellDamage } from "../data/damage.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { killGroup } from "../evaluator/process.ts";
 import type { Store, Trial } from "../store/store.ts";
@@ -77,6 +78,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
         worker.isReady = true;
         if (isDraining) tell(worker, { kind: "work" });
       } else if (message.kind === "idle") worker.isIdle = true;
+      else if (message.kind === "damage") tellDamage(message.damage);
       else if (message.kind === "program") worker.program = message.pid;
       else if (message.kind === "ended") idleDeaths = 0;
       else if (message.kind === "unable") {

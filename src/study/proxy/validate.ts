@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Config, RecordedConfig } from "../../config/config.ts";
+import { describeDamage, onDamage } from "../../data/damage.ts";
 import { describeDataset, type Dataset } from "../../data/dataset.ts";
 import { MnasError } from "../../errors.ts";
 import type { Trial } from "../../store/store.ts";
@@ -112,6 +113,7 @@ export async function validateProxy(
     if (trial.state === "failed") emit({ event: "warning", message: `${network}, seed ${seed}, failed: ${reason}` });
     emit({ event: "trained", network, epochs: epochsOf(trial), seed, accuracy, done: ended, share: shareNow() });
   };
+  onDamage((damage) => emit({ event: "warning", message: describeDamage(damage) }));
   await using pool = startPool({
     count: workers,
     runDir: run.dir,
