@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
-import { partNames, type Images, type PartName } from "../src/data/images.ts";
+import { partNames, upTo, type Images, type PartName } from "../src/data/images.ts";
 import { copyImages, isInMemory, type HeldImages } from "../src/data/source.ts";
 
 /** Writes a file and the folders it lies in. */
@@ -71,7 +71,7 @@ export async function loadInMemory(...options: Parameters<typeof loadDataset>): 
   const parts = partNames.map((part) => {
     const source = data[part];
     if (!isInMemory(source)) throw new Error(`"${data.source}" is not in memory`);
-    return [part, { ...source, ...copyImages(source, Uint32Array.from(source.places.keys())) }] as const;
+    return [part, { ...source, ...copyImages(source, upTo(source.count)) }] as const;
   });
   return { ...data, ...Object.fromEntries(parts) } as InMemory;
 }

@@ -5,7 +5,7 @@ import { searcherNames } from "../search/searchers.ts";
 import { recipeNames } from "../train/presets.ts";
 import { shellWords } from "../util/shell.ts";
 import { version } from "../version.ts";
-import { paint, reportError, say } from "./output.ts";
+import { reportError } from "./output.ts";
 
 const usageError = 2;
 
@@ -284,13 +284,11 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const asJson = process.argv.includes("--json");
+// Commands that draw a bar tell it in their own way; few ever need what makes notices.
 onDamage((damage) => {
-  const message = describeDamage(damage);
-  say(
-    asJson
-      ? JSON.stringify({ event: "warning", message })
-      : `${paint("yellow", "warning:", process.stderr)} ${message}`,
-  );
+  const tell = ({ noticeView }: typeof import("./notices.ts")): void =>
+    noticeView(asJson ? "stderr" : "none")({ event: "warning", message: describeDamage(damage) });
+  void import("./notices.ts").then(tell);
 });
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });

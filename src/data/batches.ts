@@ -1,7 +1,7 @@
 import type { Rng } from "../util/rng.ts";
 import { centreRegion, randomRegion, type Augmentation, type Region, type Size } from "./augment.ts";
 import type { Dataset } from "./dataset.ts";
-import { sizeOf, type Images } from "./images.ts";
+import { sizeOf, upTo, type Images } from "./images.ts";
 import { resample } from "./resample.ts";
 
 /** Where a batch is written. */
@@ -15,8 +15,7 @@ export interface BatchOut {
 }
 
 /** Every index below `count` once, in random order. */
-export const epochOrder = (count: number, rng: Rng): Uint32Array<ArrayBuffer> =>
-  rng.shuffle(Uint32Array.from({ length: count }, (_, i) => i));
+export const epochOrder = (count: number, rng: Rng): Uint32Array<ArrayBuffer> => rng.shuffle(upTo(count));
 
 const tables = new WeakMap<object, Float32Array>();
 

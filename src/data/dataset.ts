@@ -77,7 +77,7 @@ async function readFolder(dir: string, options: ReadOptions): Promise<RawData | 
 
 const sourceOf = (images: Images | StoredImages): ImageSource => ("pixels" in images ? heldImages(images) : images);
 
-function checkShapes(source: string, data: RawData<Images | StoredImages>, size: number | undefined): void {
+function checkShapes(source: string, data: RawData<ImageSource>, size: number | undefined): void {
   const { height, width } = data.train;
   for (const part of partNames) {
     const images = data[part];
@@ -117,10 +117,10 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
   const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir, mostInMemory });
   const { classes } = data;
   const key = "key" in data ? data.key : contentKey(data);
-  checkShapes(from, data, size);
   const train = sourceOf(data.train);
   const validation = data.validation && sourceOf(data.validation);
   const test = data.test && sourceOf(data.test);
+  checkShapes(from, { classes, train, validation, test }, size);
   checkClasses(from, classes, {
     train: train.labels,
     validation: validation?.labels ?? null,

@@ -37,5 +37,8 @@ export interface ReadOptions {
 export const invalid = (message: string, hint: string, cause?: unknown): MnasError =>
   new MnasError("DATA_INVALID", message, { hint, cause });
 
+/** Numbers of so many images, in their order. */
+export const upTo = (count: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: count }, (_, i) => i);
+
 export const sizeOf = ({ height, width, channels }: Pick<Images, "height" | "width" | "channels">): number =>
   height * width * channels;

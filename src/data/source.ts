@@ -2,7 +2,7 @@ import { tellDamage } from "./damage.ts";
 import { undecodable } from "./decode.ts";
 import { decodeAside } from "./decoder.ts";
 import { pathOf, type FileIndex } from "./file-index.ts";
-import { sizeOf, type Images } from "./images.ts";
+import { sizeOf, upTo, type Images } from "./images.ts";
 
 /** Pictures that stay on the disk and are decoded when they are needed, with what they show. Plain data, as `Images`. */
 export interface StoredImages extends Omit<Images, "pixels"> {
@@ -23,8 +23,6 @@ export interface HeldImages extends Omit<Images, "pixels"> {
 export type ImageSource = HeldImages | StoredImages;
 
 export const isInMemory = (source: ImageSource): source is HeldImages => "all" in source;
-
-const upTo = (count: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: count }, (_, i) => i);
 
 /** A source of all images. */
 export const heldImages = ({ pixels, ...images }: Images): HeldImages => ({

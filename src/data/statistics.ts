@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { createRng } from "../util/rng.ts";
 import { cachedFacts } from "./cache.ts";
-import { sizeOf, type Images } from "./images.ts";
+import { sizeOf, upTo, type Images } from "./images.ts";
 import { isInMemory, prefetch, type ImageSource } from "./source.ts";
 
 /** Mean and standard deviation of each channel, of pixel / 255. */
@@ -16,10 +16,7 @@ const batch = 64;
 
 /** `count` numbers below `below`, each once, rising; always the same for one `seed`. */
 export const sampleOf = (below: number, count: number, seed: string): Uint32Array<ArrayBuffer> =>
-  createRng(seed)
-    .shuffle(Uint32Array.from({ length: below }, (_, i) => i))
-    .slice(0, count)
-    .toSorted();
+  createRng(seed).shuffle(upTo(below)).slice(0, count).toSorted();
 
 type Bins = readonly Float64Array[];
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { pathOf } from "../data/file-index.ts";
-import { partNames } from "../data/images.ts";
+import { partNames, upTo } from "../data/images.ts";
 import { copyImages, isInMemory, type ImageSource } from "../data/source.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
 
@@ -27,7 +27,7 @@ function labelBytes(labels: Int32Array): Buffer {
 function writeImages(file: string, source: ImageSource): void {
   const { count, height, width, channels } = source;
   if (isInMemory(source)) {
-    const { pixels } = copyImages(source, Uint32Array.from(source.places.keys()));
+    const { pixels } = copyImages(source, upTo(count));
     writeFileAtomically(file, npy("|u1", [count, height, width, channels], pixels));
   } else writeFileAtomically(file, Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join(""));
 }

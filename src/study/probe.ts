@@ -1,6 +1,6 @@
 import { fillBatch } from "../data/batches.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
-import { sizeOf } from "../data/images.ts";
+import { sizeOf, upTo } from "../data/images.ts";
 import { loadImages, type ImageSource } from "../data/source.ts";
 import type { Task } from "../space/arch.ts";
 
@@ -19,23 +19,13 @@ async function normalised(
   const images = await loadImages(part, order);
   const { count } = images;
   const out = { images: new Float32Array(count * sizeOf(images)), labels: new Int32Array(count) };
-  fillBatch(
-    dataset,
-    images,
-    Uint32Array.from({ length: count }, (_, i) => i),
-    0,
-    out,
-  );
+  fillBatch(dataset, images, upTo(count), 0, out);
   return { count, values: out.images, labels: out.labels };
 }
 
 /** The first images of the validation part, ready for a network. Throws as `loadImages` does. */
 export const probeImages = (dataset: Dataset, count: number): Promise<ProbeImages> =>
-  normalised(
-    dataset,
-    dataset.validation,
-    Uint32Array.from({ length: Math.min(count, dataset.validation.count) }, (_, i) => i),
-  );
+  normalised(dataset, dataset.validation, upTo(Math.min(count, dataset.validation.count)));
 
 /** How many images are in memory at once. */
 const chunk = 64;

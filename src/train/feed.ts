@@ -1,7 +1,7 @@
 import { augmentationFor } from "../data/augment.ts";
 import { epochOrder, fillBatch, type BatchOut } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { invalid } from "../data/images.ts";
+import { invalid, upTo } from "../data/images.ts";
 import { largerOf, prefetch, type ImageSource } from "../data/source.ts";
 import type { Rng } from "../util/rng.ts";
 import type { Plan } from "./recipe.ts";
@@ -25,8 +25,6 @@ export interface FeedOptions {
   /** Of the thread, among `plan.workers`. */
   readonly rank: number;
 }
-
-const upTo = (count: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: count }, (_, i) => i);
 
 /** Images are loaded while others are worked on. Each thread takes its own run of rows out of every batch. */
 export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
