@@ -57,6 +57,9 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.dispose]());
 
 sourceConformance("images in memory", () => Promise.resolve({ source: heldImages(expected), expected }));
+sourceConformance("images in memory with files", () =>
+  Promise.resolve({ source: heldImages(expected, stored.files), expected }),
+);
 sourceConformance("images on the disk", () => Promise.resolve({ source: stored, expected }));
 
 test("an index gives back every path, in the order of the classes", () => {
@@ -77,11 +80,13 @@ test("an index gives back every path, in the order of the classes", () => {
   );
 });
 
-test("images on the disk can be had larger by 8/7, as if they were loaded at that size", async () => {
+test("images with files can be had larger by 8/7, as if they were loaded at that size", async () => {
+  const { files } = stored;
   const larger = largerOf(stored);
+  expect(largerOf(heldImages(expected, files))).toEqual(larger);
+  expect(largerOf(heldImages(expected)).height).toBe(16);
   expect([larger.height, larger.width]).toEqual([19, 19]);
   const { pixels } = await loadImages(larger, Uint32Array.of(3, 0));
-  const { files } = stored;
   const alone = new Uint8Array(pixels.length);
   await decodeFiles([pathOf(files, 3), pathOf(files, 0)], { side: 19, channels: 3 }, 1, alone);
   expect(pixels).toEqual(alone);
@@ -235,23 +240,26 @@ test("a folder that is too large for the memory stays on the disk: the same part
   }
 });
 
-test("a network trained on images from the disk has the same bits as on images from memory", async () => {
-  using own = scratch();
-  for (let i = 0; i < 24; i++) await noisy(own.dir, `${i % 2 === 0 ? "a" : "b"}/${i}.jpg`, i);
-  const cacheDir = join(own.dir, ".cache");
-  const graph = buildGraph(parseArch("in16x16x3 stem8_k3_s22 r1_k3_s11_e3_i8_o8_noskip head0 classes2"));
-  const recipe = changed(finalRecipe, { batch: 4, epochs: 3, minSteps: 0, augment: "crop" });
-  const trainOn = async (dataset: Dataset): Promise<Trained> => {
-    const training = train({ graph, dataset, recipe, seed: "a", withTest: true });
-    for (;;) {
-      const { done, value } = await training.next();
-      if (done === true) return value;
-    }
-  };
-  const inMemory = await trainOn(await loadInMemory(own.dir, { seed: 1, size: 16, cacheDir }));
-  const onDisk = await trainOn(await loadDataset(own.dir, { seed: 1, size: 16, cacheDir, mostInMemory: 0 }));
-  expect({ ...onDisk, seconds: 0 }).toEqual({ ...inMemory, seconds: 0 });
-});
+test.for(["crop", "resized-crop"] as const)(
+  "a network trained on images from the disk has the same bits as on images from memory: %s",
+  async (augment) => {
+    using own = scratch();
+    for (let i = 0; i < 24; i++) await noisy(own.dir, `${i % 2 === 0 ? "a" : "b"}/${i}.jpg`, i);
+    const cacheDir = join(own.dir, ".cache");
+    const graph = buildGraph(parseArch("in16x16x3 stem8_k3_s22 r1_k3_s11_e3_i8_o8_noskip head0 classes2"));
+    const recipe = changed(finalRecipe, { batch: 4, epochs: 3, minSteps: 0, augment });
+    const trainOn = async (dataset: Dataset): Promise<Trained> => {
+      const training = train({ graph, dataset, recipe, seed: "a", withTest: true });
+      for (;;) {
+        const { done, value } = await training.next();
+        if (done === true) return value;
+      }
+    };
+    const inMemory = await trainOn(await loadInMemory(own.dir, { seed: 1, size: 16, cacheDir }));
+    const onDisk = await trainOn(await loadDataset(own.dir, { seed: 1, size: 16, cacheDir, mostInMemory: 0 }));
+    expect({ ...onDisk, seconds: 0 }).toEqual({ ...inMemory, seconds: 0 });
+  },
+);
 
 test("what learns from parts of larger pictures is judged by their middle", async () => {
   using own = scratch();

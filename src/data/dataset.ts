@@ -3,11 +3,11 @@ import { createRng, type Rng } from "../util/rng.ts";
 import { hasCifar, readCifarFolder } from "./cifar.ts";
 import { embeddedName, readEmbedded } from "./embedded.ts";
 import { hasIdx, readIdxFolder } from "./idx.ts";
-import { hasImages, readImageFolder, type StoredData } from "./image-folder.ts";
+import { hasImages, readImageFolder, type FolderData } from "./image-folder.ts";
 import { invalid, partNames, type Images, type RawData, type ReadOptions } from "./images.ts";
 import { listFolder, type Listing } from "./listing.ts";
 import { contentKey } from "./pack.ts";
-import { heldImages, select, type ImageSource, type StoredImages } from "./source.ts";
+import { heldImages, select, type ImageSource } from "./source.ts";
 import { checkClasses, cutStratified } from "./splits.ts";
 import { statisticsFor } from "./statistics.ts";
 
@@ -54,7 +54,7 @@ const testShare = 1 / 8;
 
 interface Reader {
   readonly accepts: (listing: Listing) => boolean;
-  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData | StoredData>;
+  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData | FolderData>;
 }
 
 /** The first that accepts a folder reads it. */
@@ -64,7 +64,7 @@ const readers: readonly Reader[] = [
   { accepts: hasImages, read: readImageFolder },
 ];
 
-async function readFolder(dir: string, options: ReadOptions): Promise<RawData | StoredData> {
+async function readFolder(dir: string, options: ReadOptions): Promise<RawData | FolderData> {
   const listing = listFolder(dir);
   const reader = readers.find(({ accepts }) => accepts(listing));
   if (reader !== undefined) return reader.read(listing, options);
@@ -75,7 +75,7 @@ async function readFolder(dir: string, options: ReadOptions): Promise<RawData | 
   );
 }
 
-const sourceOf = (images: Images | StoredImages): ImageSource => ("pixels" in images ? heldImages(images) : images);
+const sourceOf = (images: Images | ImageSource): ImageSource => ("pixels" in images ? heldImages(images) : images);
 
 function checkShapes(source: string, data: RawData<ImageSource>, size: number | undefined): void {
   const { height, width } = data.train;

@@ -7,7 +7,8 @@ import { bytesOf, decodeImages, largestDefault, surveyFiles, type DecodedShape }
 import { indexFiles, nameOf, pathOf, pathsOf, type ClassFiles, type FileIndex } from "./file-index.ts";
 import { invalid, partNames, type PartName, type RawData, type ReadOptions } from "./images.ts";
 import { isImage, listFolder, type Listing } from "./listing.ts";
-import { storedImages, type StoredImages } from "./source.ts";
+import { contentKey } from "./pack.ts";
+import { heldImages, storedImages, type ImageSource } from "./source.ts";
 import { checkClasses } from "./splits.ts";
 import { sampleOf } from "./statistics.ts";
 
@@ -72,8 +73,8 @@ function findParts(listing: Listing): Partial<Record<PartName, Listing>> {
 
 export const hasImages = ({ files, folders }: Listing): boolean => folders.length > 0 || files.some(isImage);
 
-/** Images that stay on the disk, with the key of the data set, which their content would take too long to give. */
-export interface StoredData extends RawData<StoredImages> {
+/** Images with files, and the key of the data set, which the content of too many of them would take too long to give. */
+export interface FolderData extends RawData<ImageSource> {
   readonly key: string;
 }
 
@@ -128,7 +129,7 @@ function surveySome(files: Files, size: number | undefined): Promise<DecodedShap
 export async function readImageFolder(
   listing: Listing,
   { size, cacheDir, mostInMemory }: ReadOptions,
-): Promise<RawData | StoredData> {
+): Promise<FolderData> {
   const folders = findParts(listing);
   const classes = folders.train!.folders;
   const files: Partial<Record<PartName, FileIndex>> = {};
@@ -144,21 +145,23 @@ export async function readImageFolder(
   const fits = (shape: DecodedShape): boolean => countOf(files) * bytesOf(shape) <= mostInMemory;
   const isSmall = fits({ side: size ?? largestDefault, channels: 3 });
   const shape = isSmall ? null : await surveySome(files, size);
-  if (shape !== null && !fits(shape)) {
-    const stored = (index: FileIndex | undefined): StoredImages | null =>
-      index === undefined ? null : storedImages(index, shape);
+  const sourced = (key: string, sourceOf: (part: PartName, index: FileIndex) => ImageSource): FolderData => {
+    const { train, validation, test } = files;
     return {
       classes,
-      train: storedImages(files.train!, shape),
-      validation: stored(files.validation),
-      test: stored(files.test),
-      key: keyOf(classes, files, shape),
+      key,
+      train: sourceOf("train", train!),
+      validation: validation === undefined ? null : sourceOf("validation", validation),
+      test: test === undefined ? null : sourceOf("test", test),
     };
-  }
+  };
+  if (shape !== null && !fits(shape))
+    return sourced(keyOf(classes, files, shape), (_, index) => storedImages(index, shape));
   const place = `${resolve(listing.dir)} at ${size ?? "any size"}`;
-  return cached(place, { stamp: stampOf(listing.dir, files), cacheDir }, async () =>
+  const data = await cached(place, { stamp: stampOf(listing.dir, files), cacheDir }, async () =>
     decodeImages(classes, files, shape ?? (await surveyFiles(indicesOf(files).flatMap(pathsOf), size))),
   );
+  return sourced(contentKey(data), (part, index) => heldImages(data[part]!, index));
 }
 
 function sizeOfFile(file: string): number {

@@ -17,6 +17,8 @@ export interface HeldImages extends Omit<Images, "pixels"> {
   readonly all: Uint8Array;
   /** Number of each image among all. */
   readonly places: Uint32Array;
+  /** Where they were decoded from, in the same order; null if they have no files of their own. */
+  readonly files: FileIndex | null;
 }
 
 /** One part of a data set. */
@@ -24,11 +26,12 @@ export type ImageSource = HeldImages | StoredImages;
 
 export const isInMemory = (source: ImageSource): source is HeldImages => "all" in source;
 
-/** A source of all images. */
-export const heldImages = ({ pixels, ...images }: Images): HeldImages => ({
+/** A source of all images, and of the files that they were decoded from. */
+export const heldImages = ({ pixels, ...images }: Images, files: FileIndex | null = null): HeldImages => ({
   ...images,
   all: pixels,
   places: upTo(images.count),
+  files,
 });
 
 /** All images of an index, as squares of `side` px. */
@@ -64,11 +67,12 @@ export function copyImages(source: HeldImages, indices: Uint32Array): Images {
 /** The size of images to crop from, as a multiple of that of the crop: 256 px for 224. */
 const cropRatio = 8 / 7;
 
-/** The same images larger, to crop from, where they can be had; images in memory are as large as they are. */
+/** The same images larger, to crop from, decoded anew from their files; those without are as large as they are. */
 export function largerOf(source: ImageSource): ImageSource {
-  if (isInMemory(source)) return source;
+  const { count, channels, labels, places, files } = source;
+  if (files === null) return source;
   const side = Math.ceil(source.height * cropRatio);
-  return { ...source, height: side, width: side };
+  return { count, channels, labels, places, files, height: side, width: side };
 }
 
 /**
