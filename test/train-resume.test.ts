@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync, watch } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { openQuietLock } from "../src/device/quiet.ts";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
@@ -140,6 +140,7 @@ test("a training that is killed and resumed ends in the same weights; other sett
   expect(await mnas(command, whole.dir)).toMatchObject({ code: 0 });
 
   const { child, ended } = start(command, killed.dir);
+  onTestFinished(() => void child.kill("SIGKILL"));
   const watcher = watch(killed.dir);
   const state = join(killed.dir, "w.safetensors.state");
   // A training that ends first is one whose state was never seen, and fails below.
@@ -147,6 +148,12 @@ test("a training that is killed and resumed ends in the same weights; other sett
   void ended.then(() => (isOver = true));
   while (!existsSync(state) && !isOver) await Promise.race([once(watcher, "change"), ended]);
   watcher.close();
+  // It stands still so that it cannot end first.
+  child.kill("SIGSTOP");
+  for (const also of ["--resume", "--force"]) {
+    const second = await mnas([...command, also], killed.dir);
+    expect(second).toMatchObject({ code: 2, stderr: expect.stringContaining("another process is training to it") });
+  }
   child.kill("SIGKILL");
   await ended;
   expect(existsSync(join(killed.dir, "w.safetensors"))).toBe(false);

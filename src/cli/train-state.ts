@@ -1,30 +1,59 @@
+import { createHash } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { EngineState } from "../engine/engine.ts";
 import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { loadState, saveState, type TrainIdentity } from "../train/state.ts";
 import type { Progress } from "../train/trainer.ts";
 import { checkWritable } from "../util/files.ts";
+import { takeLock } from "../util/lock.ts";
 import { checkOut } from "./export.ts";
 
 /** Where a training that is to end in a file of weights keeps its state. */
 const stateFile = (out: string): string => `${out}.state`;
 
-/** Refuses, before any work, what would lose a file or a training. */
-export function checkTraining(out: string, { resume, force }: { resume: boolean; force: boolean }): void {
+/**
+ * Only one process of this machine at a time trains to a file. The lock lies elsewhere, so that nothing is left beside the
+ * weights whatever ends the process; where it cannot be made, a training goes without.
+ */
+function lockTraining(out: string): DisposableStack {
+  const stack = new DisposableStack();
+  const file = join(tmpdir(), `mnas-train-${createHash("sha256").update(resolve(out)).digest("hex").slice(0, 32)}.db`);
+  let lock: Disposable | null;
+  try {
+    lock = takeLock(file, 0);
+  } catch {
+    return stack;
+  }
+  if (lock === null) {
+    throw new MnasError("RUN_INVALID", `Cannot train to "${out}": another process is training to it`, {
+      hint: "Wait for it, stop it first, or choose another --out.",
+    });
+  }
+  stack.defer(() => rmSync(file, { force: true }));
+  stack.use(lock);
+  return stack;
+}
+
+/** Takes a file to train to. Refuses, before any work, what would lose a file or a training. */
+export function claimTraining(out: string, { resume, force }: { resume: boolean; force: boolean }): Disposable {
+  if (resume) checkWritable(out);
+  else checkOut(out, force);
+  using lock = lockTraining(out);
   const hasState = existsSync(stateFile(out));
-  if (resume) {
-    checkWritable(out);
-    if (hasState) return;
+  if (resume && !hasState) {
     throw new MnasError("FILE_NOT_FOUND", `Cannot resume: there is no "${stateFile(out)}"`, {
       hint: existsSync(out) ? `The training of "${out}" has ended.` : "Leave out --resume.",
     });
   }
-  checkOut(out, force);
-  if (!hasState || force) return;
-  throw new MnasError("RUN_EXISTS", `Cannot train to "${out}": an interrupted training left "${stateFile(out)}"`, {
-    hint: "Use --resume to continue it, or --force to begin anew.",
-  });
+  if (hasState && !resume && !force) {
+    throw new MnasError("RUN_EXISTS", `Cannot train to "${out}": an interrupted training left "${stateFile(out)}"`, {
+      hint: "Use --resume to continue it, or --force to begin anew.",
+    });
+  }
+  return lock.move();
 }
 
 /** Keeps the state of a training in a file while it lasts. */

@@ -19,7 +19,7 @@ import { dataOf, findNetwork } from "./network.ts";
 import { noticeView } from "./notices.ts";
 import { counted, duration, fixed, paint, percent, print, say, thousands } from "./output.ts";
 import { trainProgress } from "./train-progress.ts";
-import { checkTraining, createKeeper, type StateKeeper } from "./train-state.ts";
+import { claimTraining, createKeeper, type StateKeeper } from "./train-state.ts";
 
 export interface TrainOptions {
   readonly data?: string;
@@ -54,20 +54,7 @@ const recipeOf = (config: Config, name: RecipeName): Recipe =>
   name === "proxy" || name === "final" ? config[name] : recipes[name];
 
 async function prepare(text: string, options: TrainOptions): Promise<Task> {
-  const {
-    data,
-    size,
-    width,
-    recipe: which = "final",
-    epochs,
-    batch,
-    out,
-    resume = false,
-    force = false,
-    json,
-  } = options;
-  if (out !== undefined) checkTraining(out, { resume, force });
-  else if (resume) throw new MnasError("USAGE", "Cannot resume: --resume needs --out", { hint: "Name the weights." });
+  const { data, size, width, recipe: which = "final", epochs, batch, out, resume = false, json } = options;
   // A trial is trained on its run's data, split as there, so that no image it is tested on was trained on before.
   const config = await loadConfig(options.config, {
     ...(data === undefined ? dataOf(text) : { data }),
@@ -189,7 +176,10 @@ async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trai
 
 /** `mnas train NETWORK --data …` */
 export async function trainNetwork(text: string, options: TrainOptions): Promise<void> {
-  const { test = false, out, json = false } = options;
+  const { test = false, out, resume = false, force = false, json = false } = options;
+  if (resume && out === undefined)
+    throw new MnasError("USAGE", "Cannot resume: --resume needs --out", { hint: "Name the weights." });
+  using _ = out === undefined ? null : claimTraining(out, { resume, force });
   const task = await prepare(text, options);
   const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
   const { weights, accuracy, testAccuracy, seconds } = await interruptible(json, ended, (signal) =>

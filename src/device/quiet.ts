@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { breathe } from "../util/async.ts";
+import { isBusy } from "../util/lock.ts";
 
 export interface WaitOptions {
   /** When it aborts, the work is done without waiting any longer; without it, a wait blocks the thread. */
@@ -32,8 +33,6 @@ function defaultPath(): string {
   const { uid, username } = userInfo();
   return join(tmpdir(), `mnas-quiet-${uid < 0 ? username : uid}.db`);
 }
-
-const isBusy = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === 5;
 
 /** Between two looks of shared work that may be told not to wait; each takes half a millisecond from what is measured. */
 const lookEveryMs = 200;

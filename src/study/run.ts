@@ -1,11 +1,11 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { MnasError } from "../errors.ts";
 import { explain } from "../store/database.ts";
 import { createStore, openStore, readStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { isWritable, listNames, makeFolder, removeFolders } from "../util/files.ts";
+import { takeLock } from "../util/lock.ts";
 import { shellWord } from "../util/shell.ts";
 
 /** A run folder: `study.db` is the record, the rest is for people and tools. */
@@ -19,32 +19,25 @@ const runsDir = "runs";
 
 const database = (dir: string): string => join(dir, "study.db");
 
-/** SQLite's code for a file that another process has locked. */
-const busy = 5;
-
 const lockFile = "lock.db";
 
 /** Only one process at a time may search in a run; the operating system drops the lock when the process ends. */
 function lockRun(dir: string): Disposable {
-  const refuse = (why: string, hint: string, cause?: unknown): never => {
-    throw new MnasError("RUN_INVALID", `Cannot search in run "${dir}": ${why}`, { hint, cause });
+  const refuse = (why: string, hint: string): never => {
+    throw new MnasError("RUN_INVALID", `Cannot search in run "${dir}": ${why}`, { hint });
   };
   const lock = join(dir, lockFile);
   for (const path of [dir, database(dir), lock])
     if (existsSync(path) && !isWritable(path)) refuse(`"${path}" cannot be written`, "Continue a copy of the folder.");
   const isNew = !existsSync(lock);
-  const db = new DatabaseSync(lock);
+  let taken: Disposable | null;
   try {
-    db.exec("PRAGMA busy_timeout = 500; BEGIN EXCLUSIVE;");
+    taken = takeLock(lock, 500);
   } catch (error) {
-    db.close();
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 !== busy) {
-      if (isNew) rmSync(lock, { force: true });
-      explain(error, lock);
-    }
-    refuse("another process is searching in it", "Wait for it, or stop it first.", error);
+    if (isNew) rmSync(lock, { force: true });
+    explain(error, lock);
   }
-  return { [Symbol.dispose]: () => db.close() };
+  return taken ?? refuse("another process is searching in it", "Wait for it, or stop it first.");
 }
 
 /** A new folder and those that were made for it, innermost first. */
