@@ -74,7 +74,9 @@ async function calibrated(graph: Graph): Promise<{ weights: Weights; images: Pro
   const all = async function* () {
     yield images;
   };
-  return { weights, images, ranges: await calibrate(graph, weights, all) };
+  const { ranges, count } = await calibrate(graph, weights, all);
+  expect(count).toBe(images.count);
+  return { weights, images, ranges };
 }
 
 type Quantized = Required<Table<"Tensor">>;

@@ -59,42 +59,46 @@ export function clip({ range, counts }: Histogram): Range {
   return best.range;
 }
 
-/** Gives each value of a network over some images to `see`, as ONNX Runtime computes it. */
+/** Gives each value of a network over some images to `see`, as ONNX Runtime computes it; returns how many images there were. */
 async function eachValue(
   graph: Graph,
   { model }: { readonly model: Uint8Array },
   images: AsyncIterable<ProbeImages>,
   see: (value: string, numbers: Float32Array) => void,
-): Promise<void> {
+): Promise<number> {
   const ort = await loadRuntime();
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   const [height, width, channels] = graph.input.shape;
+  let count = 0;
   try {
     for await (const some of images) {
+      count += some.count;
       for (const image of onnxImages(some, { height, width, channels })) {
         see("image", image);
         const results = await session.run({ image: new ort.Tensor("float32", image, [1, channels, height, width]) });
         for (const [name, { data }] of Object.entries(results)) see(name, data as Float32Array);
       }
     }
+    return count;
   } finally {
     await session.release();
   }
 }
 
-/** The range to store every value of a network with, from what it is over some images. */
+/** The range to store every value of a network with, from what it is over some images, and how many there were. */
 export async function calibrate(
   graph: Graph,
   weights: Weights,
   images: () => AsyncIterable<ProbeImages>,
-): Promise<Ranges> {
+): Promise<{ readonly ranges: Ranges; readonly count: number }> {
   const { model, names } = toOnnxWithValues(graph, weights);
-  const ranges = new Map<string, Range>();
-  await eachValue(graph, { model }, images(), (value, numbers) => {
-    ranges.set(value, widen(ranges.get(value) ?? nothing, numbers));
+  const widest = new Map<string, Range>();
+  const count = await eachValue(graph, { model }, images(), (value, numbers) => {
+    widest.set(value, widen(widest.get(value) ?? nothing, numbers));
   });
-  const histograms = new Map([...ranges].map(([name, range]) => [name, { range, counts: new Float64Array(bins) }]));
+  const histograms = new Map([...widest].map(([name, range]) => [name, { range, counts: new Float64Array(bins) }]));
   await eachValue(graph, { model }, images(), (value, numbers) => tally(histograms.get(value)!, numbers));
   const clipped = new Map([...histograms].map(([name, histogram]) => [name, clip(histogram)]));
-  return new Map(graph.nodes.map(({ name }) => [name, clipped.get(names.get(name) ?? "image")!]));
+  const ranges = new Map(graph.nodes.map(({ name }) => [name, clipped.get(names.get(name) ?? "image")!]));
+  return { ranges, count };
 }

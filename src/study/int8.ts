@@ -50,7 +50,7 @@ export async function exportInt8(
 ): Promise<{ model: Uint8Array; report: Int8Report }> {
   const { arch, notation, graph } = candidate;
   const metadata = metadataOf(notation, dataset, arch.task);
-  const ranges = await calibrate(graph, weights, () => spread(dataset, "train", calibrationCount));
+  const { ranges, count } = await calibrate(graph, weights, () => spread(dataset, "train", calibrationCount));
   const { write } = formats[format];
   const model = write(graph, weights, metadata, ranges);
   const before = await accuracyOf(write(graph, weights, metadata), format, candidate, dataset);
@@ -58,7 +58,7 @@ export async function exportInt8(
   return {
     model,
     report: {
-      calibrationImages: Math.min(calibrationCount, dataset.train.count),
+      calibrationImages: count,
       validationImages: after.count,
       floatAccuracy: before.accuracy,
       accuracy: after.accuracy,
