@@ -323,3 +323,20 @@ test("time left counts trainings and not trials, and nothing is said before a ba
   // Half a training more is done and no longer ahead.
   expect(pace.left({ trialsLeft: 8, finalsLeft: 2, underWay: 0.5 }, 12.5)).toBe(47.5);
 });
+
+test("doctor says what this machine has, and what is broken with what to do", async () => {
+  using folder = scratch();
+  const cache = join(folder.dir, "cache");
+  mkdirSync(cache);
+  writeFileSync(join(cache, "a.pack"), "x".repeat(2 ** 20));
+  const sound = await start(["doctor", "--json"], folder.dir, { MNAS_CACHE_DIR: cache }).ended;
+  expect(sound.code).toBe(0);
+  const checks = JSON.parse(sound.stdout) as { name: string; isOk: boolean; says: string }[];
+  expect(checks.map(({ isOk }) => isOk)).not.toContain(false);
+  expect(checks.find(({ name }) => name === "cache")!.says).toBe(
+    `${cache}: 1 file of decoded images, 1.0 MiB, which may be deleted`,
+  );
+  const broken = await start(["doctor"], folder.dir, { MNAS_CACHE_DIR: join(cache, "a.pack") }).ended;
+  expect(broken).toMatchObject({ code: 4, stderr: expect.stringContaining("cache failed") });
+  expect(broken.stdout).toMatch(/^fail {2}cache .*a\.pack".*Set MNAS_CACHE_DIR/m);
+});

@@ -1,4 +1,5 @@
 import { cpus, freemem, totalmem } from "node:os";
+import { cacheUse } from "../data/cache.ts";
 import { describeDataset, loadDataset } from "../data/dataset.ts";
 import { openDevice } from "../device/open.ts";
 import { createEngine } from "../engine/engine.ts";
@@ -9,7 +10,7 @@ import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { initWeights } from "../graph/weights.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
-import { ms, paint, print, printJson } from "./output.ts";
+import { counted, ms, paint, print, printJson } from "./output.ts";
 
 interface Check {
   readonly name: string;
@@ -31,7 +32,8 @@ async function check(name: string, look: () => Promise<string> | string): Promis
   try {
     return { name, isOk: true, says: await look() };
   } catch (error) {
-    return { name, isOk: false, says: error instanceof Error ? error.message : String(error) };
+    const hint = error instanceof MnasError && error.hint !== undefined ? `. ${error.hint}` : "";
+    return { name, isOk: false, says: `${error instanceof Error ? error.message : String(error)}${hint}` };
   }
 }
 
@@ -69,6 +71,10 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
       const { medianMs } = await device.measure(deviceModel(network()));
       return `${device.description}; a small network takes ${ms(medianMs)}`;
     }),
+    await check("cache", () => {
+      const { dir, files, bytes } = cacheUse();
+      return `${dir}: ${counted(files, "file")} of decoded images, ${(bytes / 2 ** 20).toFixed(1)} MiB, which may be deleted`;
+    }),
     await check("images", async () => `sharp ${(await import("sharp")).default.versions.sharp ?? ""}`),
     await check("data", async () => describeDataset(await loadDataset(undefined, { seed: 0 }))),
   ];
@@ -82,7 +88,7 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
       "DEVICE_UNAVAILABLE",
       `Cannot use this machine fully: ${broken.map(({ name }) => name).join(", ")} failed`,
       {
-        hint: "In a clone, run `npm ci` again.",
+        hint: "Mend what failed; in a clone, `npm ci` brings back what was installed.",
       },
     );
   }

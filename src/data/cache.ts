@@ -1,18 +1,35 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeFolder, readFile, readFileShared, writeFileAtomically } from "../util/files.ts";
+import { MnasError } from "../errors.ts";
+import { isWritable, listNames, makeFolder, readFile, readFileShared, writeFileAtomically } from "../util/files.ts";
 import type { RawData } from "./images.ts";
 import { decodePack, encodePack } from "./pack.ts";
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-function cacheFolder(cacheDir: string | undefined): string {
-  const dir = cacheDir ?? process.env["MNAS_CACHE_DIR"] ?? join(homedir(), ".cache", "mnas");
-  makeFolder(dir, "Set MNAS_CACHE_DIR to a folder that can be written.");
-  return dir;
+const hint = "Set MNAS_CACHE_DIR to a folder that can be written.";
+
+const defaultFolder = (): string => process.env["MNAS_CACHE_DIR"] ?? join(homedir(), ".cache", "mnas");
+
+function cacheFolder(cacheDir = defaultFolder()): string {
+  makeFolder(cacheDir, hint);
+  return cacheDir;
+}
+
+/** What is kept by default. Throws `FILE_NOT_FOUND` where nothing can be. */
+export function cacheUse(): { readonly dir: string; readonly files: number; readonly bytes: number } {
+  const dir = defaultFolder();
+  if (!existsSync(dir)) return { dir, files: 0, bytes: 0 };
+  if (!statSync(dir).isDirectory() || !isWritable(dir))
+    throw new MnasError("FILE_NOT_FOUND", `Cannot keep images in "${dir}": it is no folder that can be written`, {
+      hint,
+    });
+  const names = listNames(dir);
+  const bytes = names.reduce((sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  return { dir, files: names.length, bytes };
 }
 
 interface CacheOptions {
