@@ -210,13 +210,14 @@ test("init writes a config that search accepts, and does not overwrite it", asyn
 test("train trains, tests and writes weights that export takes", async () => {
   using folder = scratch();
   const notation = "in28x28x1 stem8_k3_s22 r1_k3_s22_e3_i8_o16_noskip head0 classes10";
-  const args = ["train", notation, "--recipe", "proxy", "--epochs", "1", "--test", "--out", "w.safetensors", "--json"];
+  const args = ["train", notation, "--recipe", "proxy", "--epochs", "2", "--test", "--out", "w.safetensors", "--json"];
   const trained = await mnas(args, folder.dir);
   const [first, ...rest] = trained.stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as object);
-  expect(first).toMatchObject({ event: "progress", step: expect.any(Number), loss: expect.any(Number) });
+  expect(first).toMatchObject({ event: "progress", step: 109, steps: 218, loss: expect.any(Number) });
+  expect((first as { validationAccuracy: number }).validationAccuracy).toBeGreaterThan(0.3);
   const result = rest.at(-1) as { accuracy: number; testAccuracy: number };
   expect(result.accuracy).toBeGreaterThan(0.3);
   expect(result.testAccuracy).toBeGreaterThan(0.3);

@@ -16,6 +16,7 @@ import { learningRateAt, planFor, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
 import { Diverged, predictions, train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
+import { trainInParallel } from "../src/worker/parallel.ts";
 import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";
 
@@ -114,6 +115,29 @@ test("train() learns, and the same seed gives the same bits", async () => {
   expect(first.testAccuracy).toBeGreaterThan(0.4);
   expect([again.accuracy, again.weights]).toEqual([first.accuracy, first.weights]);
   expect(other.weights).not.toEqual(first.weights);
+});
+
+test("accuracy on the way is that of the network by then, at ends of epochs, and changes nothing", async () => {
+  const dataset = await loadDataset(undefined, { seed: 1 });
+  // Five epochs and a half, of 54 steps.
+  const recipe = changed(recipes.mnasnet, { epochs: 5.5, batch: 128, warmupEpochs: 0, learningRate: 0.01 });
+  const order = { notation, dataset, recipe, seed: "a" };
+  const told = async (validations: number, workers: number) => {
+    const training = trainInParallel({ ...order, validations }, { workers });
+    const on: [epoch: number, accuracy: number][] = [];
+    for (;;) {
+      const { done, value } = await training.next();
+      if (done === true) return { on, weights: value.weights };
+      if (value.validationAccuracy !== null) on.push([value.step / 54, value.validationAccuracy]);
+    }
+  };
+  const { weights, on } = await told(20, 1);
+  expect(on.map(([epoch]) => epoch)).toEqual([1, 2, 3, 4, 5]);
+  expect((await told(3, 1)).on).toEqual(on.filter(([epoch]) => epoch % 2 === 0));
+  expect(weights).toEqual((await finish(train({ ...order, graph }))).weights);
+  const shorter = await finish(train({ ...order, graph, recipe: { ...recipe, epochs: 2 } }));
+  expect(shorter.accuracy).toBe(on[1]![1]);
+  expect((await told(20, 2)).weights).toEqual((await told(0, 2)).weights);
 });
 
 test("train() says at which step a network diverged", async () => {

@@ -1,6 +1,6 @@
 import type { Progress } from "../train/trainer.ts";
 import { createBar } from "./bar.ts";
-import { duration, fixed, print, say } from "./output.ts";
+import { duration, fixed, percent, print, say } from "./output.ts";
 
 export interface TrainProgress {
   /** To be told each step. */
@@ -21,19 +21,20 @@ export function trainProgress(stepsPerEpoch: number, stepsBefore: number, json: 
   let drawn = begin;
   const { isLive, draw, clear } = createBar(json);
   return {
-    show({ step, steps, loss }) {
+    show({ step, steps, loss, validationAccuracy }) {
       const now = performance.now();
       const secondsLeft = ((now - begin) / 1000 / (step - stepsBefore)) * (steps - step);
       const epochs = step / stepsPerEpoch;
       const every = Math.ceil(steps / stepsPerEpoch / mostLines);
-      const isEpochEnd = Number.isInteger(epochs / every);
+      const isEpochEnd = Number.isInteger(epochs / every) || validationAccuracy !== null;
+      const validated = validationAccuracy === null ? [] : [`validation ${percent(validationAccuracy)}`];
       const epoch = `epoch ${isEpochEnd ? epochs : fixed(epochs, 2)}`;
       const parts = [`loss ${fixed(loss, 3)}`, `${duration(secondsLeft)} left`] as const;
       if (isEpochEnd || (!isLive && now - said >= linesEveryMs)) {
         clear();
         said = now;
-        if (json) print(JSON.stringify({ event: "progress", step, steps, loss, secondsLeft }));
-        else say([epoch, ...parts].join("  "));
+        if (json) print(JSON.stringify({ event: "progress", step, steps, loss, validationAccuracy, secondsLeft }));
+        else say([epoch, parts[0], ...validated, parts[1]].join("  "));
       }
       if (!isLive || now - drawn < drawEveryMs) return;
       drawn = now;

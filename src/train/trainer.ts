@@ -7,7 +7,7 @@ import { breathe } from "../util/async.ts";
 import { createRng } from "../util/rng.ts";
 import { mean } from "../util/welch.ts";
 import { createFeed, type Feed, type JudgedPart } from "./feed.ts";
-import { learningRateAt, planFor, type Recipe } from "./recipe.ts";
+import { learningRateAt, planFor, type Plan, type Recipe } from "./recipe.ts";
 import { alone, type Team } from "./team.ts";
 
 export interface TrainOptions {
@@ -23,6 +23,8 @@ export interface TrainOptions {
    * since then.
    */
   readonly rungs?: readonly number[];
+  /** How often, at most and at equal distances, the end of an epoch tells how accurate the network is by then. */
+  readonly validations?: number;
   /** Weights to begin with, where they are not to be fresh. */
   readonly init?: Weights;
   /** Where an earlier training with the same options was; it goes on as if never interrupted. */
@@ -44,6 +46,8 @@ export interface Progress {
   readonly batchAccuracy: number;
   /** Share of the images of the later half of all steps so far that were classified correctly, at a rung; null elsewhere. */
   readonly accuracy: number | null;
+  /** Share of correct answers on the validation part, where it was asked for; null elsewhere. */
+  readonly validationAccuracy: number | null;
   /** What `resume` takes; null when the next step has begun. */
   state(): EngineState | null;
 }
@@ -81,6 +85,12 @@ export function predictions(logits: Float32Array, classes: number, count: number
 /** Steps done at a rung: at least one. */
 export const rungStep = (rung: number, steps: number): number => Math.max(1, Math.round(rung * steps));
 
+/** Whether the network is judged after so many steps; after the last one it always is. */
+function isValidated(step: number, { stepsPerEpoch, steps }: Plan, validations: number): boolean {
+  const every = stepsPerEpoch * Math.ceil(steps / stepsPerEpoch / validations);
+  return step % every === 0 && step < steps;
+}
+
 /** Share of images of a part that the engine's current weights classify correctly; the team shares the batches. */
 async function accuracyOf(
   engine: Engine,
@@ -107,8 +117,8 @@ async function accuracyOf(
  * @throws Diverged when the loss is not finite. @throws the signal's reason when aborted.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<Progress, Trained> {
-  const { graph, dataset, recipe, seed, init, resume, signal, withTest = false, rungs = [], team = alone } = options;
-  const { hold = (step) => step() } = options;
+  const { graph, dataset, recipe, seed, init, resume, signal, withTest = false, rungs = [] } = options;
+  const { validations = 0, team = alone, hold = (step) => step() } = options;
   const rng = createRng(seed);
   const start = performance.now();
   const plan = planFor(recipe, dataset, team.size);
@@ -148,7 +158,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<Progress, Tr
     const batchAccuracy = correct! / batch;
     if (told.size > 0) accuracies.push(batchAccuracy);
     const accuracy = told.has(step + 1) ? mean(accuracies.slice(accuracies.length >> 1)) : null;
-    yield { step: step + 1, steps, loss, batchAccuracy, accuracy, state };
+    const isDue = isValidated(step + 1, plan, validations);
+    const validationAccuracy = isDue ? await accuracyOf(engine, feed, "validation", options) : null;
+    yield { step: step + 1, steps, loss, batchAccuracy, accuracy, validationAccuracy, state };
     await breathe();
   }
 

@@ -10,7 +10,10 @@ import { shareArrays } from "../util/share.ts";
 import { train, type Progress, type Trained, type TrainOptions } from "../train/trainer.ts";
 
 /** What each thread of a training is told; all of it can be sent. */
-export interface TrainOrder extends Pick<TrainOptions, "dataset" | "recipe" | "seed" | "withTest" | "init" | "resume"> {
+export interface TrainOrder extends Pick<
+  TrainOptions,
+  "dataset" | "recipe" | "seed" | "withTest" | "validations" | "init" | "resume"
+> {
   readonly notation: string;
 }
 
