@@ -58,6 +58,8 @@ const recipeOf = (config: Config, name: RecipeName): Recipe =>
 
 async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const { data, size, width, recipe: which = "final", epochs, batch, out, resume = false, json } = options;
+  // A misspelt name shows before images are read, which can take long.
+  findNetwork(text, { width });
   // A trial is trained on its run's data, split as there, so that no image it is tested on was trained on before.
   const config = await loadConfig(options.config, {
     ...(data === undefined ? dataOf(text) : { data }),
