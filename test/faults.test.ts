@@ -162,13 +162,13 @@ async function torment(name: string, wanted: Readonly<Record<string, number>>): 
 
 test.runIf(isLinux)(
   "killed and stopped at any moment, a search ends as one that was left alone, whatever the number of workers",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   () => torment("builtin", { killMain: 8, killWorker: 4, pauseWorker: 3 }),
 );
 
 test.runIf(isLinux)(
   "with an evaluator that is killed and stopped too, likewise, and no program is left",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   async () => {
     await torment("outside", { killMain: 4, killWorker: 2, killEvaluator: 4, stopEvaluator: 1 });
     expect(programs.size).toBeGreaterThan(0);
@@ -231,7 +231,7 @@ afterAll(() => disk?.[Symbol.dispose]());
 /** Ends a search by a full disk again and again, each time a little further, until it ends by itself. */
 test.skipIf(disk === null)(
   "a full disk ends a search with a clear error, and it goes on when there is space",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   async () => {
     const { dir: root, fill, empty } = disk!;
     const dir = join(root, "run");
@@ -269,7 +269,7 @@ test.skipIf(disk === null)("a search that finds no space at all leaves nothing",
 
 test.runIf(isLinux)(
   "a device that is unplugged while it measures ends the search clearly, and it goes on",
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const gained = (dir: string) =>
       (resultOf(dir) as { trials: { notation: string; accuracy: number }[] }).trials.map(({ notation, accuracy }) => ({
