@@ -16,7 +16,6 @@ import { loadStudyData } from "../study/search.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { createRng } from "../util/rng.ts";
-import { taskOptions } from "./models.ts";
 import { findNetwork, type NamedNetwork } from "./network.ts";
 import { percent, print, printJson, say } from "./output.ts";
 
@@ -76,7 +75,7 @@ export async function exportNetwork(text: string, options: ExportOptions): Promi
   const { out, width, size, classes, seed = 0, json = false, force = false, int8 = false } = options;
   checkOut(out, force);
   const format = formatOf(out, options.format);
-  const network = findNetwork(text, { width, task: taskOptions({ size, classes }) });
+  const network = findNetwork(text, { width, size, classes });
   const candidate = candidateOf(network.arch);
   const { weights: trained, training } = weightsOf(network, candidate.notation, options.weights);
   const isTrained = trained !== null;

@@ -4,7 +4,6 @@ import { MnasError } from "../errors.ts";
 import { openDevice } from "../device/open.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { readFile } from "../util/files.ts";
-import { taskOptions } from "./models.ts";
 import { findNetwork } from "./network.ts";
 import { openingOf } from "./notices.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
@@ -34,7 +33,7 @@ function modelOf(text: string, { width, size, classes }: MeasureOptions): Device
     };
     return { name: text, madds: null, graph: null, onnx, tflite: () => bytes };
   }
-  const { name, arch, weights } = findNetwork(text, { width, task: taskOptions({ size, classes }) });
+  const { name, arch, weights } = findNetwork(text, { width, size, classes });
   return { ...deviceModel(candidateOf(arch), weights ?? undefined), name };
 }
 

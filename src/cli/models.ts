@@ -1,32 +1,16 @@
 import { zooArch, zooNames, zooSource } from "../arch/zoo.ts";
 import type { Costs } from "../graph/costs.ts";
 import { candidateOf } from "../study/candidate.ts";
-import type { Task } from "../space/arch.ts";
-import { findNetwork, type NetworkOptions } from "./network.ts";
+import { findNetwork } from "./network.ts";
+import { taskOptions, type NetworkOptions } from "./network-options.ts";
 import { millions, print, printJson, table, thousands } from "./output.ts";
 
-export interface ModelOptions {
+export interface ModelOptions extends NetworkOptions {
   readonly json?: boolean;
-  readonly width?: number;
-  readonly size?: number;
-  readonly classes?: number;
 }
 
-/** The changes to a zoo network that size and classes ask for. */
-export const taskOptions = ({
-  size,
-  classes,
-}: {
-  size?: number | undefined;
-  classes?: number | undefined;
-}): Partial<Task> => ({
-  ...(size === undefined ? {} : { height: size, width: size }),
-  ...(classes === undefined ? {} : { classes }),
-});
-
 /** `mnas models [NAME]` */
-export function models(name: string | undefined, { json = false, width, size, classes }: ModelOptions): void {
-  const options: NetworkOptions = { width, task: taskOptions({ size, classes }) };
+export function models(name: string | undefined, { json = false, ...options }: ModelOptions): void {
   if (name !== undefined) {
     const { name: title, arch } = findNetwork(name, options);
     const { notation, costs } = candidateOf(arch);
@@ -39,9 +23,8 @@ export function models(name: string | undefined, { json = false, width, size, cl
     return print(layersTable(costs));
   }
   const all = zooNames.map((zooName) => {
-    const { arch, notation, costs } = candidateOf(
-      zooArch(zooName, { task: options.task!, ...(width === undefined ? {} : { width }) }),
-    );
+    const { width = 1 } = options;
+    const { arch, notation, costs } = candidateOf(zooArch(zooName, { width, task: taskOptions(options) }));
     return {
       name: zooName,
       size: arch.task.height,

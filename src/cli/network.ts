@@ -12,16 +12,12 @@ import { loadCheckpoint } from "../train/checkpoint.ts";
 import { readFile } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 import { weightsFile } from "../worker/work.ts";
+import { networkKinds, refuseUnused, taskOptions, type NetworkOptions } from "./network-options.ts";
 import { counted } from "./output.ts";
-
-/** What a user can say about a zoo network. */
-export interface NetworkOptions {
-  readonly width?: number | undefined;
-  readonly task?: Partial<Task>;
-}
 
 /** A network that the user named, with its weights if it was trained. */
 export interface NamedNetwork {
+  readonly kind: keyof typeof networkKinds;
   readonly name: string;
   readonly arch: Arch;
   readonly weights: Weights | null;
@@ -92,35 +88,36 @@ function readArchFile(file: string): Arch {
   return parseArch(notation);
 }
 
-/**
- * The network of a zoo name, a notation, a JSON file with a notation, or `RUN#N`.
- *
- * @throws MnasError `ARCH_INVALID`, `RUN_NOT_FOUND`, `TRIAL_NOT_FOUND`, `FILE_NOT_FOUND`.
- */
-export function findNetwork(text: string, { width, task = {} }: NetworkOptions = {}): NamedNetwork {
-  const isZoo = zooNames.includes(text);
-  if (width !== undefined && !isZoo) {
-    throw new MnasError("USAGE", `Cannot scale "${text}": --width is for networks of the zoo`, {
-      hint: "List them with `mnas models`.",
-    });
-  }
-  const plain = { name: text, weights: null, training: null, trial: null };
-  if (isZoo) {
-    const name = width === undefined || width === 1 ? text : `${text} ×${width}`;
-    return { ...plain, name, arch: zooArch(text, { task, ...(width === undefined ? {} : { width }) }) };
-  }
-  if (/^\s*in\d+x/.test(text)) return { ...plain, arch: parseArch(text) };
-  if (/#\d+$/.test(text)) {
-    const found = findTrial(text);
-    return {
-      name: text,
-      arch: parseArch(found.trial.notation),
-      ...weightsOf(found.dir, found.trial),
-      trial: found,
-    };
-  }
-  if (existsSync(text) && statSync(text).isFile()) return { ...plain, arch: readArchFile(text) };
+/** How a text names a network. Throws `ARCH_INVALID` when it names none. */
+function kindOf(text: string): keyof typeof networkKinds {
+  if (zooNames.includes(text)) return "zoo";
+  if (/^\s*in\d+x/.test(text)) return "notation";
+  if (/#\d+$/.test(text)) return "trial";
+  if (existsSync(text) && statSync(text).isFile()) return "file";
   throw new MnasError("ARCH_INVALID", `Cannot find network "${text}": it is no zoo name, notation, file or RUN#N`, {
     hint: `Zoo names are ${zooNames.join(", ")}.`,
   });
+}
+
+/**
+ * The network of a zoo name, a notation, a JSON file with a notation, or `RUN#N`. A zoo network is built for the images and
+ * classes of `task` where the options say nothing else.
+ *
+ * @throws MnasError `ARCH_INVALID`, `RUN_NOT_FOUND`, `TRIAL_NOT_FOUND`, `FILE_NOT_FOUND`; `USAGE` for an option that does not
+ * apply to the network.
+ */
+export function findNetwork(text: string, options: NetworkOptions = {}, task: Partial<Task> = {}): NamedNetwork {
+  const kind = kindOf(text);
+  refuseUnused(text, networkKinds[kind], options);
+  const plain = { kind, name: text, weights: null, training: null, trial: null };
+  if (kind === "zoo") {
+    const { width = 1 } = options;
+    const arch = zooArch(text, { width, task: { ...task, ...taskOptions(options) } });
+    return { ...plain, name: width === 1 ? text : `${text} ×${width}`, arch };
+  }
+  if (kind === "notation") return { ...plain, arch: parseArch(text) };
+  if (kind === "file") return { ...plain, arch: readArchFile(text) };
+  const found = findTrial(text);
+  const arch = parseArch(found.trial.notation);
+  return { kind, name: text, arch, ...weightsOf(found.dir, found.trial), trial: found };
 }

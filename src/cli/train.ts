@@ -5,6 +5,7 @@ import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
+import { describeTask, isSameTask } from "../space/arch.ts";
 import { candidateOf, taskOf, type Candidate } from "../study/candidate.ts";
 import { loadStudyData } from "../study/search.ts";
 import { loadBeginning, saveCheckpoint } from "../train/checkpoint.ts";
@@ -72,10 +73,11 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const slow = setTimeout(() => json === true || say(`data     reading ${config.data}`), 1000);
   const dataset = await loadStudyData(config).finally(() => clearTimeout(slow));
   const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, availableParallelism()));
-  const network = findNetwork(text, { width, task: taskOf(dataset) });
+  const network = findNetwork(text, { width }, taskOf(dataset));
   // A network is trained for the data at hand, whatever it was written down for.
   const candidate = candidateOf({ ...network.arch, task: taskOf(dataset) });
   const { notation, graph, costs } = candidate;
+  const name = network.kind === "notation" ? notation : network.name;
   const init = options.init === undefined ? null : loadBeginning(options.init, graph);
   const seed = `${config.seed}/train/${notation}`;
   const identity: TrainIdentity = {
@@ -94,7 +96,11 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
       say(
         `weights  from ${options.init}${init.isClassifierFresh ? ", with a fresh classifier: the classes differ" : ""}`,
       );
-    say(`network  ${network.name}: ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`);
+    say(
+      `network  ${name}: ${describeTask(candidate.arch.task)}; ${thousands(costs.params)} parameters, ${thousands(costs.madds)} multiply-adds`,
+    );
+    if (!isSameTask(network.arch.task, candidate.arch.task))
+      say(`adapted  to these data; it was written for ${describeTask(network.arch.task)}`);
     say(
       `recipe   ${which}, ${fixed(plan.epochs, plan.epochs < 1 ? 2 : 0)} epochs (${plan.steps} steps), seed ${config.seed}`,
     );
@@ -111,7 +117,7 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     ...(init === null ? {} : { init: init.weights }),
     ...(keeper?.resume === undefined ? {} : { resume: keeper.resume }),
   };
-  return { name: network.name, candidate, dataset, plan, order, keeper };
+  return { name, candidate, dataset, plan, order, keeper };
 }
 
 function batchLine({ batch, workers }: Plan, recipe: Recipe): string {
