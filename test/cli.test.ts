@@ -4,8 +4,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { barLine } from "../src/cli/bar.ts";
+import { findNetwork } from "../src/cli/network.ts";
 import { createPace } from "../src/cli/pace.ts";
 import { frontTable } from "../src/cli/tables.ts";
+import { formatArch } from "../src/space/notation.ts";
 import { shellWord } from "../src/util/shell.ts";
 import type { Int8Report } from "../src/study/int8.ts";
 import { mnas, scratch, start } from "./mnas.ts";
@@ -291,6 +293,12 @@ const row = {
 test("a latency that may be too high because the device was not stable is marked", () => {
   expect(frontTable([row], 2)).not.toContain("unstable");
   expect(frontTable([{ ...row, isUnstable: true }], 2)).toContain("2.00 ms (unstable)");
+});
+
+test("the network in a table of trials is one that every command takes", () => {
+  const line = frontTable([row], 2).split("\n").at(-1)!;
+  const printed = line.slice(line.indexOf("in28x28x1")).trim();
+  expect(formatArch(findNetwork(printed).arch)).toBe(row.notation);
 });
 
 test("a front that misses the target says so", () => {

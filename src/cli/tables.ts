@@ -34,7 +34,7 @@ export const trialTable = <Row extends TrialRow>(
       thousands(row.params),
       thousands(row.madds),
       cell(row),
-      blocksOf(row.notation),
+      row.notation,
     ]),
   );
 
@@ -70,11 +70,3 @@ export function finalsTable(finals: readonly FinalRow[]): string {
     ]),
   );
 }
-
-/** The blocks of a notation, which is what differs between members of a space. */
-const blocksOf = (notation: string): string =>
-  notation
-    .split(" ")
-    .filter((token) => /^r\d/.test(token))
-    .map((token) => token.replace(/_i\d+/, ""))
-    .join(" ");
