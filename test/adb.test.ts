@@ -2,11 +2,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { parseBenchmarkModel } from "../src/device/adb/benchmark-model.ts";
 import { openAdb } from "../src/device/adb/device.ts";
-import { fastestCores, parseFacts, parseTemperature } from "../src/device/adb/facts.ts";
-import { parseAdbName } from "../src/device/adb/name.ts";
-import { parsePerfTest } from "../src/device/adb/perf-test.ts";
 import { combine } from "../src/device/adb/rounds.ts";
 import type { Latency, LatencyDevice } from "../src/device/device.ts";
 import { openDevice } from "../src/device/open.ts";
@@ -139,7 +135,13 @@ test.each([
 test.each([
   ["unauthorized", "", "DEVICE_UNAVAILABLE", "the phone does not trust this computer", 'accept its prompt "Allow USB'],
   ["no-device", "", "DEVICE_UNAVAILABLE", "no phone is connected", "USB debugging on"],
-  ["several-devices", "", "DEVICE_UNAVAILABLE", "several phones", "adb:SERIAL, one of 3A071FDJH00ABC, RFCT40ABCDE"],
+  [
+    "several-devices",
+    "",
+    "DEVICE_UNAVAILABLE",
+    "several phones",
+    "ANDROID_SERIAL: adb:3A071FDJH00ABC, adb:RFCT40ABCDE",
+  ],
   ["no-permissions", "", "DEVICE_UNAVAILABLE", "may not use the USB device", "udev rules"],
   ["full-disk", "", "DEVICE_UNAVAILABLE", "the storage of the phone is full", "Free some space"],
   ["unplugged", "", "DEVICE_UNAVAILABLE", "the phone is not connected", "Plug it in again"],
@@ -148,9 +150,11 @@ test.each([
     "",
     "MODEL_INVALID",
     "Didn't find op for builtin opcode 'CONV_2D' version '9'",
-    "too old for this one",
+    "a newer benchmark_model may know",
   ],
   ["wrong-processor", "", "DEVICE_UNAVAILABLE", "the phone cannot start benchmark_model", "ro.product.cpu.abi"],
+  ["larger-pages", "", "DEVICE_UNAVAILABLE", "the phone has larger pages of memory", "built for pages of 16 KB"],
+  ["unknown-output", "", "DEVICE_UNAVAILABLE", "has no times that mnas knows (Results", "android_aarch64"],
   ["refused-cores", "@f00", "DEVICE_UNAVAILABLE", "it cannot run on cores f00", "Choose other cores"],
   ["out-of-memory", "", "DEVICE_UNAVAILABLE", "benchmark_model was killed", "short of memory"],
 ])("%s: an error says what is wrong and what to do", async (transcript, rest, code, message, hint) => {
@@ -200,6 +204,33 @@ test("a device that is opened over the real path leaves nothing on the phone, an
   ).toEqual(["30", "30", "30", "30"]);
 });
 
+test("a phone with a blank in its serial is measured, and not in place of the one that ANDROID_SERIAL names", async () => {
+  const wireless = "adb-ZY22CBH7-Z3uQ1r (2)._adb-tls-connect._tcp";
+  const other = makePhones(join(space.dir, "wireless"), wireless);
+  for (const [name, value] of Object.entries(other.env)) vi.stubEnv(name, value);
+  for (const name of ["adb", `adb:${wireless}`]) {
+    await using device = await openDevice(name);
+    expect((await device.measure(network, brief)).medianMs).toBeGreaterThan(0);
+  }
+  vi.stubEnv("ANDROID_SERIAL", "R5CT10TEST");
+  await expect(openDevice("adb")).rejects.toMatchObject({
+    code: "DEVICE_UNAVAILABLE",
+    message: 'Cannot open device "adb": the phone R5CT10TEST, which ANDROID_SERIAL names, is not connected',
+  });
+});
+
+test("an emulator says that its latency is this machine's", async () => {
+  const emulator = makePhones(join(space.dir, "emulator"), "emulator-5554", { "ro.boot.qemu": "1" });
+  for (const [name, value] of Object.entries(emulator.env)) vi.stubEnv(name, value);
+  await using device = await openDevice("adb");
+  const { origin, notes } = await device.measure(network, brief);
+  expect([device.origin, origin, notes![0]]).toEqual([
+    "emulated",
+    "emulated",
+    "measured in an emulator, which runs on this machine's processor",
+  ]);
+});
+
 test("a measurement that is aborted ends the program on the phone, and the device goes on", async () => {
   await using device = await openDevice("adb");
   writeFileSync(hold(), "");
@@ -225,55 +256,6 @@ test("a command that a signal ends leaves nothing on the phone", async () => {
   expect(phones.left()).toEqual([]);
 });
 
-test("parseBenchmarkModel() wants the numbers of timed runs, and knows runs that all took the same", () => {
-  const summary = "Inference timings in us: Init: 1, First inference: 12, Warmup (avg): 12, Inference (avg): 12";
-  expect(parseBenchmarkModel("")).toBe(null);
-  expect(parseBenchmarkModel("count=5 curr=12(all same)")).toBe(null);
-  expect(parseBenchmarkModel(`count=0\ncount=0\n${summary}`)).toBe(null);
-  expect(parseBenchmarkModel(`count=2 curr=12(all same)\ncount=5 curr=12(all same)\n${summary}`)).toMatchObject({
-    count: 5,
-    warmup: 2,
-    medianMs: 0.012,
-    p90Ms: 0.012,
-    deviationMs: 0,
-    notes: ["p90 is the 95th percentile, which benchmark_model gives"],
-  });
-});
-
-test("parsePerfTest() reads what older versions print", () => {
-  const averages = "Total time cost: 58.8053\nTotal iterations: 1000\nAverage time cost: 58.8053 ms\n";
-  const quantiles = "Min Latency is 0.0559777 sec\nMax Latency is 0.0623472 sec\nP50 Latency is 0.0587108 sec\n";
-  expect(parsePerfTest(`${averages}${quantiles}P90 Latency is 0.0599845 sec\n`)).toMatchObject({
-    count: 1000,
-    notes: [],
-  });
-  expect(parsePerfTest(`${averages}${quantiles}P90 Latency is 0.0599845 sec\n`)!.medianMs).toBeCloseTo(58.7108, 9);
-  expect(
-    parsePerfTest(
-      "Session creation time cost:1.8 s\nTotal inference requests:1\nAverage inference time cost:734.606 ms",
-    ),
-  ).toMatchObject({ count: 1, medianMs: 734.606, p90Ms: 734.606 });
-  expect(parsePerfTest("onnxruntime::Exception: Load model failed")).toBe(null);
-});
-
-test("parseFacts() takes a phone that says nothing, and fastestCores() then names none", () => {
-  const facts = parseFacts("ro.product.model=\r\ncpu0=\r\n");
-  expect(facts).toMatchObject({ device: "unknown phone", os: "Android unknown", isEmulator: false });
-  expect(fastestCores(facts.frequencies)).toBe(null);
-  expect(parseTemperature("Can't find service: battery")).toBe(null);
-});
-
-test("fastestCores() is the cores with the highest frequency, and no other", () => {
-  const frequencies = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 64 });
-  fc.assert(
-    fc.property(frequencies, (list) => {
-      const mask = BigInt(`0x${fastestCores(new Map(list.entries()))!}`);
-      const most = Math.max(...list);
-      expect(list.map((_, core) => ((mask >> BigInt(core)) & 1n) === 1n)).toEqual(list.map((each) => each === most));
-    }),
-  );
-});
-
 test("combine() keeps the order low ≤ median ≤ high, median ≤ p90", () => {
   const us = fc.integer({ min: 0, max: 1e6 });
   const round = fc.record({ sorted: fc.tuple(us, us, us), count: fc.integer({ min: 1, max: 99 }), deviation: us });
@@ -292,17 +274,4 @@ test("combine() keeps the order low ≤ median ≤ high, median ≤ p90", () => 
       expect(p90Ms).toBeGreaterThanOrEqual(medianMs);
     }),
   );
-});
-
-test("parseAdbName() takes serials, addresses, masks and runtimes, and nothing for a shell", () => {
-  expect(parseAdbName("adb", "")).toEqual({ serial: null, mask: null, tool: "tflite" });
-  expect(parseAdbName("adb", "192.168.1.5:5555@f0@onnx")).toEqual({
-    serial: "192.168.1.5:5555",
-    mask: "f0",
-    tool: "onnx",
-  });
-  for (const rest of ["-x", "a b", "a;b", "a@0", "a@", "a@f0@30", "a@onnx@onnx", "a@$(x)", "a@fffffffffffffffff"])
-    expect(() => parseAdbName(`adb:${rest}`, rest), rest).toThrowError(
-      expect.objectContaining({ code: "DEVICE_UNAVAILABLE", hint: expect.stringContaining("adb[:SERIAL]") }),
-    );
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { measureSteadily } from "../src/device/canary.ts";
 import type { LatencyDevice, MeasureOptions } from "../src/device/device.ts";
+import { MnasError } from "../src/errors.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { timeRuns } from "../src/device/protocol.ts";
 import { networkModel } from "./device-models.ts";
@@ -33,6 +34,18 @@ const measureTwo = (device: LatencyDevice) => async (): Promise<number[]> => {
   const first = await device.measure(network);
   return [first.medianMs, (await device.measure(network)).medianMs];
 };
+
+test("a canary that does not run is the fault of the device, not of a network", async () => {
+  const { device } = driftingDevice(() => 1);
+  const measure = async (): Promise<never> => {
+    throw new MnasError("MODEL_INVALID", 'Cannot run "canary": it crashed', { hint: "Use another network." });
+  };
+  await expect(measureSteadily({ ...device, name: "adb", measure }, async () => {})).rejects.toMatchObject({
+    code: "DEVICE_UNAVAILABLE",
+    message: 'Cannot use device "adb": Cannot run "canary": it crashed',
+    hint: expect.stringContaining("the device or the program on it is at fault"),
+  });
+});
 
 test("measureSteadily() looks at the canary before and after a batch, and is content while it changes little", async () => {
   const { device, names } = driftingDevice((n) => 1 + 0.01 * n);

@@ -1,4 +1,4 @@
-import { canaryModel } from "../device/canary.ts";
+import { measureCanary } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
 import { compare, fitBest, leastSpearman } from "../device/predict/fit.ts";
 import { builtInPrior, pointOf, pricesOf, readPrior, writePredictor } from "../device/predict/predictor.ts";
@@ -61,7 +61,7 @@ export async function fit(options: FitOptions): Promise<void> {
   const work = async (signal: AbortSignal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
     checkMeasures(device);
-    const canary = await device.measure(canaryModel(), { signal });
+    const canary = await measureCanary(device, { signal });
     const measuredOn = provenanceOf(device, canary);
     const began = performance.now();
     await device.measure(networks[0]!, { signal });

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { canaryModel, isDrift } from "../device/canary.ts";
+import { measureCanary, isDrift } from "../device/canary.ts";
 import type { Latency } from "../device/device.ts";
 import { openDevice } from "../device/open.ts";
 import { checkMeasures, provenanceChanges, provenanceOf } from "../device/provenance.ts";
@@ -82,8 +82,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
   const table = await interruptible(json, ended, async (signal) => {
     await using device = await openDevice(config.device, openingOf(options, signal));
     checkMeasures(device);
-    const model = canaryModel();
-    const canary = await device.measure(model, { ...partTiming, signal });
+    const canary = await measureCanary(device, { ...partTiming, signal });
     const start = startFrom(
       out,
       emptyTable(provenanceOf(device, canary), {
@@ -98,7 +97,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
     const plan = { parts: parts.length, missing: left, networks: wholeNetworks };
     // The first one began the device.
     const began = performance.now();
-    await device.measure(model, { ...partTiming, signal });
+    await measureCanary(device, { ...partTiming, signal });
     const seconds = ((performance.now() - began) / 1000) * besides * (left + wholeNetworks);
     if (json) print(JSON.stringify({ event: "plan", device: device.description, ...plan, seconds }));
     else {

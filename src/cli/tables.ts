@@ -8,6 +8,7 @@ export const meets = ({ latencyMs }: TrialRow, targetMs: number): boolean => (la
 const originNotes: { readonly [O in Origin]: string } = {
   native: "",
   web: " (in a browser)",
+  emulated: " (in an emulator: the latency is this machine's)",
   predicted: " (predicted, not measured)",
   proxy: " (a proxy: computed, not measured)",
 };

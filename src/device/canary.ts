@@ -9,7 +9,7 @@ import { toTflite } from "../lower/tflite.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
-import type { DeviceModel, LatencyDevice } from "./device.ts";
+import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "./device.ts";
 
 /** How fast a device was before and after some measurements, by a network that is always the same. */
 export interface CanaryRecord {
@@ -52,7 +52,24 @@ export function canaryModel(): DeviceModel {
 }
 
 /** Whether numbers of a device are measured, so that they can be disturbed. */
-const isMeasured = ({ origin }: Pick<LatencyDevice, "origin">): boolean => origin === "native" || origin === "web";
+const isMeasured = ({ origin }: Pick<LatencyDevice, "origin">): boolean => origin !== "predicted" && origin !== "proxy";
+
+/**
+ * Measures the canary. It is known to run, so a failure is the fault of the device or of its program.
+ *
+ * @throws MnasError `DEVICE_UNAVAILABLE` when the device cannot run it.
+ */
+export async function measureCanary(device: LatencyDevice, options: MeasureOptions = {}): Promise<Latency> {
+  try {
+    return await device.measure(canaryModel(), options);
+  } catch (error) {
+    if (!(error instanceof MnasError) || error.code !== "MODEL_INVALID") throw error;
+    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot use device "${device.name}": ${error.message}`, {
+      hint: "That network of mnas is known to run, so the device or the program on it is at fault; try a newer program.",
+      cause: error,
+    });
+  }
+}
 
 export interface SteadyOptions {
   readonly signal?: AbortSignal | undefined;
@@ -97,10 +114,9 @@ export async function measureSteadily<T>(
 ): Promise<Steady<T>> {
   checkSustained(device, isSustained);
   if (!isMeasured(device)) return { result: await batch(), canary: null, isUnstable: false };
-  const model = canaryModel();
   const loadMs = isSustained ? sustainedMs : 0;
   const time = async (load = 0): Promise<number> =>
-    (await device.measure(model, { signal, ...(load > 0 ? { loadMs: load } : {}) })).medianMs;
+    (await measureCanary(device, { signal, ...(load > 0 ? { loadMs: load } : {}) })).medianMs;
   for (let attempt = 1; ; attempt++) {
     const beforeMs = await time(loadMs);
     const result = await batch();

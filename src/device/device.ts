@@ -20,10 +20,11 @@ export interface DeviceModel {
 }
 
 /**
- * Where numbers come from: timed by the device's own runtime, timed in a browser on it, predicted from earlier
- * measurements of it, or computed from multiply-adds. Numbers of different origins are not compared.
+ * Where numbers come from: timed by the device's own runtime, timed in a browser on it, timed in an emulator on this
+ * machine, predicted from earlier measurements, or computed from multiply-adds. Numbers of different origins are not
+ * compared.
  */
-export type Origin = "native" | "web" | "predicted" | "proxy";
+export type Origin = "native" | "web" | "emulated" | "predicted" | "proxy";
 
 /** How long one image takes, batch 1, and how that is known. All times are without {@link overheadMs}. */
 export interface Latency {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # An `adb` with phones that are folders: $MNAS_PHONES/devices lists them as `adb devices` does, each has a folder of its
-# serial with what stands for its file system, and programs that its shell has in bin/. Calls are kept in calls.
+# serial (with _ for blanks and the like) as its file system, and its shell's programs in bin/. Calls are kept in calls.
 printf '%s\n' "$*" >>"$MNAS_PHONES/calls"
 if [ "$1" = devices ]; then
   printf 'List of devices attached\n'
@@ -9,7 +9,7 @@ if [ "$1" = devices ]; then
 fi
 serial=$2
 shift 2
-root=$MNAS_PHONES/$serial
+root=$MNAS_PHONES/$(printf %s "$serial" | tr -c 'A-Za-z0-9_.-' _)
 state=$(sed -n "s/^$serial[[:space:]]*//p" "$MNAS_PHONES/devices")
 if [ -z "$state" ]; then
   echo "error: device '$serial' not found" >&2

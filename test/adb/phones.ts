@@ -29,9 +29,10 @@ export interface Phones {
 }
 
 /** A phone with four slow and two fast cores in a folder, and an `adb` that reaches it. */
-export function makePhones(dir: string, serial = "R5CT10TEST"): Phones {
-  const root = join(dir, serial);
-  for (const folder of ["path", `${serial}/bin`, `${serial}/data/local/tmp`])
+export function makePhones(dir: string, serial = "R5CT10TEST", more: Readonly<Record<string, string>> = {}): Phones {
+  const folderName = serial.replaceAll(/[^\w.-]/g, "_");
+  const root = join(dir, folderName);
+  for (const folder of ["path", `${folderName}/bin`, `${folderName}/data/local/tmp`])
     mkdirSync(join(dir, folder), { recursive: true });
   for (let core = 0; core < 6; core++) {
     const folder = join(root, `sys/devices/system/cpu/cpu${core}/cpufreq`);
@@ -39,7 +40,7 @@ export function makePhones(dir: string, serial = "R5CT10TEST"): Phones {
     writeFileSync(join(folder, "cpuinfo_max_freq"), core < 4 ? "1704000\n" : "2914000\n");
   }
   writeFileSync(join(dir, "devices"), `${serial}\tdevice\n`);
-  const cases = Object.entries(properties).map(([name, value]) => `${name}) echo "${value}" ;;`);
+  const cases = Object.entries({ ...properties, ...more }).map(([name, value]) => `${name}) echo "${value}" ;;`);
   program(join(root, "bin/getprop"), ["case $1 in", ...cases, "*) echo ;;", "esac"]);
   program(join(root, "bin/dumpsys"), ['printf "Current Battery Service state:\\n  level: 80\\n  temperature: 312\\n"']);
   program(join(root, "bin/taskset"), [`printf '%s\\n' "$1" >>${join(root, "masks")}`, "shift", 'exec "$@"']);

@@ -21,38 +21,80 @@ function statistics(line: string): ReadonlyMap<string, number> {
 /** XNNPACK is asked for, but old versions do not have it, and it may refuse parts of a model. */
 function providerOf(output: string): string {
   if (/XNNPACK delegate.*will not be executed/.test(output)) return "CPU";
-  if (/XNNPACK delegate.*partially executed/.test(output)) return "XNNPACK and CPU";
-  return /XNNPACK delegate/.test(output) ? "XNNPACK" : "CPU";
+  const [, replaced, nodes] = /Replacing (\d+) out of (\d+) node\(s\) with delegate \(TfLiteXNN/.exec(output) ?? [];
+  if (/XNNPACK delegate.*partially executed/.test(output) || replaced !== nodes) return "XNNPACK and CPU";
+  return /XNNPACK delegate|TfLiteXNNPackDelegate/.test(output) ? "XNNPACK" : "CPU";
+}
+
+/** The statistics of one phase, in microseconds; what the program does not say is undefined. */
+interface Phase {
+  readonly count: number;
+  readonly average: number;
+  readonly min: number | undefined;
+  readonly max: number | undefined;
+  readonly deviation: number | undefined;
+  readonly median: number | undefined;
+  readonly p95: number | undefined;
+}
+
+/** Reads a line such as `count=50 first=9 curr=8 …`. When all runs took the same, the line has that time alone. */
+function phaseOfLine(line: string): Phase | null {
+  const numbers = statistics(line);
+  const [count = 0, current] = [numbers.get("count"), numbers.get("curr")];
+  const isSame = !numbers.has("avg");
+  const average = isSame ? current : numbers.get("avg");
+  if (count === 0 || average === undefined) return null;
+  return {
+    count,
+    average,
+    min: numbers.get("min") ?? (isSame ? current : undefined),
+    max: numbers.get("max") ?? (isSame ? current : undefined),
+    deviation: numbers.get("std") ?? (isSame ? 0 : undefined),
+    median: isSame ? current : numbers.get("median"),
+    p95: isSame ? current : numbers.get("p95"),
+  };
+}
+
+/** Reads LiteRT's block of results in milliseconds, `NAME (avg): 8.41 ms (50 runs)` and the like. */
+function phaseOfBlock(output: string, name: "Warmup" | "Inference"): Phase | null {
+  const us = (what: string): number | undefined => {
+    const found = new RegExp(`\\b${name} \\(${what}\\):\\s+([\\d.]+(?:e[+-]?\\d+)?)(?: ms)?\\b`).exec(output)?.[1];
+    return found === undefined ? undefined : 1000 * Number(found);
+  };
+  const count = Number(new RegExp(`\\b${name} \\(avg\\):.*\\((\\d+) runs?\\)`).exec(output)?.[1] ?? 0);
+  const average = us("avg");
+  if (count === 0 || average === undefined) return null;
+  const [min, max, deviation] = ["min", "max", "std"].map(us);
+  return { count, average, min, max, deviation, median: undefined, p95: undefined };
 }
 
 /**
- * Reads what `benchmark_model` prints: a line of statistics of the warm-up, then one of the timed runs, then averages.
- * Newer versions give quantiles too. When all runs took the same, the line has that time alone.
+ * Reads the output of `benchmark_model`. TensorFlow Lite's prints a line of statistics for the warm-up, one for the
+ * timed runs, and a summary in microseconds; LiteRT's prints the lines and a block in milliseconds, which Android may
+ * send to its log instead. The lines say more than the summaries, but a single line without a summary is a warm-up.
+ *
+ * @returns null when the timed runs are missing.
  */
 export function parseBenchmarkModel(output: string): ToolRun | null {
-  if (!/inference timings in us/i.test(output)) return null;
+  const isSummed = /inference timings in us|benchmark results|\bInference \(avg\):/i.test(output);
   const lines = output.split("\n").filter((line) => /\bcount=\d/.test(line));
-  const timed = statistics(lines.at(-1) ?? "");
-  const warmup = lines.length < 2 ? 0 : (statistics(lines[0]!).get("count") ?? 0);
-  const count = timed.get("count") ?? 0;
-  const same = timed.get("curr");
-  const average = timed.get("avg") ?? same;
-  if (count === 0 || average === undefined) return null;
+  const isTimed = lines.length > 1 || (lines.length === 1 && isSummed);
+  const timed = isTimed ? phaseOfLine(lines.at(-1)!) : phaseOfBlock(output, "Inference");
+  if (timed === null) return null;
+  const warmup = lines.length > 1 ? phaseOfLine(lines[0]!) : phaseOfBlock(output, "Warmup");
+  const { count, average, min, max, deviation, median, p95 } = timed;
   const ms = (us: number): number => us / 1000;
-  const isSame = !timed.has("avg");
-  const middle = isSame ? same : timed.get("median");
-  const high = isSame ? same : timed.get("p95");
   return {
     count,
-    warmup,
-    medianMs: ms(middle ?? average),
-    p90Ms: ms(high ?? timed.get("max") ?? average),
-    minMs: ms(timed.get("min") ?? average),
-    deviationMs: ms(timed.get("std") ?? 0),
+    warmup: warmup?.count ?? 0,
+    medianMs: ms(median ?? average),
+    p90Ms: ms(p95 ?? max ?? average),
+    minMs: ms(min ?? average),
+    deviationMs: ms(deviation ?? 0),
     provider: providerOf(output),
     notes: [
-      ...(middle === undefined ? ["the median is the mean: this benchmark_model gives no median"] : []),
-      ...(high === undefined
+      ...(median === undefined ? ["the median is the mean: this benchmark_model gives no median"] : []),
+      ...(p95 === undefined
         ? ["p90 is the slowest run: this benchmark_model gives no quantiles"]
         : ["p90 is the 95th percentile, which benchmark_model gives"]),
     ],

@@ -3,7 +3,8 @@ import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "../dev
 import type { OpenOptions } from "../options.ts";
 import { factsCommand, fastestCores, parseFacts } from "./facts.ts";
 import { parseAdbName } from "./name.ts";
-import { choosePhone, enterPhone } from "./phone.ts";
+import { choosePhone } from "./list.ts";
+import { enterPhone } from "./phone.ts";
 import { throwFailure } from "./failures.ts";
 import { combine } from "./rounds.ts";
 import { systemAdb, type Adb } from "./runner.ts";
@@ -32,6 +33,7 @@ export async function openAdb(
   const told = await adb.run(["-s", serial, "shell", factsCommand], { signal });
   if (told.code !== 0) throwFailure(`open device "${name}"`, told);
   const { device, os, isEmulator, frequencies } = parseFacts(told.stdout);
+  const origin = isEmulator ? "emulated" : "native";
   const mask = given ?? fastestCores(frequencies);
   const warn = (message: string): void => onNotice({ event: "warning", message });
   if (isEmulator) warn(`${serial} is an emulator: what it measures is this machine, not a phone`);
@@ -71,8 +73,12 @@ export async function openAdb(
         runtimeVersion: version,
         provider: `${provider}, ${cores}`,
         os,
-        origin: "native",
-        notes: [`the interval supposes that runs are normal: ${tool.file} gives their spread, not each`, ...notes],
+        origin,
+        notes: [
+          ...(isEmulator ? ["measured in an emulator, which runs on this machine's processor"] : []),
+          `the interval supposes that runs are normal: ${tool.file} gives their spread, not each`,
+          ...notes,
+        ],
         ...(temperatureC === null ? {} : { temperatureC }),
         time: new Date().toISOString(),
       };
@@ -85,7 +91,7 @@ export async function openAdb(
   return {
     name,
     description: `${device}, ${os}, ${cores}, 1 thread, ${tool.runtime}`,
-    origin: "native",
+    origin,
     measure: (model, options = {}) => inTurn(() => measure(model, options)),
     [Symbol.asyncDispose]: async () => {
       if (closing.signal.aborted) return;

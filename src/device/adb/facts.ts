@@ -15,7 +15,11 @@ const properties = [
   "ro.build.version.release",
   "ro.build.version.sdk",
   "ro.build.id",
+  // Android 12 and later say the second only; the last two are for images that say neither.
   "ro.kernel.qemu",
+  "ro.boot.qemu",
+  "ro.hardware",
+  "ro.build.characteristics",
 ];
 
 /** A command for the phone's shell whose output `parseFacts` reads. */
@@ -40,7 +44,11 @@ export function parseFacts(output: string): PhoneFacts {
   return {
     device: `${say("ro.product.model") ?? "unknown phone"}${chip === null ? "" : ` (${chip})`}`,
     os: `Android ${release ?? "unknown"}${details.length === 0 ? "" : ` (${details.join(", ")})`}`,
-    isEmulator: say("ro.kernel.qemu") === "1",
+    isEmulator:
+      say("ro.kernel.qemu") === "1" ||
+      say("ro.boot.qemu") === "1" ||
+      /^(?:ranchu|goldfish|cutf|vsoc)/.test(say("ro.hardware") ?? "") ||
+      (say("ro.build.characteristics") ?? "").split(",").includes("emulator"),
     frequencies: new Map(cores),
   };
 }

@@ -10,8 +10,11 @@ export interface AdbName {
   readonly tool: ToolName;
 }
 
-/** Serials of phones and their addresses in a network; nothing that a shell or adb could take for something else. */
-const serialForm = /^[\w.][\w.:-]*$/;
+/**
+ * Serials of phones, their addresses and announced names in a network, which may be numbered as in "adb-X (2)._tcp";
+ * nothing that a shell or adb could take for something else.
+ */
+const serialForm = /^[\w.](?:[\w.:-]| \(\d+\)| (?=[\w.]))*$/;
 /** Up to 64 cores, of which at least one. */
 const maskForm = /^(?=.*[1-9a-f])[0-9a-f]{1,16}$/;
 

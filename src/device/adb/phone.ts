@@ -2,10 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MnasError } from "../../errors.ts";
 import { writeFileAtomically } from "../../util/files.ts";
 import { atExit } from "./at-exit.ts";
-import { failureOf, throwFailure } from "./failures.ts";
+import { throwFailure } from "./failures.ts";
 import type { Adb, AdbOptions, AdbResult } from "./runner.ts";
 
 const pushTimeoutMs = 600_000;
@@ -22,37 +21,6 @@ export interface Phone extends AsyncDisposable {
   readonly endProgram: () => Promise<void>;
   /** Throws `DEVICE_UNAVAILABLE` when the phone is not there any more. */
   readonly check: (what: string) => Promise<void>;
-}
-
-/** The serial of the phone that is meant. Throws `DEVICE_UNAVAILABLE` when there is none, or more than one. */
-export async function choosePhone(
-  adb: Adb,
-  name: string,
-  serial: string | null,
-  signal?: AbortSignal,
-): Promise<string> {
-  const listed = await adb.run(["devices"], { signal });
-  if (listed.code !== 0) throwFailure(`open device "${name}"`, listed);
-  // Before the list, adb may talk about its server.
-  const list = listed.stdout.split(/^List of devices attached\s*$/m).at(-1)!;
-  const phones = [...list.matchAll(/^(\S+)\s+(\S.*?)\s*$/gm)].map(([, id, state]) => ({ id: id!, state: state! }));
-  const fail = (why: string, hint: string): never => {
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": ${why}`, { hint });
-  };
-  const ids = phones.map(({ id }) => id).join(", ");
-  const wanted = serial === null ? phones : phones.filter(({ id }) => id === serial);
-  const connect = "Connect one by USB, with USB debugging on in its developer options; `adb devices` lists it.";
-  const [phone] = wanted;
-  if (phone === undefined) {
-    if (phones.length === 0) return fail("no phone is connected", connect);
-    return fail(`no phone ${serial} is connected`, `There is ${ids}.`);
-  }
-  if (wanted.length > 1) return fail("several phones are connected", `Say which: adb:SERIAL, one of ${ids}.`);
-  if (phone.state !== "device") {
-    const failure = failureOf(phone.state) ?? { why: `its state is "${phone.state}"`, hint: connect };
-    return fail(`${failure.why} (${phone.id}: ${phone.state})`, failure.hint);
-  }
-  return phone.id;
 }
 
 /**

@@ -17,8 +17,11 @@ const patienceMs = 600_000;
 /** What a phone's shell says when it cannot start a program. */
 const unstartable = /not executable|not found|permission denied|CANNOT LINK|exec format error|inaccessible/i;
 
+/** Said by the linker where a program is aligned to smaller pages of memory than the phone has. */
+const misaligned = /program alignment|system page size|page[- ]?(?:size|align)/i;
+
 /** What lines have that say what went wrong; the first such line says it best. */
-const complaint = /error|fail|invalid|not a valid|not executable|not found|denied|n't |exception/i;
+const complaint = /error|fail|invalid|not a valid|not executable|not found|denied|cannot|n't |exception|alignment/i;
 
 /** What went wrong, by the output. */
 function problemOf(output: string): string {
@@ -41,6 +44,11 @@ function errorOf(place: Place, tool: Tool, model: string, code: number | null, o
       `it cannot run on cores ${place.mask} (${problem})`,
       "Choose other cores, for example adb:SERIAL@f0; `adb shell cat /proc/self/status` lists those allowed.",
     );
+  if (misaligned.test(problem))
+    return unavailable(
+      `the phone has larger pages of memory than ${tool.file} was built for (${problem})`,
+      `Set ${tool.variable} to a program built for pages of 16 KB, for example with Android NDK r28 or later.`,
+    );
   if (code === 126 || code === 127 || (unstartable.test(problem) && problem.includes(place.phone.folder)))
     return unavailable(
       `the phone cannot start ${tool.file} (${problem})`,
@@ -48,10 +56,15 @@ function errorOf(place: Place, tool: Tool, model: string, code: number | null, o
     );
   if (code === 137)
     return unavailable(`${tool.file} was killed`, "The phone may be short of memory; close its apps and try again.");
+  if (code === 0)
+    return unavailable(
+      `the output of ${tool.file} has no times that mnas knows (${problem || "it is empty"})`,
+      tool.hint,
+    );
   const why =
     code > 128 ? `it crashed (exit code ${code})` : problem || `it ended with exit code ${code} and said nothing`;
   return new MnasError("MODEL_INVALID", `Cannot run "${model}" in ${tool.runtime} on ${place.name}: ${why}`, {
-    hint: `If other models run there, ${tool.file} may be too old for this one; use a newer one.`,
+    hint: `Other networks may run there; a newer ${tool.file} may know the operations of this one.`,
   });
 }
 
