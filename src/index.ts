@@ -8,3 +8,4 @@ export { filtersAround, layersAround, mnasnetSpace, mnasnetTinySpace } from "./s
 export { buildGraph } from "./arch/build.ts";
 export { zooArch, zooNames } from "./arch/zoo.ts";
 export { costsOf, type Costs, type LayerCost } from "./graph/costs.ts";
+export { createRng, type Rng } from "./util/rng.ts";

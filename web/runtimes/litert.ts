@@ -1,10 +1,11 @@
 import { getWebGpuDevice, loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
-import compatScript from "@litertjs/core/wasm/litert_wasm_compat_internal.js?url";
-import compatWasm from "@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url";
-import script from "@litertjs/core/wasm/litert_wasm_internal.js?url";
-import wasm from "@litertjs/core/wasm/litert_wasm_internal.wasm?url";
 import { doNothingTflite } from "./do-nothing-tflite.ts";
 import { checkInput, type Backend, type Runtime, type Shapes } from "./runtime.ts";
+
+declare const LITERT_VERSION: string;
+
+/** The server has the runtime's files beside this script, from the package that runs models on this side too. */
+const here: string = import.meta.url;
 
 type Details = ReturnType<Awaited<ReturnType<typeof loadAndCompile>>["getInputDetails"]>;
 
@@ -14,10 +15,10 @@ const shapesOf = (details: Details): Shapes =>
 /** Loads the WebAssembly that this browser understands: with relaxed SIMD, or without. */
 async function loadWasm(): Promise<void> {
   const isRelaxed = await supportsFeature("relaxedSimd");
-  const file = isRelaxed ? wasm : compatWasm;
-  // Its script looks for the WebAssembly beside the worker, under a name without a hash.
-  Object.assign(globalThis, { Module: { locateFile: () => file } });
-  await loadLiteRt(isRelaxed ? script : compatScript);
+  const file = new URL(`litert-${LITERT_VERSION}/litert_wasm_${isRelaxed ? "" : "compat_"}internal`, here).href;
+  // Its script looks for the WebAssembly beside the worker.
+  Object.assign(globalThis, { Module: { locateFile: () => `${file}.wasm` } });
+  await loadLiteRt(`${file}.js`);
 }
 
 /** LiteRT.js, one thread. Throws when its files cannot be loaded. */

@@ -1,6 +1,7 @@
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { extname, join, relative, sep } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, extname, join, relative, sep } from "node:path";
 import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MnasError } from "../../errors.ts";
@@ -21,8 +22,20 @@ const types: Readonly<Record<string, string>> = {
   ".ico": "image/x-icon",
 };
 
-/** A name with a hash of its content, as Vite makes it, is never used for other content. */
-const hashed = /^\/assets\/.*-(?=[\w-]*[A-Z\d])[\w-]{8}\.\w+$/;
+/** A name with a hash of its content, as Vite makes it, or with a version, is never used for other content. */
+const hashed = /^\/assets\/(?:.*-(?=[\w-]*[A-Z\d])[\w-]{8}\.\w+|litert-[\d.]+\/\w+\.\w+)$/;
+
+/** The WebAssembly of LiteRT.js that pages ask for, from the package in which it is installed: with relaxed SIMD, and without. */
+function litertFiles(): [path: string, file: string][] {
+  const root = dirname(dirname(createRequire(import.meta.url).resolve("@litertjs/core")));
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  return ["internal", "compat_internal"].flatMap((build) =>
+    [`litert_wasm_${build}.js`, `litert_wasm_${build}.wasm`].map((name): [string, string] => [
+      `/assets/litert-${version}/${name}`,
+      join(root, "wasm", name),
+    ]),
+  );
+}
 
 /** Files of a folder by their paths in addresses. What is not in the table cannot be asked for, whatever the path. */
 function filesOf(folder: string): ReadonlyMap<string, string> {
@@ -35,7 +48,7 @@ function filesOf(folder: string): ReadonlyMap<string, string> {
     .filter((entry) => entry.isFile() && types[extname(entry.name)] !== undefined)
     .map((entry) => join(entry.parentPath, entry.name));
   const paths = files.map((file): [string, string] => [`/${relative(folder, file).replaceAll(sep, "/")}`, file]);
-  return new Map([...paths, ["/", join(folder, "index.html")]]);
+  return new Map([...paths, ...litertFiles(), ["/", join(folder, "index.html")]]);
 }
 
 /*
