@@ -143,10 +143,17 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
     "ending says onnx",
   ],
   ["an export in no format", ["export", "mnasnet-small", "--out", "m.bin"], {}, 2, "does not say in which format"],
-  ["int8 without a training", ["export", "mnasnet-small", "--int8", "--out", "m.tflite"], {}, 2, "no trained weights"],
+  ["random weights", ["export", "mnasnet-small", "--out", "m.tflite"], {}, 2, "or add --untrained for random weights"],
+  [
+    "int8 of random weights",
+    ["export", "mnasnet-small", "--untrained", "--int8", "--out", "m.tflite"],
+    {},
+    2,
+    "in int8",
+  ],
   [
     "data of another network",
-    ["export", "mnasnet-small", "--size", "32", "--data", "fashion-mnist", "--out", "m.tflite"],
+    ["export", "mnasnet-small", "--untrained", "--size", "32", "--data", "fashion-mnist", "--out", "m.tflite"],
     {},
     2,
     "the network is for 32×32×3, 1000 classes",
@@ -193,7 +200,10 @@ test("a network goes from JSON to a file, and the file to a latency", async () =
   using folder = scratch();
   const model = await mnas(["models", "mnasnet-small", "--size", "32", "--classes", "10", "--json"], folder.dir);
   writeFileSync(join(folder.dir, "small.json"), model.stdout);
-  const exported = await mnas(["export", "small.json", "--out", "small.onnx", "--seed", "3", "--json"], folder.dir);
+  const exported = await mnas(
+    ["export", "small.json", "--untrained", "--out", "small.onnx", "--seed", "3", "--json"],
+    folder.dir,
+  );
   expect(exported).toMatchObject({ code: 0 });
   const measured = await mnas(["measure", "small.onnx", "mnasnet-small", "--size", "32", "--json"], folder.dir);
   const rows = JSON.parse(measured.stdout) as { medianMs: number; device: string }[];
@@ -229,7 +239,7 @@ test("train trains, tests and writes weights that export takes", async () => {
   );
   expect(JSON.parse(exported.stdout)).toMatchObject({ isTrained: true });
   expect(existsSync(join(folder.dir, "m.onnx"))).toBe(true);
-  const int8 = ["export", notation, "--weights", "w.safetensors", "--int8", "--data", "fashion-mnist"];
+  const int8 = ["export", "--weights", "w.safetensors", "--int8"];
   const small = await mnas([...int8, "--out", "m.tflite", "--json"], folder.dir);
   const { int8: report } = JSON.parse(small.stdout) as { int8: Int8Report };
   expect(report.floatAccuracy).toBeCloseTo(result.accuracy, 6);

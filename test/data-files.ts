@@ -4,6 +4,7 @@ import sharp from "sharp";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { partNames, upTo, type Images, type PartName } from "../src/data/images.ts";
 import { copyImages, isInMemory, type HeldImages } from "../src/data/source.ts";
+import { createRng } from "../src/util/rng.ts";
 
 /** Writes a file and the folders it lies in. */
 export function put(dir: string, name: string, content: string | Uint8Array): string {
@@ -74,4 +75,20 @@ export async function loadInMemory(...options: Parameters<typeof loadDataset>): 
     return [part, { ...source, ...copyImages(source, upTo(source.count)) }] as const;
   });
   return { ...data, ...Object.fromEntries(parts) } as InMemory;
+}
+
+/** Classes of so many pictures each of noise around a colour of their own, 24×20 px. */
+export async function noisyPictures(
+  dir: string,
+  classes: Readonly<Record<string, number>>,
+  seed: number,
+): Promise<void> {
+  const rng = createRng(`pictures/${seed}`);
+  for (const [at, [name, count]] of Object.entries(classes).entries()) {
+    for (let i = 0; i < count; i++) {
+      const pixels = Buffer.from(times(24 * 20 * 3, (n) => rng.int(128) + (n % 3 === at ? 100 : 0)));
+      const image = sharp(pixels, { raw: { width: 24, height: 20, channels: 3 } });
+      put(dir, `${name}/${i}.png`, await image.png().toBuffer());
+    }
+  }
 }

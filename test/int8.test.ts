@@ -14,7 +14,8 @@ import { calibrate, clip } from "../src/study/calibrate.ts";
 import { candidateOf } from "../src/study/candidate.ts";
 import { formats } from "../src/study/formats.ts";
 import { exportInt8 } from "../src/study/int8.ts";
-import { spread, type ProbeImages } from "../src/study/probe.ts";
+import { judgedImages, spread, type ProbeImages } from "../src/study/probe.ts";
+import { modelFacts } from "../src/train/facts.ts";
 import { proxyRecipe } from "../src/train/presets.ts";
 import { train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
@@ -136,22 +137,23 @@ test("int8 costs a trained network little, and both runtimes say mostly the same
   const dataset = await loadDataset(undefined, { seed: 0 });
   const recipe = changed(proxyRecipe, { epochs: 2 });
   const { weights } = await finish(train({ graph: candidate.graph, dataset, recipe, seed: "int8" }));
+  const judged = judgedImages(dataset, modelFacts(dataset, recipe));
   const files = {
-    onnx: await exportInt8("onnx", candidate, weights, dataset),
-    tflite: await exportInt8("tflite", candidate, weights, dataset),
+    onnx: await exportInt8("onnx", candidate, weights, judged),
+    tflite: await exportInt8("tflite", candidate, weights, judged),
   };
   for (const { report } of Object.values(files)) {
     expect(report).toMatchObject({ calibrationImages: 256, validationImages: 1000 });
     expect(report.floatAccuracy).toBeGreaterThan(0.6);
     expect(Math.abs(report.accuracy - report.floatAccuracy)).toBeLessThan(0.03);
   }
-  expect((await exportInt8("tflite", candidate, weights, dataset)).model).toEqual(files.tflite.model);
+  expect((await exportInt8("tflite", candidate, weights, judged)).model).toEqual(files.tflite.model);
   const best = (logits: Float32Array, n: number): number => {
     const row = logits.subarray(10 * n, 10 * n + 10);
     return row.indexOf(Math.max(...row));
   };
   let [same, count] = [0, 0];
-  for await (const images of spread(dataset, "validation", 300)) {
+  for await (const images of spread(judged, "validation", 300)) {
     const { task } = candidate.arch;
     const a = await formats.onnx.run(files.onnx.model, task, images);
     const b = await formats.tflite.run(files.tflite.model, task, images);

@@ -10,10 +10,21 @@ import { work } from "../src/worker/work.ts";
 const [runDir = "", name = ""] = process.argv.slice(2);
 const store = openStore(join(runDir, "study.db"));
 const config = store.get("config") as RecordedConfig;
-const evaluator = builtinEvaluator(await loadDataset(undefined, { seed: config.seed }));
+const dataset = await loadDataset(undefined, { seed: config.seed });
+const evaluator = builtinEvaluator(dataset);
 const say = (message: object): void => void process.send?.(message);
 while (store.trials("search").some(({ state }) => state === "waiting" || state === "running")) {
-  await work({ store, evaluator, config, runDir, name, signal: new AbortController().signal, say, leaseMs: 300 });
+  await work({
+    store,
+    evaluator,
+    config,
+    dataset,
+    runDir,
+    name,
+    signal: new AbortController().signal,
+    say,
+    leaseMs: 300,
+  });
   await wait(20);
 }
 say({ kind: "idle" });

@@ -105,6 +105,7 @@ test("a worker that waits at a rung for a trial whose worker is stuck takes that
     store,
     evaluator,
     config: store.get("config") as RecordedConfig,
+    dataset,
     runDir: dir,
     name: "free",
     signal,

@@ -141,10 +141,11 @@ command("show <trial>", "show one trial, given as RUN#N").action(async (trial, o
   (await import("./show.ts")).show(trial, options),
 );
 
-command("export <network>", "write a network as ONNX or TFLite: a zoo name, a notation, a JSON file, or RUN#N")
+command("export [network]", "write a trained network as ONNX or TFLite: RUN#N, or the one of --weights")
   .requiredOption("--out <file>", "file to write, .onnx or .tflite", path)
   .addOption(new Option("--format <name>", "format, where the ending does not say it").choices(["onnx", "tflite"]))
-  .option("--weights <file>", "weights that `mnas train --out` wrote", path)
+  .option("--weights <file>", "weights that `mnas train --out` wrote; they say which network they are for", path)
+  .option("--untrained", "random weights, for a zoo name, a notation or a JSON file")
   .option("--int8", "int8 weights and values; says what it costs in accuracy")
   .addOption(data())
   .option("--force", "overwrite the file")

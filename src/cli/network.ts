@@ -5,10 +5,11 @@ import { MnasError } from "../errors.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import { parseArch } from "../space/notation.ts";
-import type { Trial } from "../store/store.ts";
+import type { Phase, Trial } from "../store/store.ts";
 import { bestTraining } from "../study/final-row.ts";
 import { findRun, openRun } from "../study/run.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
+import type { TrainingFacts } from "../train/facts.ts";
 import { readFile } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 import { weightsFile } from "../worker/work.ts";
@@ -21,8 +22,12 @@ export interface NamedNetwork {
   readonly name: string;
   readonly arch: Arch;
   readonly weights: Weights | null;
-  /** The training that the weights come from, for people; null without one. */
-  readonly training: string | null;
+  /** What the training decided; null without one, and where the weights do not say it. */
+  readonly facts: TrainingFacts | null;
+  /** The training of a run that the weights come from, with a text for people; null without one. */
+  readonly training: { readonly phase: Phase; readonly text: string } | null;
+  /** The file of weights that the best training left and that is gone; null when that is not so. */
+  readonly lost: { readonly file: string; readonly isFinal: boolean } | null;
   /** The run folder and trial, when it is one. */
   readonly trial: { readonly dir: string; readonly trial: Trial } | null;
 }
@@ -58,18 +63,27 @@ export function dataOf(text: string): Pick<Config, "data" | "size" | "seed"> | n
   return { data, size, seed };
 }
 
-/** The best trained weights of a trial: those of its long training, else of the proxy; null when it has none. */
-function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "training"> {
+/**
+ * The best trained weights of a trial: those of its long training, else of the proxy. A file that should be there and is not
+ * counts as lost, and the other's weights are given.
+ */
+function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "facts" | "training" | "lost"> {
   using run = openRun(dir);
-  const final = bestTraining(run.store.trials("final").filter(({ notation }) => notation === trial.notation));
-  const proxy = trial.source === null ? trial : { ...trial, number: trial.source };
-  const found = [
-    ...(final === null ? [] : [{ key: final, training: "long training as a finalist" }]),
-    { key: proxy, training: "short training in the search" },
-  ].find(({ key }) => existsSync(weightsFile(dir, key)));
-  return found === undefined
-    ? { weights: null, training: null }
-    : { weights: loadCheckpoint(weightsFile(dir, found.key)).weights, training: found.training };
+  const long = bestTraining(run.store.trials("final").filter(({ notation }) => notation === trial.notation));
+  const proxy = trial.source === null ? trial : run.store.trial({ phase: "search", number: trial.source });
+  const trainings = [
+    { of: long, training: "long training as a finalist" },
+    { of: proxy, training: "short training in the search" },
+  ].flatMap(({ of, training }) => (of?.state === "complete" ? [{ of, file: weightsFile(dir, of), training }] : []));
+  const found = trainings.find(({ file }) => existsSync(file));
+  const best = trainings[0];
+  // Other programs need not write any.
+  const { evaluate = null } = run.store.get("config") as Partial<RecordedConfig>;
+  const isLost = best !== undefined && best !== found && evaluate === null;
+  const lost = isLost ? { file: best.file, isFinal: best.of.phase === "final" } : null;
+  if (found === undefined) return { weights: null, facts: null, training: null, lost };
+  const { weights, facts } = loadCheckpoint(found.file);
+  return { weights, facts, training: { phase: found.of.phase, text: found.training }, lost };
 }
 
 function readArchFile(file: string): Arch {
@@ -91,7 +105,12 @@ function readArchFile(file: string): Arch {
 /** How a text names a network. Throws `ARCH_INVALID` when it names none. */
 function kindOf(text: string): keyof typeof networkKinds {
   if (zooNames.includes(text)) return "zoo";
-  if (/^\s*in\d+x/.test(text)) return "notation";
+  if (/^\s*in\d+x/.test(text)) {
+    if (!text.trimEnd().endsWith("…")) return "notation";
+    throw new MnasError("ARCH_INVALID", `Cannot read architecture "${text}": it was cut to fit a terminal`, {
+      hint: "Name the trial as RUN#N, or print the table into a pipe.",
+    });
+  }
   if (/#\d+$/.test(text)) return "trial";
   if (existsSync(text) && statSync(text).isFile()) return "file";
   throw new MnasError("ARCH_INVALID", `Cannot find network "${text}": it is no zoo name, notation, file or RUN#N`, {
@@ -109,7 +128,7 @@ function kindOf(text: string): keyof typeof networkKinds {
 export function findNetwork(text: string, options: NetworkOptions = {}, task: Partial<Task> = {}): NamedNetwork {
   const kind = kindOf(text);
   refuseUnused(text, networkKinds[kind], options);
-  const plain = { kind, name: text, weights: null, training: null, trial: null };
+  const plain = { kind, name: text, weights: null, facts: null, training: null, lost: null, trial: null };
   if (kind === "zoo") {
     const { width = 1 } = options;
     const arch = zooArch(text, { width, task: { ...task, ...taskOptions(options) } });

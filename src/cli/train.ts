@@ -9,6 +9,7 @@ import { describeTask, isSameTask } from "../space/arch.ts";
 import { candidateOf, taskOf, type Candidate } from "../study/candidate.ts";
 import { loadStudyData } from "../study/search.ts";
 import { loadBeginning, saveCheckpoint } from "../train/checkpoint.ts";
+import { factsOf } from "../train/facts.ts";
 import { recipes, type RecipeName } from "../train/presets.ts";
 import { planFor, workersFor, type Plan, type Recipe } from "../train/recipe.ts";
 import { hashWeights, type TrainIdentity } from "../train/state.ts";
@@ -45,6 +46,8 @@ interface Task {
   readonly name: string;
   readonly candidate: Candidate;
   readonly dataset: Dataset;
+  /** Seed that decides which images are trained on. */
+  readonly dataSeed: number;
   readonly plan: Plan;
   readonly order: TrainOrder;
   readonly keeper: StateKeeper | null;
@@ -117,7 +120,7 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     ...(init === null ? {} : { init: init.weights }),
     ...(keeper?.resume === undefined ? {} : { resume: keeper.resume }),
   };
-  return { name, candidate, dataset, plan, order, keeper };
+  return { name, candidate, dataset, dataSeed: config.seed, plan, order, keeper };
 }
 
 function batchLine({ batch, workers }: Plan, recipe: Recipe): string {
@@ -194,11 +197,15 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   using _ = out === undefined ? null : claimTraining(out, { resume, force });
   const task = await prepare(text, options);
   const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
-  const { weights, accuracy, testAccuracy, seconds } = await interruptible(json, ended, (signal) =>
-    run(task, json, signal),
-  );
+  const trained = await interruptible(json, ended, (signal) => run(task, json, signal));
+  const { weights, accuracy, testAccuracy, seconds } = trained;
   const { notation, graph } = task.candidate;
-  if (out !== undefined) saveCheckpoint(out, graph, { notation, weights });
+  if (out !== undefined)
+    saveCheckpoint(out, graph, {
+      notation,
+      weights,
+      facts: factsOf({ ...task.order, ...trained, seed: task.dataSeed }),
+    });
   task.keeper?.remove();
   if (json) {
     const { workers } = task.plan;

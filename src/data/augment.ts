@@ -66,7 +66,7 @@ export function randomRegion({ height, width }: Size, rng: Rng): Region {
 }
 
 /** Share of a picture's shorter side that is looked at, as usual for ImageNet: 224 of 256 px. */
-const centre = 7 / 8;
+export const centre = 7 / 8;
 
 /**
  * The part of a picture that is looked at when it is judged: all of it where it has the size of the network's input,

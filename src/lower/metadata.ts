@@ -1,11 +1,21 @@
 import { z } from "zod";
+import type { Task } from "../space/arch.ts";
+import { version } from "../version.ts";
 
-/** What to do with an image before the network sees it: resize it, then `(value / 255 - mean) / deviation` by channel. */
-export interface Preprocessing {
-  /** By channel. */
+/** What a training decided that whoever runs the network must know. */
+export interface ModelFacts {
+  /** Names in the order of the logits. */
+  readonly classes: readonly string[];
+  /** By channel, of pixel / 255. */
   readonly mean: readonly number[];
-  /** By channel. */
+  /** By channel, likewise. */
   readonly deviation: readonly number[];
+  /** Share of a picture's shorter side that the network sees: 1, or 0.875 for the middle; left out where nobody knows. */
+  readonly crop?: number;
+}
+
+/** What to do with an image before the network sees it: crop, resize, then `(value / 255 - mean) / deviation` by channel. */
+export interface Preprocessing extends Omit<ModelFacts, "classes"> {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -21,13 +31,17 @@ const preprocessingSchema = z
   .object({
     mean: z.array(z.number()),
     deviation: z.array(z.number()),
+    crop: z.number().gt(0).max(1).optional(),
     height: z.int(),
     width: z.int(),
     channels: z.int(),
     scale: z.literal(scale),
     layout: z.enum(["NCHW", "NHWC"]),
   })
-  .transform(({ mean, deviation, height, width, channels }) => ({ mean, deviation, height, width, channels }));
+  .transform(({ mean, deviation, crop, height, width, channels }) => {
+    const shown = crop === undefined ? {} : { crop };
+    return { mean, deviation, ...shown, height, width, channels };
+  });
 
 /** What a model file says about itself, so that it can be used without the run that made it. */
 export interface ModelMetadata {
@@ -38,6 +52,14 @@ export interface ModelMetadata {
   /** Names in the order of the logits. */
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
+}
+
+/** What a model file says of itself. */
+export function modelMetadata(notation: string, { classes, ...facts }: ModelFacts, task: Task): ModelMetadata {
+  const { mean, deviation, crop } = facts;
+  const { height, width, channels } = task;
+  const shown = crop === undefined ? {} : { crop };
+  return { version, notation, classes, preprocessing: { mean, deviation, ...shown, height, width, channels } };
 }
 
 const keys = {

@@ -5,13 +5,12 @@ import { MnasError } from "../errors.ts";
 import { costsOf, type Costs } from "../graph/costs.ts";
 import type { Graph } from "../graph/graph.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
-import type { ModelMetadata } from "../lower/metadata.ts";
+import { modelMetadata } from "../lower/metadata.ts";
 import { toOnnx } from "../lower/onnx.ts";
 import { toTflite } from "../lower/tflite.ts";
 import { describeTask, isSameTask, type Arch, type Task } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
-import { version } from "../version.ts";
 
 /** A network with what a study needs of it. */
 export interface Candidate {
@@ -67,24 +66,6 @@ export function checkTask(dataset: Dataset, task: Task): void {
   );
 }
 
-/** What a model file says of itself, with the preprocessing of the data it was trained on. */
-export const metadataOf = (
-  notation: string,
-  dataset: Pick<Dataset, "classes" | "mean" | "deviation">,
-  task: Task,
-): ModelMetadata => ({
-  version,
-  notation,
-  classes: dataset.classes,
-  preprocessing: {
-    mean: dataset.mean,
-    deviation: dataset.deviation,
-    height: task.height,
-    width: task.width,
-    channels: task.channels,
-  },
-});
-
 /** The form in which a device gets a network. Its weights do not change how long it takes, so any will do. */
 export function deviceModel({ notation, arch, graph, costs }: Candidate, weights?: Weights): DeviceModel {
   const { task } = arch;
@@ -94,7 +75,7 @@ export function deviceModel({ notation, arch, graph, costs }: Candidate, weights
     deviation: Array<number>(task.channels).fill(1),
   };
   const parts = () =>
-    [graph, weights ?? initWeights(graph, createRng("latency")), metadataOf(notation, nameless, task)] as const;
+    [graph, weights ?? initWeights(graph, createRng("latency")), modelMetadata(notation, nameless, task)] as const;
   return {
     name: notation,
     madds: costs.madds,

@@ -1,9 +1,9 @@
-import type { Dataset } from "../data/dataset.ts";
 import { createEngine } from "../engine/engine.ts";
 import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
-import { metadataOf, type Candidate } from "./candidate.ts";
+import { modelMetadata, type ModelFacts } from "../lower/metadata.ts";
+import type { Candidate } from "./candidate.ts";
 import { formats, type FormatName } from "./formats.ts";
 import type { ProbeImages } from "./probe.ts";
 
@@ -34,11 +34,11 @@ export async function exportModel(
   format: FormatName,
   { arch: { task }, notation, graph }: Candidate,
   weights: Weights,
-  data: Pick<Dataset, "classes" | "mean" | "deviation">,
+  facts: ModelFacts,
   images: ProbeImages,
 ): Promise<Uint8Array> {
   const { write, run, runtime } = formats[format];
-  const model = write(graph, weights, metadataOf(notation, data, task));
+  const model = write(graph, weights, modelMetadata(notation, facts, task));
   const ours = await engineLogits(graph, weights, images);
   const theirs = await run(model, task, images);
   const largest = theirs.reduce((max, value) => Math.max(max, Math.abs(value)), 1);

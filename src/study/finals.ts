@@ -4,6 +4,7 @@ import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
+import { modelFacts } from "../train/facts.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
 import { weightsFile } from "../worker/work.ts";
@@ -15,7 +16,7 @@ import { finalPlanner } from "./final-plan.ts";
 import { openFinalsDevice } from "./finals-device.ts";
 import { formatNames } from "./formats.ts";
 import { isUnmeasured, measureTrials } from "./measure.ts";
-import { probeImages } from "./probe.ts";
+import { judgedImages, probeImages } from "./probe.ts";
 import type { Study } from "./search.ts";
 
 /** Whether a training left none because the evaluator wrote none. */
@@ -56,8 +57,7 @@ async function measureNetworks(study: Study): Promise<void> {
 
 /** Exports the best training of each finalist. */
 async function exportFinalists(study: Study): Promise<void> {
-  const { store, run, dataset, signal, emit } = study;
-  const images = await probeImages(dataset, 16);
+  const { store, run, config, dataset, signal, emit } = study;
   for (const { name, isReference, trainings } of finalNetworks(store)) {
     const best = bestTraining(trainings);
     if (best === null || isReference) continue;
@@ -66,10 +66,12 @@ async function exportFinalists(study: Study): Promise<void> {
       emit({ event: "warning", message: `${name} has no model: the evaluator wrote no weights for it` });
       continue;
     }
-    const { notation, weights } = loadCheckpoint(weightsFile(run.dir, best));
+    const { notation, weights, facts } = loadCheckpoint(weightsFile(run.dir, best));
     const candidate = candidateOf(parseArch(notation));
+    const judged = judgedImages(dataset, facts ?? modelFacts(dataset, config.evaluate === null ? config.final : null));
+    const images = await probeImages(judged, 16);
     for (const format of formatNames) {
-      const model = await exportModel(format, candidate, weights, dataset, images);
+      const model = await exportModel(format, candidate, weights, judged, images);
       writeFileAtomically(join(run.dir, modelFile(best, format)), model);
     }
   }

@@ -1,9 +1,9 @@
-import type { Dataset } from "../data/dataset.ts";
 import type { Weights } from "../graph/weights.ts";
+import { modelMetadata } from "../lower/metadata.ts";
 import { calibrate } from "./calibrate.ts";
-import { metadataOf, type Candidate } from "./candidate.ts";
+import type { Candidate } from "./candidate.ts";
 import { formats, type FormatName } from "./formats.ts";
-import { spread } from "./probe.ts";
+import { spread, type JudgedImages } from "./probe.ts";
 
 /** Training images whose values set the ranges, and validation images that both files are compared on, at most. */
 const calibrationCount = 256;
@@ -25,7 +25,7 @@ async function accuracyOf(
   model: Uint8Array,
   format: FormatName,
   { arch: { task } }: Candidate,
-  dataset: Dataset,
+  dataset: JudgedImages,
 ): Promise<{ accuracy: number; count: number }> {
   let [right, count] = [0, 0];
   for await (const images of spread(dataset, "validation", validationCount)) {
@@ -46,10 +46,10 @@ export async function exportInt8(
   format: FormatName,
   candidate: Candidate,
   weights: Weights,
-  dataset: Dataset,
+  dataset: JudgedImages,
 ): Promise<{ model: Uint8Array; report: Int8Report }> {
   const { arch, notation, graph } = candidate;
-  const metadata = metadataOf(notation, dataset, arch.task);
+  const metadata = modelMetadata(notation, dataset, arch.task);
   const { ranges, count } = await calibrate(graph, weights, () => spread(dataset, "train", calibrationCount));
   const { write } = formats[format];
   const model = write(graph, weights, metadata, ranges);

@@ -1,7 +1,9 @@
 import { fillBatch } from "../data/batches.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
 import { sizeOf, upTo } from "../data/images.ts";
-import { loadImages, type ImageSource } from "../data/source.ts";
+import type { Size } from "../data/augment.ts";
+import { largerOf, loadImages, type ImageSource } from "../data/source.ts";
+import type { ModelFacts } from "../lower/metadata.ts";
 import type { Task } from "../space/arch.ts";
 
 /** Normalised images, NHWC. */
@@ -10,28 +12,43 @@ export interface ProbeImages {
   readonly values: Float32Array;
 }
 
+/** Images to show to a network as its training judged it. */
+export interface JudgedImages extends ModelFacts, Pick<Dataset, "train" | "validation"> {
+  /** What the network takes. */
+  readonly input: Size;
+}
+
+/** The images of a data set, prepared as the facts say and not as those images by themselves would be. */
+export function judgedImages({ train, validation }: Dataset, facts: ModelFacts): JudgedImages {
+  const sized = (source: ImageSource): ImageSource => ((facts.crop ?? 1) < 1 ? largerOf(source) : source);
+  const { height, width } = train;
+  return { ...facts, train: sized(train), validation: sized(validation), input: { height, width } };
+}
+
 /** Images of a part, by their numbers, ready for a network, with what they show. Throws as `loadImages` does. */
 async function normalised(
-  dataset: Dataset,
+  dataset: JudgedImages,
   part: ImageSource,
   order: Uint32Array,
 ): Promise<ProbeImages & { readonly labels: Int32Array }> {
   const images = await loadImages(part, order);
-  const { count } = images;
-  const out = { images: new Float32Array(count * sizeOf(images)), labels: new Int32Array(count) };
+  const { count, channels } = images;
+  const { input } = dataset;
+  const size = sizeOf({ ...input, channels });
+  const out = { images: new Float32Array(count * size), labels: new Int32Array(count), input };
   fillBatch(dataset, images, upTo(count), 0, out);
   return { count, values: out.images, labels: out.labels };
 }
 
 /** The first images of the validation part, ready for a network. Throws as `loadImages` does. */
-export const probeImages = (dataset: Dataset, count: number): Promise<ProbeImages> =>
+export const probeImages = (dataset: JudgedImages, count: number): Promise<ProbeImages> =>
   normalised(dataset, dataset.validation, upTo(Math.min(count, dataset.validation.count)));
 
 /** How many images are in memory at once. */
 const chunk = 64;
 
 /** At most `count` images of a part, at equal distances, some at a time. Throws as `loadImages` does. */
-export async function* spread(dataset: Dataset, part: "train" | "validation", count: number) {
+export async function* spread(dataset: JudgedImages, part: "train" | "validation", count: number) {
   const source = dataset[part];
   const used = Math.min(count, source.count);
   for (let from = 0; from < used; from += chunk) {
@@ -44,7 +61,7 @@ export async function* spread(dataset: Dataset, part: "train" | "validation", co
 /** Images of the embedded data set stretched to another size, for networks that come without data of their own. */
 export async function stretchedImages({ height, width, channels }: Task, count: number): Promise<ProbeImages> {
   const dataset = await loadDataset(undefined, { seed: 0 });
-  const from = await probeImages(dataset, count);
+  const from = await probeImages(judgedImages(dataset, dataset), count);
   const { height: h, width: w } = dataset.validation;
   const values = new Float32Array(from.count * height * width * channels);
   let at = 0;

@@ -3,18 +3,26 @@ import { MnasError } from "../errors.ts";
 import { parametersOf, type Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import { parseArch } from "../space/notation.ts";
+import { factsEntries, readFacts, type TrainingFacts } from "./facts.ts";
 import { readTensors, writeTensors, type Tensors } from "./safetensors.ts";
 
 /** A trained network as a file keeps it. */
 export interface Checkpoint {
   readonly notation: string;
   readonly weights: Weights;
+  /** What the training decided; null in a file that does not say it. */
+  readonly facts: TrainingFacts | null;
 }
 
-/** Writes weights with the notation of their network. */
-export function saveCheckpoint(file: string, graph: Graph, { notation, weights }: Checkpoint): void {
+/** Writes weights with the notation of their network and the facts of their training. */
+export function saveCheckpoint(
+  file: string,
+  graph: Graph,
+  { notation, weights, facts }: Omit<Checkpoint, "facts"> & Partial<Checkpoint>,
+): void {
   const arrays = parametersOf(graph).map(({ name, shape }) => [name, { shape, values: weights.get(name)! }] as const);
-  writeTensors(file, { arrays: new Map(arrays), metadata: { format: "mnas", notation } });
+  const said = facts == null ? {} : factsEntries(notation, facts, parseArch(notation).task);
+  writeTensors(file, { arrays: new Map(arrays), metadata: { format: "mnas", notation, ...said } });
 }
 
 /**
@@ -30,7 +38,9 @@ export function loadCheckpoint(file: string): Checkpoint {
       hint: "Give a file that `mnas train --out` or a search wrote.",
     });
   }
-  return { notation, weights: fitted(file, tensors, buildGraph(parseArch(notation))) };
+  const arch = parseArch(notation);
+  const weights = fitted(file, tensors, buildGraph(arch));
+  return { notation, weights, facts: readFacts(tensors.metadata, arch.task) };
 }
 
 /** Reads the weights of a network from a file that need not say which one it is for. Throws as `loadCheckpoint` does. */

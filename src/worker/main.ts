@@ -54,7 +54,7 @@ async function start(): Promise<void> {
   let isBusy = false;
   const take = async (): Promise<void> => {
     isBusy = true;
-    await work({ store, evaluator, config, runDir, name, signal: stop.signal, say });
+    await work({ store, evaluator, config, dataset, runDir, name, signal: stop.signal, say });
     isBusy = false;
     if (!stop.signal.aborted) say({ kind: "idle" });
   };

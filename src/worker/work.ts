@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { buildGraph } from "../arch/build.ts";
 import { changed, type RecordedConfig } from "../config/config.ts";
+import type { Dataset } from "../data/dataset.ts";
 import {
   EvaluationFailed,
   EvaluatorDied,
@@ -12,6 +13,8 @@ import {
 import { parseArch } from "../space/notation.ts";
 import type { Stop, Store, TrainingResult, Trial, TrialKey } from "../store/store.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
+import { factsOf } from "../train/facts.ts";
+import type { Recipe } from "../train/recipe.ts";
 import { makeFolder } from "../util/files.ts";
 import type { FromWorker } from "./messages.ts";
 
@@ -19,6 +22,8 @@ export interface WorkOptions {
   readonly store: Store;
   readonly evaluator: Evaluator;
   readonly config: RecordedConfig;
+  /** The images that the evaluator trains on. */
+  readonly dataset: Dataset;
   readonly runDir: string;
   /** Unique among all workers this run ever had. */
   readonly name: string;
@@ -38,6 +43,10 @@ export const weightsFile = (runDir: string, key: TrialKey): string =>
 /** By notation and not by number: equal networks are equal trials, whoever trains them and when. */
 const seedOf = ({ seed }: RecordedConfig, trial: Trial): string =>
   `${seed}/${trial.phase}/${trial.notation}${trial.seed === 0 ? "" : `/${trial.seed}`}`;
+
+/** How a trial is trained. */
+const recipeOf = ({ proxy, final }: RecordedConfig, { phase, epochs }: Trial): Recipe =>
+  changed(phase === "search" ? proxy : final, { epochs: epochs ?? undefined });
 
 /** Where an evaluator may leave weights, until they are checked and written as ours. */
 const scratchFile = (runDir: string, key: TrialKey): string => resolve(runDir, trialDir(key), "evaluated.safetensors");
@@ -96,7 +105,7 @@ async function evaluate(
   const order: Order = {
     phase,
     notation,
-    recipe: changed(isSearch ? config.proxy : config.final, { epochs: trial.epochs ?? undefined }),
+    recipe: recipeOf(config, trial),
     seed: seedOf(config, trial),
     withTest: !isSearch,
     rungs: shares,
@@ -157,7 +166,7 @@ function giveUp({ store, name, say }: WorkOptions, { phase, number }: Trial, how
 
 /** Takes trials and evaluates them until none waits. Safe to kill at any moment: the lease gives the trial back. */
 export async function work(options: WorkOptions): Promise<void> {
-  const { store, runDir, name, signal, say, leaseMs = 60_000 } = options;
+  const { store, config, dataset, runDir, name, signal, say, leaseMs = 60_000 } = options;
   while (!signal.aborted) {
     const trial = store.claim({ worker: name, now: Date.now(), leaseMs });
     if (trial === null) return;
@@ -172,10 +181,13 @@ export async function work(options: WorkOptions): Promise<void> {
       const { weights } = evaluation;
       if (weights !== null) {
         makeFolder(join(runDir, trialDir(trial)));
+        const recipe = config.evaluate === null ? recipeOf(config, trial) : null;
+        const facts = factsOf({ ...evaluation, dataset, seed: config.seed, recipe });
         // Weights first: a complete trial always has them, if its evaluator gives any.
         saveCheckpoint(weightsFile(runDir, trial), buildGraph(parseArch(trial.notation)), {
           notation: trial.notation,
           weights,
+          facts,
         });
       }
       store.complete(trial, name, evaluation);
