@@ -2,6 +2,8 @@ import { existsSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { resolveConfig, type Config, type UserConfig } from "../config/config.ts";
+import { dataPlace } from "../data/place.ts";
+import { deviceAnywhere } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import { importUserFile } from "./config-import.ts";
 
@@ -40,14 +42,23 @@ function explain(error: unknown, path: string): MnasError {
   });
 }
 
+/** A user's settings. */
+export interface ConfigFile {
+  readonly config: UserConfig;
+  /** The file, for people. */
+  readonly source: string;
+  /** Absolute; null without a file. */
+  readonly path: string | null;
+}
+
 /** The user's config file, by name or the one in this folder; an empty config when there is none. */
-export async function loadConfigFile(file: string | undefined): Promise<{ config: UserConfig; source: string }> {
+export async function loadConfigFile(file: string | undefined): Promise<ConfigFile> {
   const path = file ?? configFile;
   const refuse = (why: string, hint: string): never => {
     throw new MnasError("FILE_NOT_FOUND", `Cannot read config "${path}": ${why}`, { hint });
   };
   if (!existsSync(path)) {
-    if (file === undefined) return { config: {}, source: "the options" };
+    if (file === undefined) return { config: {}, source: "the options", path: null };
     refuse("no such file", "Write one with `mnas init`.");
   }
   if (!statSync(path).isFile()) refuse("it is a folder", `Name the file in it, like ${configFile}.`);
@@ -65,15 +76,28 @@ export async function loadConfigFile(file: string | undefined): Promise<{ config
     const why = isNone ? "it has no default export" : "its default export is not an object";
     throw new MnasError("CONFIG_INVALID", `Cannot use ${path}: ${why}`, { hint: shape });
   }
-  return { config, source: path };
+  return { config, source: path, path: resolve(path) };
 }
 
-/** Flags over file over defaults. Throws `CONFIG_INVALID`. */
-export async function loadConfig(file: string | undefined, flags: UserConfig): Promise<Config> {
-  const { config, source } = await loadConfigFile(file);
+/** Settings whose files and folders are the same from every folder. Throws as `dataPlace`. */
+export function placed(config: UserConfig): UserConfig {
+  const { data, device } = config;
+  return {
+    ...config,
+    ...(typeof data === "string" && data !== "" ? { data: dataPlace(data) } : {}),
+    ...(typeof device === "string" ? { device: deviceAnywhere(device) } : {}),
+  };
+}
+
+/** Flags over file over defaults. Throws `CONFIG_INVALID`, `USAGE` for data of two meanings. */
+export function mergeConfig({ config, source }: ConfigFile, flags: UserConfig): Config {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return resolveConfig(
-    { ...config, ...given },
+    placed({ ...config, ...given }),
     Object.keys(given).length > 0 && source !== "the options" ? `${source} and the options` : source,
   );
 }
+
+/** As `mergeConfig`, of a file by name or the one in this folder. */
+export const loadConfig = async (file: string | undefined, flags: UserConfig): Promise<Config> =>
+  mergeConfig(await loadConfigFile(file), flags);

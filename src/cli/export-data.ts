@@ -1,15 +1,15 @@
 import type { RecordedConfig } from "../config/config.ts";
 import { loadDataset, type Dataset } from "../data/dataset.ts";
 import { embeddedName } from "../data/embedded.ts";
+import { dataPlace } from "../data/place.ts";
 import { MnasError } from "../errors.ts";
 import type { ModelFacts } from "../lower/metadata.ts";
 import type { Task } from "../space/arch.ts";
 import { checkTask } from "../study/candidate.ts";
 import { judgedImages, type JudgedImages } from "../study/probe.ts";
 import { openRun } from "../study/run.ts";
-import { loadStudyData } from "../study/search.ts";
+import { loadRunData } from "../study/search.ts";
 import { modelFacts } from "../train/facts.ts";
-import type { WorkOrder } from "../worker/messages.ts";
 import type { ExportedNetwork } from "./export-network.ts";
 
 export interface ExportDataOptions {
@@ -26,8 +26,9 @@ export interface ExportData {
   readonly warning: string | null;
 }
 
-/** The data that the user names. Throws as `loadDataset` and `checkTask`. */
-async function namedData(source: string, task: Task, seed: number): Promise<Dataset> {
+/** The data that the user names. Throws as `dataPlace`, `loadDataset` and `checkTask`. */
+async function namedData(text: string, task: Task, seed: number): Promise<Dataset> {
+  const source = dataPlace(text);
   // Only folders of images have a choice of size, and their images are squares.
   const isFixed = source === embeddedName || task.height !== task.width;
   const dataset = await loadDataset(source, { seed, ...(isFixed ? {} : { size: task.height }) });
@@ -35,17 +36,11 @@ async function namedData(source: string, task: Task, seed: number): Promise<Data
   return dataset;
 }
 
-/** The data of a run. Throws `RUN_MISMATCH` when other images are there now. */
+/** The data of a run. Throws as `loadKnown`. */
 async function runData(dir: string): Promise<{ readonly dataset: Dataset; readonly config: RecordedConfig }> {
   using run = openRun(dir);
   const config = run.store.get("config") as RecordedConfig;
-  const dataset = await loadStudyData(config);
-  if (dataset.key !== (run.store.get("work") as WorkOrder).dataKey) {
-    throw new MnasError("RUN_MISMATCH", `Cannot use data "${config.data}": its images changed since the run began`, {
-      hint: "Name the images that the run was trained on with --data.",
-    });
-  }
-  return { dataset, config };
+  return { dataset: await loadRunData(run), config };
 }
 
 /** Data for ranges of int8 that the user does not have to name: those of the run, or the embedded ones. */

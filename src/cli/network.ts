@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { zooArch, zooNames } from "../arch/zoo.ts";
-import type { Config, RecordedConfig } from "../config/config.ts";
+import type { RecordedConfig } from "../config/config.ts";
+import { spellingOf } from "../data/place.ts";
 import { MnasError } from "../errors.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { Arch, Task } from "../space/arch.ts";
@@ -12,6 +13,7 @@ import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingFacts } from "../train/facts.ts";
 import { readFile } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
+import { workOrderOf, type WorkOrder } from "../worker/order.ts";
 import { weightsFile } from "../worker/work.ts";
 import { networkKinds, refuseUnused, taskOptions, type NetworkOptions } from "./network-options.ts";
 import { counted } from "./output.ts";
@@ -55,12 +57,12 @@ export function findTrial(text: string): { dir: string; trial: Trial } {
   return { dir, trial };
 }
 
-/** What the networks of a run were trained on; null for what is no trial. */
-export function dataOf(text: string): Pick<Config, "data" | "size" | "seed"> | null {
+/** The data that the networks of a run were trained on, as a config names them; null for a network of no run. */
+export function dataOf(text: string): WorkOrder | null {
   if (!/#\d+$/.test(text)) return null;
   using run = openRun(findTrial(text).dir);
-  const { data, size, seed } = run.store.get("config") as RecordedConfig;
-  return { data, size, seed };
+  const { data, known } = workOrderOf(run.store);
+  return { data: { ...data, data: spellingOf(data.data) }, known };
 }
 
 /**

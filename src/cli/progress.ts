@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { spellingOf } from "../data/place.ts";
 import { spaces } from "../space/presets.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { createBar } from "./bar.ts";
@@ -47,7 +48,7 @@ function batchLine({ trials, best }: TrialsOf<"batch">): string {
 function validateCommand({ space, data, size }: Config, options: SearchOptions): string {
   const given = {
     space: space.name in spaces ? space.name : undefined,
-    data,
+    data: spellingOf(data),
     size: size ?? undefined,
     config: options.config,
   };

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
   budget,
   differences,
@@ -8,11 +9,14 @@ import {
   type RecordedConfig,
   type UserConfig,
 } from "../config/config.ts";
+import { dataPlace, spellingOf } from "../data/place.ts";
+import { deviceAnywhere } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import { findRun, latestRun, ownRun, type Run } from "../study/run.ts";
 import { changedReward, isRewardOpen } from "../study/rewards.ts";
 import { shellWord } from "../util/shell.ts";
-import { loadConfigFile } from "./config-file.ts";
+import { placed } from "./config-file.ts";
+import { fileSettings, type FileRecord } from "./resume-file.ts";
 
 export interface SearchOptions {
   readonly json?: boolean;
@@ -63,22 +67,54 @@ export function settings(options: SearchOptions): UserConfig {
 export const resumeOptions = (dir: string, { config }: SearchOptions): string =>
   `--resume ${shellWord(dir)}${config === undefined ? "" : ` --config ${shellWord(config)}`}`;
 
+/** A run to continue. */
+export interface Resumed {
+  readonly run: Run;
+  readonly config: Config;
+  /** What of its budget differs from before, as `key: was → is`. */
+  readonly changes: readonly string[];
+  /** What its config file says now; null without one. */
+  readonly file: FileRecord | null;
+  /** What the user should know of config files that are not read; null without such a thing. */
+  readonly note: string | null;
+}
+
+/** The folder of the run to continue. Throws `USAGE` when the options name two. */
+function dirOf({ resume, out }: SearchOptions): string {
+  const name = resume === true ? out : resume;
+  const dir = name === undefined ? latestRun() : findRun(name);
+  if (out === undefined || resolve(dir) === resolve(out) || resume === true) return dir;
+  throw new MnasError("USAGE", `Cannot continue run "${dir}" in "${out}"`, {
+    hint: "Leave out --out; a run is continued in its folder.",
+  });
+}
+
+/** A recorded config, as this version records it. */
+function recordOf({ store, dir }: Run): RecordedConfig {
+  const found = store.get("config") as RecordedConfig | null;
+  if (found === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${dir}": it has no configuration`);
+  // Older runs do not say that mnas trained, and keep files as they were named.
+  return {
+    ...found,
+    evaluate: found.evaluate ?? null,
+    data: dataPlace(spellingOf(found.data)),
+    device: deviceAnywhere(found.device),
+  };
+}
+
 /** The run to continue and the config to continue it with: as recorded, but for flags and config file that say otherwise. */
-export async function resumed(options: SearchOptions): Promise<{ run: Run; config: Config }> {
-  const name = options.resume === true ? options.out : options.resume;
-  const run = ownRun(name === undefined ? latestRun() : findRun(name));
+export async function resumed(options: SearchOptions): Promise<Resumed> {
+  const run = ownRun(dirOf(options));
   try {
-    const found = run.store.get("config") as RecordedConfig | null;
-    if (found === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${run.dir}": it has no configuration`);
-    // Older runs do not say that mnas trained.
-    const recorded = { ...found, evaluate: found.evaluate ?? null };
+    const recorded = recordOf(run);
     const { space: _, reward, ...plain } = recorded;
+    const { file, settings: fromFile, note } = await fileSettings(run, recorded, options.config);
     const config: Config = {
       ...plain,
       space: spaceOf(recorded),
       reward: reward as Config["reward"],
-      ...(await fromFile(run, recorded, options.config)),
-      ...resolved(settings(options), "the options"),
+      ...fromFile,
+      ...resolved(placed(settings(options)), "the options"),
     };
     const changed = changesOf(run, recorded, config);
     if (changed.length > 0) {
@@ -86,12 +122,11 @@ export async function resumed(options: SearchOptions): Promise<{ run: Run; confi
         "RUN_MISMATCH",
         `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`,
         {
-          hint: "Leave them as they were, or start a new run. Only trials, workers, finalists, their seeds and baselines may change.",
+          hint: "Leave them as they were, or start a new run. Only trials, workers, finalists, their seeds and baselines may change, and the place of the data.",
         },
       );
     }
-    run.store.set("config", recordConfig(config));
-    return { run, config };
+    return { run, config, changes: budgetChanges(recorded, config), file, note };
   } catch (error) {
     run[Symbol.dispose]();
     throw error;
@@ -104,26 +139,11 @@ function resolved(given: UserConfig, source: string): Partial<Config> {
   return Object.fromEntries(Object.keys(given).map((key) => [key, config[key as keyof Config]]));
 }
 
-/**
- * What a config file sets, without the budget, which is as recorded, and without what flags overruled when the run
- * began. The file is the user's choice, or needed because a reward function cannot be kept in a study.
- */
-async function fromFile(
-  { dir, store }: Run,
-  { reward }: RecordedConfig,
-  file: string | undefined,
-): Promise<Partial<Config>> {
-  if (file === undefined && reward.kind !== "custom") return {};
-  const { config, source } = await loadConfigFile(file);
-  if (reward.kind === "custom" && typeof config.reward !== "function") {
-    throw new MnasError("RUN_MISMATCH", `Cannot continue run "${dir}": its reward is a function of your own`, {
-      hint: "Continue it where its mnas.config.ts is, or name that file with --config.",
-    });
-  }
-  const overruled = (store.get("flags") as string[] | null) ?? [];
-  return Object.fromEntries(
-    Object.entries(resolved(config, source)).filter(([key]) => !budget.has(key) && !overruled.includes(key)),
-  );
+function budgetChanges(recorded: RecordedConfig, config: Config): string[] {
+  return [...budget].flatMap((name) => {
+    const [was, is] = [recorded, config].map((one) => JSON.stringify(one[name as keyof RecordedConfig]));
+    return was === is ? [] : [`${name}: ${was} → ${is}`];
+  });
 }
 
 /** What differs and must not, as `key: was → is`; spaces of two names by these alone. */
@@ -135,5 +155,7 @@ function changesOf({ store }: Run, recorded: RecordedConfig, config: Config): st
     was.space.name === is.space.name
       ? differences(was, is)
       : [`space: ${was.space.name} → ${is.space.name}`, ...differences({ ...was, space: is.space }, is)];
+  const proposed = store.trials("search").length;
+  if (is.trials < proposed) changes.push(`trials: ${was.trials}, of which ${proposed} were begun → ${is.trials}`);
   return isOpen ? [...changes, ...changedReward(store, config.reward)] : changes;
 }

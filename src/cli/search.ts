@@ -7,16 +7,17 @@ import { MnasError } from "../errors.ts";
 import { checkReward } from "../reward/reward.ts";
 import type { SearchEvent } from "../study/events.ts";
 import { createRun, type Run } from "../study/run.ts";
-import { initStudy, loadStudyData, runSearch } from "../study/search.ts";
+import { initStudy, loadRunData, loadStudyData, moveRunData, runSearch } from "../study/search.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
-import { loadConfig } from "./config-file.ts";
+import { loadConfigFile, mergeConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { noticeView, openingOf } from "./notices.ts";
-import { invocation, print } from "./output.ts";
+import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
 import { openSearchDevice } from "./search-device.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
+import { fileRecord, type FileRecord } from "./resume-file.ts";
 import { summary } from "./summary.ts";
 
 /** What a run was made with and on. */
@@ -28,6 +29,13 @@ export const environment = () => ({
   cores: cpus().length,
   memoryBytes: totalmem(),
 });
+
+/** Keeps the settings that a run goes on with, in the study and for people. */
+function record({ dir, store }: Run, config: Config, file: FileRecord | null): void {
+  store.set("config", recordConfig(config));
+  if (file !== null) store.set("configFile", file);
+  writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
+}
 
 /** `mnas search` */
 export async function search(options: SearchOptions): Promise<void> {
@@ -44,28 +52,35 @@ export async function search(options: SearchOptions): Promise<void> {
   await interruptible(json, ended, async (signal) => {
     const opening = { ...openingOf(options, signal), onNotice: (notice: Notice) => tell(notice) };
     if (options.resume !== undefined) {
-      const { run, config } = await resumed(options);
+      const { run, config, changes, file, note } = await resumed(options);
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
+      if (note !== null) tell({ event: "warning", message: note });
+      const dataset = await loadRunData(run, config.data);
+      moveRunData(run, dataset);
+      record(run, config, file);
+      if (changes.length > 0 && !json) say(`changed  ${changes.join(", ")}`);
       // Who began it has accepted the device.
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: true });
-      await go(run, config, await loadStudyData(config), device, { ...opening, signal });
+      await go(run, config, dataset, device, { ...opening, signal });
     } else {
       const flags = settings(options);
-      const config = await loadConfig(options.config, flags);
+      const file = await loadConfigFile(options.config);
+      const config = mergeConfig(file, flags);
       checkReward(config.reward, config.target ?? 1);
       const dataset = await loadStudyData(config);
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       signal.throwIfAborted();
-      const record = environment();
+      const made = environment();
       using run = createRun(options.out, (store) => {
-        initStudy(store, config, dataset, record);
+        initStudy(store, config, dataset, made);
         store.set("flags", Object.keys(flags));
+        store.set("configFile", fileRecord(file));
       });
       dir = run.dir;
-      writeFileAtomically(`${dir}/config.json`, JSON.stringify(recordConfig(config), null, 2));
-      writeFileAtomically(`${dir}/environment.json`, JSON.stringify(record, null, 2));
+      record(run, config, null);
+      writeFileAtomically(`${dir}/environment.json`, JSON.stringify(made, null, 2));
       await go(run, config, dataset, device, { ...opening, signal });
     }
   });

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { changed, type Config } from "../config/config.ts";
 import { describeDamage, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
+import { loadKnown } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
@@ -65,8 +66,10 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   // A misspelt name shows before images are read, which can take long.
   findNetwork(text, { width });
   // A trial is trained on its run's data, split as there, so that no image it is tested on was trained on before.
+  const own = dataOf(text);
   const config = await loadConfig(options.config, {
-    ...(data === undefined ? dataOf(text) : { data }),
+    ...own?.data,
+    ...(data === undefined ? {} : { data }),
     ...(size === undefined ? {} : { size }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
@@ -74,7 +77,10 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const learningRate = batch === undefined ? undefined : (named.learningRate * batch) / named.batch;
   const recipe = changed(named, { epochs, batch, learningRate });
   const slow = setTimeout(() => json === true || say(`data     reading ${config.data}`), 1000);
-  const dataset = await loadStudyData(config).finally(() => clearTimeout(slow));
+  // Data that the user names may be others.
+  const isOwn = own !== null && data === undefined && config.size === own.data.size;
+  const loading = isOwn ? loadKnown(config, own.known) : loadStudyData(config);
+  const dataset = await loading.finally(() => clearTimeout(slow));
   const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, availableParallelism()));
   const network = findNetwork(text, { width }, taskOf(dataset));
   // A network is trained for the data at hand, whatever it was written down for.

@@ -7,7 +7,7 @@ import { findValidation, saveValidation, validationDir, type Validation } from "
 import { fewestNetworks } from "../study/proxy/result.ts";
 import { validateProxy, type ValidationEvent } from "../study/proxy/validate.ts";
 import { createRun, ownRun, type Run } from "../study/run.ts";
-import { initStudy, loadStudyData } from "../study/search.ts";
+import { initStudy, loadStudyData, moveRunData } from "../study/search.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 import { loadConfig } from "./config-file.ts";
@@ -52,8 +52,11 @@ function openValidation(dir: string, config: Config, dataset: Dataset, { resume,
     }
     const run = ownRun(dir);
     const changes = differences(run.store.get("config") as RecordedConfig, recordConfig(config));
-    const unlike = changes.filter((change) => /^(seed|final):/.test(change));
-    if (unlike.length === 0) return run;
+    const unlike = changes.filter((change) => /^(seed|final|evaluate):/.test(change));
+    if (unlike.length === 0) {
+      moveRunData(run, dataset);
+      return run;
+    }
     run[Symbol.dispose]();
     throw new MnasError("RUN_MISMATCH", `Cannot continue with other settings: ${unlike.join("; ")}`, {
       hint: "Give the old settings, or use --force to begin anew.",

@@ -213,11 +213,13 @@ export const budget: ReadonlySet<string> = new Set(["trials", "workers", "finali
 /** The settings that two configs do not share and that a continued run must keep, as `key: was → is`. */
 export function differences(was: RecordedConfig, is: RecordedConfig): string[] {
   const short = (value: unknown): string => {
-    const text = JSON.stringify(value);
+    const text = JSON.stringify(value ?? null);
     return text.length > 60 ? `${text.slice(0, 57)}…` : text;
   };
-  return Object.keys(was).flatMap((name) => {
+  return Object.keys({ ...was, ...is }).flatMap((name) => {
     const key = name as keyof RecordedConfig;
+    // Images are told apart by their key, wherever they are.
+    if (key === "data") return [];
     // How long it may take says nothing of what it does.
     if (key === "evaluate") {
       const [before, now] = [was, is].map(({ evaluate }) => JSON.stringify(evaluate?.command ?? null));

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 import type { LatencyDevice } from "./device.ts";
 import type { OpenOptions } from "./options.ts";
@@ -56,6 +57,12 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     },
   ],
 ]);
+
+/** The name of a device that means the same from every folder: files by their absolute path. */
+export function deviceAnywhere(name: string): string {
+  const [, kind, file] = /^(table|predictor):(.+)$/s.exec(name) ?? [];
+  return file === undefined ? name : `${kind}:${resolve(file)}`;
+}
 
 /** Kinds of devices that `openDevice` knows. */
 export const deviceNames: readonly string[] = [...kinds.keys()];

@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDamage, onDamage } from "../data/damage.ts";
-import { describeDataset, loadDataset, type Dataset } from "../data/dataset.ts";
+import { describeDataset, type Dataset } from "../data/dataset.ts";
+import { dataFactsOf, loadKnown, loadOrdered, type DataOrder } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
 import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
@@ -14,7 +15,7 @@ import { createSearcher, type Searcher } from "../search/searchers.ts";
 import { describeTask, isSameTask, type Task } from "../space/arch.ts";
 import { sizeOf } from "../space/space.ts";
 import type { Store, Trial } from "../store/store.ts";
-import type { WorkOrder } from "../worker/messages.ts";
+import { setWorkOrder, workOrderOf } from "../worker/order.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
@@ -48,13 +49,8 @@ export interface Study {
 
 /** What a run keeps of its beginning, written before anything else. */
 export function initStudy(store: Store, config: Config, dataset: Dataset, environment: object): void {
-  const work: WorkOrder = {
-    data: { source: config.data, seed: config.seed, size: config.size },
-    dataKey: dataset.key,
-    seed: config.seed,
-  };
   store.set("config", recordConfig(config));
-  store.set("work", work);
+  setWorkOrder(store, { data: orderOf(config), known: dataFactsOf(dataset) });
   store.set("environment", environment);
   store.set("dataset", describeDataset(dataset));
   store.set("testCount", dataset.test.count);
@@ -65,8 +61,21 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
 export const workersOf = (config: Pick<Config, "workers">): number =>
   config.workers ?? Math.min(256, availableParallelism());
 
-export const loadStudyData = (config: Pick<Config, "data" | "seed" | "size">): Promise<Dataset> =>
-  loadDataset(config.data, { seed: config.seed, ...(config.size === null ? {} : { size: config.size }) });
+const orderOf = ({ data, seed, size }: DataOrder): DataOrder => ({ data, seed, size });
+
+export const loadStudyData = (config: DataOrder): Promise<Dataset> => loadOrdered(orderOf(config));
+
+/** The data of a run, by default from where they were last. Throws as `loadKnown`. */
+export function loadRunData({ store }: Pick<Run, "store">, place?: string): Promise<Dataset> {
+  const { data, known } = workOrderOf(store);
+  return loadKnown({ ...data, data: place ?? data.data }, known);
+}
+
+/** Lets a run go on with its data at another place. */
+export function moveRunData({ store }: Run, dataset: Dataset): void {
+  const { data, known } = workOrderOf(store);
+  setWorkOrder(store, { data: { ...data, data: dataset.source }, known: { ...dataFactsOf(dataset), ...known } });
+}
 
 /** What of a search will hardly be as it was meant. */
 function warningsOf({ reward }: Config, { name, predicts }: LatencyDevice, task: Task): string[] {

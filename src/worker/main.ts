@@ -2,14 +2,15 @@
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
 import { onDamage } from "../data/damage.ts";
-import { loadDataset } from "../data/dataset.ts";
+import { loadKnown } from "../data/known.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
 import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";
 import { outsideEvaluator } from "../evaluator/outside.ts";
 import { openStore } from "../store/sqlite.ts";
-import type { FromWorker, ToWorker, WorkOrder } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { workOrderOf } from "./order.ts";
 import { work } from "./work.ts";
 
 const [runDir = "", name = ""] = process.argv.slice(2);
@@ -27,16 +28,8 @@ process.on("SIGTERM", () => stop.abort());
 async function start(): Promise<void> {
   const store = openStore(join(runDir, "study.db"));
   const config = store.get("config") as RecordedConfig;
-  const { data, dataKey } = store.get("work") as WorkOrder;
-  const dataset = await loadDataset(data.source, {
-    seed: data.seed,
-    ...(data.size === null ? {} : { size: data.size }),
-  });
-  if (dataset.key !== dataKey) {
-    throw new MnasError("RUN_MISMATCH", `Cannot train on "${data.source}": its images changed since the run began`, {
-      hint: "Put the old images back, or start a new run.",
-    });
-  }
+  const { data, known } = workOrderOf(store);
+  const dataset = await loadKnown(data, known);
   const lock = openQuietLock();
   const settings = config.evaluate;
   const evaluator =

@@ -28,12 +28,3 @@ export type FromWorker =
   | { readonly kind: "program"; readonly pid: number | null }
   /** The worker cannot work at all, for example because the data are gone. */
   | { readonly kind: "unable"; readonly code: string | null; readonly message: string; readonly hint: string | null };
-
-/** What a worker must know to train, written into the study once. */
-export interface WorkOrder {
-  /** Where the data are and how they are split. */
-  readonly data: { readonly source: string; readonly seed: number; readonly size: number | null };
-  /** The key that the data must have. */
-  readonly dataKey: string;
-  readonly seed: number;
-}
