@@ -119,7 +119,8 @@ test("other images of the same classes keep the facts of the training and are sa
   await expect(exportData(network, { data: other })).rejects.toThrow(
     "its classes are ant, cat, those of the weights cat, dog",
   );
-  await expect(exportData(network, { data: photos, seed: 0 })).rejects.toThrow("Cannot apply --seed");
+  for (const options of [{ seed: 0 }, { seed: 3, data: photos }, { seed: 3, int8: true }])
+    await expect(exportData(network, options)).rejects.toThrow("Cannot apply --seed");
 });
 
 test("weights that do not say their facts are refused, unless the user names the data", async () => {

@@ -86,7 +86,8 @@ export async function exportData(network: ExportedNetwork, options: ExportDataOp
   const { facts, run, training, isTrained, name, candidate } = network;
   const { data, int8 = false, seed } = options;
   const { task } = candidate.arch;
-  if (seed !== undefined && facts !== null) {
+  const isSeeded = !isTrained || (facts === null && data !== undefined);
+  if (seed !== undefined && !isSeeded) {
     throw new MnasError(
       "USAGE",
       `Cannot apply --seed to "${name}": its weights and the split of its data are settled`,

@@ -200,6 +200,10 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   const { test = false, out, resume = false, force = false, json = false } = options;
   if (resume && out === undefined)
     throw new MnasError("USAGE", "Cannot resume: --resume needs --out", { hint: "Name the weights." });
+  if (force && (resume || out === undefined)) {
+    const why = resume ? "--resume goes on with what is there" : "without --out there is no file to overwrite";
+    throw new MnasError("USAGE", `Cannot train with --force: ${why}`, { hint: "Leave --force out." });
+  }
   using _ = out === undefined ? null : claimTraining(out, { resume, force });
   const task = await prepare(text, options);
   const ended = (): MnasError => new MnasError("INTERRUPTED", "Training interrupted");
