@@ -17,15 +17,18 @@ export type ErrorCode =
   | "TRIAL_NOT_FOUND"
   | "DEVICE_UNAVAILABLE"
   | "DISK_FULL"
+  | "MEMORY_FULL"
   | "EVALUATOR_INVALID"
   | "EVALUATOR_UNAVAILABLE"
   | "WORKER_UNAVAILABLE"
+  | "TRAINING_FAILED"
   | "EXPORT_MISMATCH"
   | "INTERRUPTED";
 
 /** Process exit code for each error, so shell scripts can tell failures apart. */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   EXPORT_MISMATCH: 1,
+  TRAINING_FAILED: 1,
   USAGE: 2,
   CONFIG_INVALID: 2,
   SPACE_INVALID: 2,
@@ -44,6 +47,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   TRIAL_NOT_FOUND: 3,
   DEVICE_UNAVAILABLE: 4,
   DISK_FULL: 4,
+  MEMORY_FULL: 4,
   EVALUATOR_UNAVAILABLE: 4,
   WORKER_UNAVAILABLE: 4,
   INTERRUPTED: 130,

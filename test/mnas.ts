@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const entry = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+export const entry = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

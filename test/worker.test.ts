@@ -68,6 +68,37 @@ test.runIf(process.platform === "linux")("networks that kill their workers fail 
 });
 
 test.runIf(process.platform === "linux")(
+  "workers that the system kills for want of memory are not replaced, and their networks wait",
+  async () => {
+    using folder = scratch();
+    using run = await runOf(folder.dir, { proxy: { epochs: 4, batch: 32 } }, [small, other]);
+    let kills = 0;
+    const said: string[] = [];
+    await using pool = startPool({
+      count: 2,
+      runDir: run.dir,
+      store: run.store,
+      onMessage: ({ kind }) => {
+        if (kind !== "progress") return;
+        const [first] = workersOf(process.pid);
+        if (first === undefined) return;
+        kills += 1;
+        process.kill(first, "SIGKILL");
+      },
+      onDeath: (message) => said.push(message.replace(/worker \S+ /, "")),
+      kills: () => kills,
+    });
+    await expect(pool.drain(new AbortController().signal)).rejects.toMatchObject({
+      code: "MEMORY_FULL",
+      hint: expect.stringContaining("--resume"),
+    });
+    expect(said).toEqual(["had too little memory (SIGKILL); 1 worker goes on"]);
+    const waits = { state: "waiting", attempts: 0 };
+    expect(run.store.trials("search")).toMatchObject([waits, waits]);
+  },
+);
+
+test.runIf(process.platform === "linux")(
   "workers that are killed before they have work end the search clearly",
   async () => {
     using folder = scratch();

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { changed, type Config } from "../config/config.ts";
 import { describeDamage, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
@@ -16,6 +15,7 @@ import { planFor, workersFor, type Plan, type Recipe } from "../train/recipe.ts"
 import { hashWeights, type TrainIdentity } from "../train/state.ts";
 import { Diverged, type Trained } from "../train/trainer.ts";
 import { trainInParallel, type TrainOrder } from "../worker/parallel.ts";
+import { usableCores } from "../util/machine.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { dataOf, findNetwork } from "./network.ts";
@@ -81,7 +81,7 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const isOwn = own !== null && data === undefined && config.size === own.data.size;
   const loading = isOwn ? loadKnown(config, own.known) : loadStudyData(config);
   const dataset = await loading.finally(() => clearTimeout(slow));
-  const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, availableParallelism()));
+  const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, usableCores()));
   const network = findNetwork(text, { width }, taskOf(dataset));
   // A network is trained for the data at hand, whatever it was written down for.
   const candidate = candidateOf({ ...network.arch, task: taskOf(dataset) });

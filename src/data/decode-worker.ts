@@ -1,11 +1,11 @@
 /* Entry of the thread that decodes images while another trains. */
-import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
+import { usableCores } from "../util/machine.ts";
 import { bytesOf, decodeFiles } from "./decode.ts";
 import type { Decoded, DecodeOrder } from "./decode-messages.ts";
 
 /** One core is left to the training. */
-const atOnce = Math.max(1, availableParallelism() - 1);
+const atOnce = Math.max(1, usableCores() - 1);
 
 async function decode({ id, files, shape }: DecodeOrder): Promise<void> {
   const pixels = new Uint8Array(files.length * bytesOf(shape));

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { pathsOf, type FileIndex } from "./file-index.ts";
+import { usableCores } from "../util/machine.ts";
 import { invalid, type Images, type PartName, type RawData } from "./images.ts";
 
 /** Largest side, in px, that is chosen without being asked for. */
@@ -76,7 +76,7 @@ async function opener() {
 export async function surveyFiles(files: readonly string[], size: number | undefined): Promise<DecodedShape> {
   const open = await opener();
   const found: { shorter: number; isGrey: boolean }[] = [];
-  const failures = await forEachFile(files, 2 * availableParallelism(), async (file) => {
+  const failures = await forEachFile(files, 2 * usableCores(), async (file) => {
     const { width, height, space } = await (await open(file)).metadata();
     found.push({ shorter: Math.min(width, height), isGrey: space === "b-w" || space === "grey16" });
   });
@@ -123,7 +123,7 @@ export async function decodeImages(
     const { labels } = part;
     // Shared, so that threads which train need no copy.
     const pixels = new Uint8Array(new SharedArrayBuffer(labels.length * bytesOf(shape)));
-    const failures = await decodeFiles(pathsOf(part), shape, 2 * availableParallelism(), pixels);
+    const failures = await decodeFiles(pathsOf(part), shape, 2 * usableCores(), pixels);
     if (failures.length > 0) throw undecodable(failures);
     return { count: labels.length, height: side, width: side, channels, pixels, labels };
   };

@@ -71,11 +71,14 @@ export interface Engine {
 }
 
 const pageBytes = 65536;
+/** WebAssembly's own limit, 4 GiB. */
+const mostPages = 65536;
 
 /**
  * Compiles a network for training.
  *
- * @throws MnasError `CONFIG_INVALID` when the batch needs more memory than WebAssembly can have, 4 GiB.
+ * @throws MnasError `CONFIG_INVALID` when the batch needs more memory than WebAssembly can have, 4 GiB, and `MEMORY_FULL`
+ * when the system does not give it.
  */
 export async function createEngine(graph: Graph, options: EngineOptions): Promise<Engine> {
   const { batch, optimizer, weightDecay, emaDecay, seed } = options;
@@ -92,6 +95,11 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     memory.grow(Math.max(0, pages - 1));
   } catch {
     const need = (program.bytes / 2 ** 30).toFixed(1);
+    if (pages <= mostPages) {
+      throw new MnasError("MEMORY_FULL", `Cannot train with batches of ${batch}: the system gives no ${need} GiB`, {
+        hint: "Give it more memory, or train fewer networks at a time.",
+      });
+    }
     throw new MnasError(
       "CONFIG_INVALID",
       `Cannot train with batches of ${batch}: they need ${need} GiB, more than there is (at most 4)`,

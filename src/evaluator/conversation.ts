@@ -80,7 +80,7 @@ export function converse({ settings, log, warn, onProcess = () => {} }: Conversa
   /** What it means that the program ended or was silent. */
   const broken = (how: string, isKilled: boolean, lastWords: string): Error => {
     const what = lastWords === "" ? how : `${how}: ${quoted(lastWords)}`;
-    return hasSpoken || isKilled ? new EvaluatorDied(what) : unavailable(what);
+    return hasSpoken || isKilled ? new EvaluatorDied(how, what) : unavailable(what);
   };
 
   return {

@@ -51,4 +51,11 @@ export class EvaluationFailed extends Error {
 /** A program that trained a network ended before it had; another try may do better. */
 export class EvaluatorDied extends Error {
   override readonly name = "EvaluatorDied";
+  /** `SIGKILL`, `exit code 1`, or that it was silent. */
+  readonly how: string;
+
+  constructor(how: string, message = how) {
+    super(message);
+    this.how = how;
+  }
 }

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
 import { describeDamage, onDamage } from "../data/damage.ts";
@@ -15,6 +14,7 @@ import { createSearcher, type Searcher } from "../search/searchers.ts";
 import { describeTask, isSameTask, type Task } from "../space/arch.ts";
 import { sizeOf } from "../space/space.ts";
 import type { Store, Trial } from "../store/store.ts";
+import { usableCores } from "../util/machine.ts";
 import { setWorkOrder, workOrderOf } from "../worker/order.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
@@ -29,6 +29,7 @@ import { searcherOptions } from "./objective.ts";
 import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import { setBars } from "./bars.ts";
+import { checkTrained } from "./trained.ts";
 import { findTarget } from "./target.ts";
 
 /** Everything one search works with. */
@@ -58,8 +59,7 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
 }
 
 /** As many as the config says or this process may use cores, and never more than the config could say. */
-export const workersOf = (config: Pick<Config, "workers">): number =>
-  config.workers ?? Math.min(256, availableParallelism());
+export const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.min(256, usableCores());
 
 const orderOf = ({ data, seed, size }: DataOrder): DataOrder => ({ data, seed, size });
 
@@ -119,7 +119,8 @@ export interface SearchOptions {
  * Runs or continues the search of a run to its end: batches of ask, measure, gate, train, tell; then the finalists.
  * May be stopped or killed anywhere; continued, it ends as if it had not been.
  *
- * @throws MnasError `RUN_MISMATCH` when latencies of another device are in the run.
+ * @throws MnasError `RUN_MISMATCH` when latencies of another device are in the run, `MEMORY_FULL` when there is too little
+ * for one worker, `TRAINING_FAILED` at the end when no training succeeded.
  */
 export async function runSearch(
   run: Run,
@@ -169,8 +170,8 @@ export async function runSearch(
       if (message.kind === "ended" || message.kind === "rung") setBars(study);
       if (message.kind === "warning") emit({ event: "warning", message: message.message });
     },
-    onDeath: (worker, how, trial) => {
-      emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });
+    onDeath: (message, trial) => {
+      emit({ event: "warning", message });
       if (trial?.state === "failed") emitEnded(study, trial);
       // Also when it had ended its trial, but could not tell any more.
       setBars(study);
@@ -194,6 +195,7 @@ export async function runSearch(
     comparisons: comparisonsOf(finals),
     report: join(run.dir, file),
   });
+  checkTrained(store);
 }
 
 async function searchBatches(study: Study, pool: Pool): Promise<void> {

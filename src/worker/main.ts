@@ -9,9 +9,13 @@ import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";
 import { outsideEvaluator } from "../evaluator/outside.ts";
 import { openStore } from "../store/sqlite.ts";
+import { isOutOfMemory, preferToKill } from "../util/machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { workOrderOf } from "./order.ts";
 import { work } from "./work.ts";
+
+// When memory is short, it is better to lose a training than the search.
+preferToKill();
 
 const [runDir = "", name = ""] = process.argv.slice(2);
 const stop = new AbortController();
@@ -69,11 +73,16 @@ async function start(): Promise<void> {
 
 /** Says why the worker cannot go on, if that is the user's to mend, and ends; otherwise dies with the error. */
 function give(error: unknown): void {
-  if (!(error instanceof MnasError)) {
+  const isFull = isOutOfMemory(error);
+  if (!(error instanceof MnasError || isFull)) {
     console.error(error);
     process.exit(70);
   }
-  const message: FromWorker = { kind: "unable", code: error.code, message: error.message, hint: error.hint ?? null };
+  const { message: text } = error as Error;
+  const message: FromWorker =
+    error instanceof MnasError
+      ? { kind: "unable", code: error.code, message: text, hint: error.hint ?? null }
+      : { kind: "unable", code: "MEMORY_FULL", message: text, hint: null };
   if (process.send === undefined) process.exit(1);
   process.send(message, () => process.exit(1));
 }

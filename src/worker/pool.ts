@@ -5,6 +5,7 @@ import { tellDamage } from "../data/damage.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { killGroup } from "../evaluator/process.ts";
 import type { Store, Trial } from "../store/store.ts";
+import { describeMemory, memoryHere, watchKills, type memoryKills } from "../util/machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface PoolOptions {
@@ -12,8 +13,10 @@ export interface PoolOptions {
   readonly runDir: string;
   readonly store: Store;
   readonly onMessage: (message: FromWorker, worker: string) => void;
-  /** A worker ended without being asked to, with a trial or without; another takes its place. */
-  readonly onDeath: (worker: string, how: string, trial: Trial | null) => void;
+  /** A worker ended without being asked to, with a trial or without; `message` says why and who goes on. */
+  readonly onDeath: (message: string, trial: Trial | null) => void;
+  /** How many processes the system has killed for want of memory. */
+  readonly kills?: typeof memoryKills;
 }
 
 /** Worker processes that train the measured trials of a study. */
@@ -27,6 +30,8 @@ interface Worker {
   readonly process: ChildProcess;
   isReady: boolean;
   isIdle: boolean;
+  /** Whether it said that the system gave it no memory. */
+  isStarved: boolean;
   /** What it has started itself. */
   program: number | null;
 }
@@ -39,12 +44,24 @@ const killed = (signal: NodeJS.Signals): MnasError =>
     hint: "This machine may be short of memory: continue with --resume and fewer --workers.",
   });
 
+const starved = (): MnasError =>
+  new MnasError(
+    "MEMORY_FULL",
+    `Cannot train: memory is short even for one worker; ${describeMemory(memoryHere())}, and the system gave it no more or killed it`,
+    {
+      hint: "Give it more memory and continue with --resume: nothing recorded is lost, and what was killed is trained then.",
+    },
+  );
+
 /** A pool of `count` worker processes. They start when they are needed: starting would disturb measurements. */
-export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOptions): Pool {
+export function startPool({ count, runDir, store, onMessage, onDeath, kills }: PoolOptions): Pool {
   const workers = new Set<Worker>();
   const started = Date.now();
   let serial = 0;
   let idleDeaths = 0;
+  /** Workers that the memory allows, as far as is known. */
+  let most = count;
+  const isKilledForMemory = watchKills(kills);
   let failure: Error | null = null;
   let isClosing = false;
   let isDraining = false;
@@ -65,12 +82,31 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     if (worker.process.connected) worker.process.send(message, () => {});
   };
 
+  /** After the death of a worker: one that had too little memory is not replaced. */
+  const replace = ({ name, isStarved }: Worker, code: number | null, signal: NodeJS.Signals | null): void => {
+    const isForMemory = isStarved || isKilledForMemory(signal);
+    const trial = attempt(() => store.release(name, failure === null && !isForMemory));
+    let says = `worker ${name} died (${signal ?? `exit code ${code}`}); another takes its place`;
+    if (isForMemory) {
+      most = Math.min(most, workers.size);
+      if (most === 0) failure ??= starved();
+      const goOn = most === 1 ? "1 worker goes" : `${most} workers go`;
+      says = `worker ${name} had too little memory (${signal ?? "the system gave it no more"}); ${goOn} on`;
+    } else {
+      idleDeaths = trial === null ? idleDeaths + 1 : 0;
+      if (idleDeaths > maxIdleDeaths * count)
+        failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
+    }
+    if (failure === null) attempt(() => onDeath(says, trial));
+    if (failure === null && workers.size < most) start();
+  };
+
   const start = (): void => {
     const name = `${process.pid}-${started}-${serial++}`;
     const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     // Workers write nothing to standard output: it belongs to the results of the command.
     const child = fork(entry, [runDir, name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    const worker: Worker = { name, process: child, isReady: false, isIdle: false, program: null };
+    const worker: Worker = { name, process: child, isReady: false, isIdle: false, isStarved: false, program: null };
     workers.add(worker);
 
     child.on("message", (message: FromWorker) => {
@@ -81,6 +117,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
       else if (message.kind === "damage") tellDamage(message.damage);
       else if (message.kind === "program") worker.program = message.pid;
       else if (message.kind === "ended") idleDeaths = 0;
+      else if (message.kind === "unable" && message.code === "MEMORY_FULL") worker.isStarved = true;
       else if (message.kind === "unable") {
         const code = message.code as ErrorCode;
         failure ??= new MnasError(code, message.message, message.hint === null ? {} : { hint: message.hint });
@@ -91,16 +128,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
     child.on("exit", (code, signal) => {
       workers.delete(worker);
       if (worker.program !== null) killGroup(worker.program);
-      if (!isClosing) {
-        const trial = attempt(() => store.release(name, failure === null));
-        idleDeaths = trial === null ? idleDeaths + 1 : 0;
-        if (idleDeaths > maxIdleDeaths * count)
-          failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
-        if (failure === null) {
-          attempt(() => onDeath(name, signal ?? `exit code ${code}`, trial));
-          if (failure === null) start();
-        }
-      }
+      if (!isClosing) replace(worker, code, signal);
       changed();
     });
   };
@@ -119,7 +147,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath }: PoolOpti
       signal.addEventListener("abort", wake);
       try {
         while (hasWork()) {
-          while (workers.size < count) start();
+          while (workers.size < most) start();
           for (const worker of workers) {
             worker.isIdle = false;
             if (worker.isReady) tell(worker, { kind: "work" });

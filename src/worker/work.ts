@@ -10,12 +10,14 @@ import {
   type Evaluator,
   type Order,
 } from "../evaluator/evaluator.ts";
+import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Stop, Store, TrainingResult, Trial, TrialKey } from "../store/store.ts";
 import { saveCheckpoint } from "../train/checkpoint.ts";
 import { factsOf } from "../train/facts.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { makeFolder } from "../util/files.ts";
+import { watchKills } from "../util/machine.ts";
 import type { FromWorker } from "./messages.ts";
 
 export interface WorkOptions {
@@ -167,6 +169,7 @@ function giveUp({ store, name, say }: WorkOptions, { phase, number }: Trial, how
 /** Takes trials and evaluates them until none waits. Safe to kill at any moment: the lease gives the trial back. */
 export async function work(options: WorkOptions): Promise<void> {
   const { store, config, dataset, runDir, name, signal, say, leaseMs = 60_000 } = options;
+  const isKilledForMemory = watchKills();
   while (!signal.aborted) {
     const trial = store.claim({ worker: name, now: Date.now(), leaseMs });
     if (trial === null) return;
@@ -193,6 +196,8 @@ export async function work(options: WorkOptions): Promise<void> {
       store.complete(trial, name, evaluation);
     } catch (error) {
       if (signal.aborted) return void store.release(name, false);
+      if (error instanceof EvaluatorDied && isKilledForMemory(error.how))
+        throw new MnasError("MEMORY_FULL", `Cannot train: the system killed the evaluator (${error.message})`);
       if (error instanceof EvaluatorDied) {
         giveUp(options, trial, error.message);
         continue;

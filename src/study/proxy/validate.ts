@@ -126,8 +126,8 @@ export async function validateProxy(
       }
       if (message.kind === "ended") end(store.trial(message)!);
     },
-    onDeath: (worker, how, trial) => {
-      emit({ event: "warning", message: `worker ${worker} died (${how}); another takes its place` });
+    onDeath: (message, trial) => {
+      emit({ event: "warning", message });
       if (trial?.state === "failed") end(trial);
     },
   });

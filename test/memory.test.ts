@@ -1,0 +1,140 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import type { TrialState } from "../src/store/store.ts";
+import { checkTrained } from "../src/study/trained.ts";
+import { openRun } from "../src/study/run.ts";
+import { coresOfGroup, killsInGroup, memoryOfGroup } from "../src/util/cgroup.ts";
+import { memoryKills, watchKills } from "../src/util/machine.ts";
+import { mnas, scratch } from "./mnas.ts";
+import { smallMemory } from "./small-memory.ts";
+import { toyConfig } from "./toy.ts";
+
+const mib = 2 ** 20;
+
+/** The system's files as they are in some places, by what they are read as. */
+const places = {
+  "version 2, in a container": {
+    files: {
+      "proc/self/cgroup": "0::/\n",
+      "sys/fs/cgroup/memory.max": `${1300 * mib}\n`,
+      "sys/fs/cgroup/memory.current": `${1200 * mib}\n`,
+      "sys/fs/cgroup/memory.stat": `anon ${300 * mib}\nactive_file ${500 * mib}\ninactive_file ${400 * mib}\n`,
+      "sys/fs/cgroup/memory.events": "low 0\nhigh 0\nmax 9\noom 4\noom_kill 3\noom_group_kill 0\n",
+      "sys/fs/cgroup/cpu.max": "150000 100000\n",
+    },
+    memory: { limit: 1300 * mib, left: 1000 * mib },
+    cores: 1.5,
+    kills: 3,
+  },
+  "version 2, limits of groups around": {
+    files: {
+      "proc/self/cgroup": "0::/job/step\n",
+      "sys/fs/cgroup/job/memory.max": `${1000 * mib}\n`,
+      "sys/fs/cgroup/job/memory.current": `${990 * mib}\n`,
+      "sys/fs/cgroup/job/cpu.max": "400000 100000\n",
+      "sys/fs/cgroup/job/step/memory.max": "max\n",
+      "sys/fs/cgroup/job/step/memory.current": "5\n",
+      "sys/fs/cgroup/job/step/memory.events": "oom_kill 0\n",
+      "sys/fs/cgroup/job/step/cpu.max": "max 100000\n",
+    },
+    memory: { limit: 1000 * mib, left: 10 * mib },
+    cores: 4,
+    kills: 0,
+  },
+  "version 1, with a path of the host": {
+    files: {
+      "proc/self/cgroup": "9:cpu,cpuacct:/docker/a:b\n4:memory:/docker/a:b\n0::/docker/a:b\n",
+      "sys/fs/cgroup/memory/memory.limit_in_bytes": `${512 * mib}\n`,
+      "sys/fs/cgroup/memory/memory.usage_in_bytes": `${600 * mib}\n`,
+      "sys/fs/cgroup/memory/memory.stat": `total_active_file ${8 * mib}\ntotal_inactive_file ${80 * mib}\n`,
+      "sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n",
+      "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "50000\n",
+      "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+    },
+    memory: { limit: 512 * mib, left: 0 },
+    cores: 0.5,
+    kills: 7,
+  },
+  "version 1 without limits": {
+    files: {
+      "proc/self/cgroup": "9:cpu:/\n4:memory:/\n",
+      "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+      "sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n",
+      "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+      "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+    },
+    memory: null,
+    cores: null,
+    kills: 0,
+  },
+  "no groups": { files: { "proc/vmstat": "pgfault 9\noom_kill 5\n" }, memory: null, cores: null, kills: null },
+  "nothing at all": { files: {}, memory: null, cores: null, kills: null },
+} as const;
+
+test.each(Object.entries(places))("limits of control groups are read: %s", (_, { files, memory, cores, kills }) => {
+  using root = scratch();
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root.dir, name)), { recursive: true });
+    writeFileSync(join(root.dir, name), text);
+  }
+  const read = [memoryOfGroup(root.dir), coresOfGroup(root.dir), killsInGroup(root.dir), memoryKills(root.dir)];
+  expect(read).toEqual([memory, cores, kills, kills ?? ("proc/vmstat" in files ? 5 : null)]);
+});
+
+test("each kill that the system counts explains one death by SIGKILL, and no other death", () => {
+  let counted: number | null = 2;
+  const isKilled = watchKills(() => counted);
+  expect(isKilled("SIGKILL")).toBe(false);
+  counted = 4;
+  expect(["SIGSEGV", null, "SIGKILL", "SIGKILL", "SIGKILL"].map(isKilled)).toEqual([false, false, true, true, false]);
+  counted = null;
+  expect(["SIGKILL", "SIGTERM"].map(watchKills(() => counted))).toEqual([true, false]);
+});
+
+test.each<[string, TrialState[], RegExp | null]>([
+  ["all failed", ["failed", "failed"], /all 2 trainings failed, 2 of them because of this: its worker died 3 times/],
+  ["all failed that were not over the gate", ["failed", "pruned"], /all 1 trainings failed/],
+  ["one succeeded", ["failed", "complete"], null],
+  ["one was stopped", ["failed", "stopped"], null],
+  ["all were over the gate", ["pruned"], null],
+])("a search ends as a failure when all of its trainings failed: %s", (_, states, message) => {
+  const trials = states.map((state) => ({ state, latency: { medianMs: 1 }, reason: "its worker died 3 times" }));
+  const check = (): void => checkTrained({ trials: (phase) => (phase === "search" ? trials : []) as never });
+  if (message === null) expect(check).not.toThrow();
+  else expect(check).toThrow(message);
+});
+
+/** More than Node takes, less than it takes with one of these networks. */
+const group = smallMemory(300 * mib);
+afterAll(() => (typeof group === "string" ? undefined : group[Symbol.asyncDispose]()));
+
+test.skipIf(typeof group === "string")(
+  `what the system kills for want of memory is no fault of the networks${typeof group === "string" ? ` (${group})` : ""}`,
+  { timeout: 120_000 },
+  async () => {
+    if (typeof group === "string") return;
+    using folder = scratch();
+    const block = `{ op: "mbconv6", kernel: 3, stride: 2, filters: oneOf("filters", [32, 40]), layers: 1, seRatio: 0, skip: "none" }`;
+    const settings = `device: "madds", target: 9, trials: 2, batch: 2, finalists: 0, proxy: { epochs: 0.02, batch: 256 },`;
+    writeFileSync(
+      join(folder.dir, "mnas.config.ts"),
+      toyConfig(settings, block).replace("filters: 8", "filters: 40").replace("stride: 2", "stride: 1"),
+    );
+    const short = await group.mnas(["search", "--json", "--out", "run", "--workers", "2"], folder.dir);
+    expect([short.code, short.stderr]).toEqual([4, expect.stringMatching(/"code":"MEMORY_FULL".*--resume/)]);
+    const states = (): unknown[] => {
+      using run = openRun(join(folder.dir, "run"));
+      return run.store.trials("search").map(({ state, attempts }) => [state, attempts]);
+    };
+    expect(states()).toEqual([
+      ["waiting", 0],
+      ["waiting", 0],
+    ]);
+    expect(await mnas(["search", "--json", "--resume", "run"], folder.dir)).toMatchObject({ code: 0, stderr: "" });
+    expect(states()).toEqual([
+      ["complete", 0],
+      ["complete", 0],
+    ]);
+  },
+);
