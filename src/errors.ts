@@ -10,6 +10,7 @@ export type ErrorCode =
   | "DATA_INVALID"
   | "DATA_NOT_FOUND"
   | "FILE_NOT_FOUND"
+  | "RUN_BUSY"
   | "RUN_EXISTS"
   | "RUN_INVALID"
   | "RUN_MISMATCH"
@@ -48,6 +49,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   DEVICE_UNAVAILABLE: 4,
   DISK_FULL: 4,
   MEMORY_FULL: 4,
+  RUN_BUSY: 4,
   EVALUATOR_UNAVAILABLE: 4,
   WORKER_UNAVAILABLE: 4,
   INTERRUPTED: 130,

@@ -152,7 +152,10 @@ test("a training that is killed and resumed ends in the same weights; other sett
   child.kill("SIGSTOP");
   for (const also of ["--resume", "--force"]) {
     const second = await mnas([...command, also], killed.dir);
-    expect(second).toMatchObject({ code: 2, stderr: expect.stringContaining("another process is training to it") });
+    expect(second).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(`process ${child.pid} is training to it`),
+    });
   }
   child.kill("SIGKILL");
   await ended;

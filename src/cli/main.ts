@@ -1,11 +1,15 @@
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { describeDamage, onDamage } from "../data/damage.ts";
+import { MnasError } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
 import { recipeNames } from "../train/presets.ts";
 import { shellWords } from "../util/shell.ts";
+import { refuseDebugger } from "../util/signals.ts";
 import { version } from "../version.ts";
 import { reportError } from "./output.ts";
+
+refuseDebugger();
 
 const usageError = 2;
 
@@ -276,11 +280,11 @@ command("init", "write a mnas.config.ts to start from")
 tab(program);
 
 // A reader that goes away (`| head`) ends the command quietly, as the signal SIGPIPE would: 128 + 13. The workers of a
-// search end with it, and the run can be resumed.
+// search end with it, and the run can be resumed. A terminal that is gone (EIO) has sent SIGHUP, which ends the command.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(141);
-    throw error;
+    if (error.code !== "EIO") throw error;
   });
 }
 
@@ -305,5 +309,9 @@ try {
         `${JSON.stringify({ error: { code: "USAGE", message: error.message.replace(/^error: /, "") } })}\n`,
       );
     }
-  } else process.exitCode = reportError(error, { json: asJson });
+  } else {
+    process.exitCode = reportError(error, { json: asJson });
+    // Work that nobody waits for any more, such as images being decoded, would keep the process.
+    if (error instanceof MnasError && error.code === "INTERRUPTED") process.exit();
+  }
 }

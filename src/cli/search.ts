@@ -11,7 +11,7 @@ import { initStudy, loadRunData, loadStudyData, moveRunData, runSearch } from ".
 import { writeFileAtomically } from "../util/files.ts";
 import { version } from "../version.ts";
 import { loadConfigFile, mergeConfig } from "./config-file.ts";
-import { interruptible } from "./interrupt.ts";
+import { abortable, interruptible } from "./interrupt.ts";
 import { noticeView, openingOf } from "./notices.ts";
 import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
@@ -57,7 +57,7 @@ export async function search(options: SearchOptions): Promise<void> {
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
       if (note !== null) tell({ event: "warning", message: note });
-      const dataset = await loadRunData(run, config.data);
+      const dataset = await abortable(loadRunData(run, config.data), signal);
       moveRunData(run, dataset);
       record(run, config, file);
       if (changes.length > 0 && !json) say(`changed  ${changes.join(", ")}`);
@@ -69,7 +69,7 @@ export async function search(options: SearchOptions): Promise<void> {
       const file = await loadConfigFile(options.config);
       const config = mergeConfig(file, flags);
       checkReward(config.reward, config.target ?? 1);
-      const dataset = await loadStudyData(config);
+      const dataset = await abortable(loadStudyData(config), signal);
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       signal.throwIfAborted();
       const made = environment();

@@ -8,7 +8,7 @@ import type { Graph } from "../graph/graph.ts";
 import { loadState, saveState, type TrainIdentity } from "../train/state.ts";
 import type { Progress } from "../train/trainer.ts";
 import { checkWritable } from "../util/files.ts";
-import { takeLock } from "../util/lock.ts";
+import { holderOf, takeLock } from "../util/lock.ts";
 import { checkOut } from "./export.ts";
 
 /** Where a training that is to end in a file of weights keeps its state. */
@@ -28,8 +28,9 @@ function lockTraining(out: string): DisposableStack {
     return stack;
   }
   if (lock === null) {
-    throw new MnasError("RUN_INVALID", `Cannot train to "${out}": another process is training to it`, {
-      hint: "Wait for it, stop it first, or choose another --out.",
+    const { who, stop } = holderOf(file);
+    throw new MnasError("RUN_BUSY", `Cannot train to "${out}": ${who} is training to it`, {
+      hint: `Wait for it, ${stop}, or choose another --out.`,
     });
   }
   stack.defer(() => rmSync(file, { force: true }));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { breathe } from "../util/async.ts";
 import { readFile } from "../util/files.ts";
 import { cached } from "./cache.ts";
 import { bytesOf, decodeImages, largestDefault, surveyFiles, type DecodedShape } from "./decode.ts";
@@ -85,10 +86,12 @@ const indicesOf = (files: Files): FileIndex[] => partNames.flatMap((part) => fil
 const countOf = (files: Files): number => indicesOf(files).reduce((sum, { labels }) => sum + labels.length, 0);
 
 /** Names the content of the files: times and sizes would not tell every change, and change without one. */
-function stampOf(dir: string, files: Files): string {
+async function stampOf(dir: string, files: Files): Promise<string> {
   const hash = createHash("sha256");
   for (const part of partNames) {
     for (const file of files[part] === undefined ? [] : pathsOf(files[part])) {
+      // Ctrl-C is heard between two files.
+      await breathe();
       const bytes = readFile(file);
       hash.update(JSON.stringify([part, relative(dir, file), bytes.length])).update(bytes);
     }
@@ -158,7 +161,7 @@ export async function readImageFolder(
   if (shape !== null && !fits(shape))
     return sourced(keyOf(classes, files, shape), (_, index) => storedImages(index, shape));
   const place = `${resolve(listing.dir)} at ${size ?? "any size"}`;
-  const data = await cached(place, { stamp: stampOf(listing.dir, files), cacheDir }, async () =>
+  const data = await cached(place, { stamp: await stampOf(listing.dir, files), cacheDir }, async () =>
     decodeImages(classes, files, shape ?? (await surveyFiles(indicesOf(files).flatMap(pathsOf), size))),
   );
   return sourced(contentKey(data), (part, index) => heldImages(data[part]!, index));

@@ -4,6 +4,7 @@ import { MnasError } from "../errors.ts";
 import { allowedCores } from "./cores.ts";
 import type { Reply, Request } from "./host-messages.ts";
 import { createTimer, threads } from "./host-session.ts";
+import { leaveSignalsToParent } from "../util/signals.ts";
 import { openQuietLock } from "./quiet.ts";
 import { loadRuntime } from "./runtime.ts";
 
@@ -12,8 +13,7 @@ const say = (reply: Reply): void => void process.send?.(reply, undefined, undefi
 
 // Without its parent nobody wants the answer, and the lock must be given back.
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C reaches the whole process group; the parent decides what it means.
-process.on("SIGINT", () => {});
+leaveSignalsToParent();
 
 const failed = (error: unknown): Reply => ({
   kind: "failed",

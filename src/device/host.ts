@@ -5,6 +5,7 @@ import { MnasError } from "../errors.ts";
 import type { DeviceModel, LatencyDevice, MeasureOptions } from "./device.ts";
 import type { Reply, Request } from "./host-messages.ts";
 import { createTurns } from "../util/async.ts";
+import { childOptions } from "../util/signals.ts";
 
 /*
  * Models run in a process of their own: it can be tied to one core without tying what this process starts, a model
@@ -78,7 +79,11 @@ const isAlive = (child: ChildProcess): boolean =>
 async function start(): Promise<{ child: ChildProcess; ready: ReplyOf<"ready"> }> {
   const entry = fileURLToPath(new URL(`./host-process${extname(import.meta.url)}`, import.meta.url));
   // The runtime writes to standard error by itself about models that are wrong; we say it in our own words.
-  const child = fork(entry, { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const child = fork(entry, {
+    serialization: "advanced",
+    execArgv: [...childOptions],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   try {
     return { child, ready: await replyOf(child, "ready") };
   } catch (error) {

@@ -5,7 +5,7 @@ import { explain } from "../store/database.ts";
 import { createStore, openStore, readStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { isWritable, listNames, makeFolder, removeFolders } from "../util/files.ts";
-import { takeLock } from "../util/lock.ts";
+import { holderOf, takeLock } from "../util/lock.ts";
 import { shellWord } from "../util/shell.ts";
 
 /** A run folder: `study.db` is the record, the rest is for people and tools. */
@@ -37,7 +37,11 @@ function lockRun(dir: string): Disposable {
     if (isNew) rmSync(lock, { force: true });
     explain(error, lock);
   }
-  return taken ?? refuse("another process is searching in it", "Wait for it, or stop it first.");
+  if (taken !== null) return taken;
+  const { who, stop } = holderOf(lock);
+  throw new MnasError("RUN_BUSY", `Cannot search in run "${dir}": ${who} is searching in it`, {
+    hint: `Wait for it, or ${stop}.`,
+  });
 }
 
 /** A new folder and those that were made for it, innermost first. */
@@ -82,7 +86,7 @@ function makeNamedFolder(dir: string): NewFolder {
  * Makes a run in a folder that is empty or not there, by default one under `runs/` named after the time, and owns it.
  * When that fails, it removes what it made and nothing else.
  *
- * @throws MnasError `RUN_EXISTS`, or `RUN_INVALID` when another process is making a run there.
+ * @throws MnasError `RUN_EXISTS`, or `RUN_BUSY` when another process is making a run there.
  */
 export function createRun(out: string | undefined, init: (store: Store) => void): Run {
   const { dir, made } = out === undefined ? makeDefaultFolder(new Date()) : makeNamedFolder(out);
@@ -146,7 +150,7 @@ export function latestRun(): string {
 /** Opens a run to read it, also while a search is going on in it, and where nothing may be written. */
 export const openRun = (dir: string): Run => runOf(dir, readStore(database(dir)));
 
-/** Opens a run to continue it. Throws `RUN_INVALID` when another process is searching in it. */
+/** Opens a run to continue it. Throws `RUN_BUSY` when another process is searching in it. */
 export function ownRun(dir: string): Run {
   const lock = lockRun(dir);
   try {

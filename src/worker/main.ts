@@ -8,6 +8,7 @@ import { MnasError } from "../errors.ts";
 import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";
 import { outsideEvaluator } from "../evaluator/outside.ts";
+import { leaveSignalsToParent } from "../util/signals.ts";
 import { openStore } from "../store/sqlite.ts";
 import { isOutOfMemory, preferToKill } from "../util/machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -25,15 +26,19 @@ const say = (message: FromWorker): void => void process.send?.(message, undefine
 onDamage((damage) => say({ kind: "damage", damage }));
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
-// Ctrl-C reaches the whole process group; the parent decides what it means.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => stop.abort());
+leaveSignalsToParent();
+let begin = (): void => {};
+process.on("message", (message: ToWorker) => (message.kind === "stop" ? stop.abort() : begin()));
 
 async function start(): Promise<void> {
   const store = openStore(join(runDir, "study.db"));
   const config = store.get("config") as RecordedConfig;
   const { data, known } = workOrderOf(store);
+  // No trial is in hand yet, and reading may take minutes.
+  const abandon = (): void => process.exit(0);
+  stop.signal.addEventListener("abort", abandon);
   const dataset = await loadKnown(data, known);
+  stop.signal.removeEventListener("abort", abandon);
   const lock = openQuietLock();
   const settings = config.evaluate;
   const evaluator =
@@ -62,10 +67,9 @@ async function start(): Promise<void> {
     store[Symbol.dispose]();
     process.exit(0);
   };
-  process.on("message", (message: ToWorker) => {
-    if (message.kind === "stop") stop.abort();
-    else if (!isBusy) void take().then(() => (stop.signal.aborted ? leave() : undefined), give);
-  });
+  begin = () => {
+    if (!isBusy) void take().then(() => (stop.signal.aborted ? leave() : undefined), give);
+  };
   stop.signal.addEventListener("abort", leave);
   if (stop.signal.aborted) leave();
   say({ kind: "ready" });

@@ -6,6 +6,7 @@ import { MnasError, type ErrorCode } from "../errors.ts";
 import { killGroup } from "../evaluator/process.ts";
 import type { Store, Trial } from "../store/store.ts";
 import { describeMemory, memoryHere, watchKills, type memoryKills } from "../util/machine.ts";
+import { childOptions } from "../util/signals.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface PoolOptions {
@@ -105,7 +106,10 @@ export function startPool({ count, runDir, store, onMessage, onDeath, kills }: P
     const name = `${process.pid}-${started}-${serial++}`;
     const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     // Workers write nothing to standard output: it belongs to the results of the command.
-    const child = fork(entry, [runDir, name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = fork(entry, [runDir, name], {
+      execArgv: [...process.execArgv, ...childOptions],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     const worker: Worker = { name, process: child, isReady: false, isIdle: false, isStarved: false, program: null };
     workers.add(worker);
 

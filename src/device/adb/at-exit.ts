@@ -1,6 +1,7 @@
+import { endingSignals } from "../../util/signals.ts";
+
 /** What has to be undone elsewhere when this process ends before it could do so in its own time. */
 const open = new Set<() => void>();
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function cleanAll(): void {
   for (const clean of open) clean();
@@ -17,7 +18,7 @@ function onSignal(signal: NodeJS.Signals): void {
 
 function unlisten(): void {
   process.off("exit", cleanAll);
-  for (const signal of signals) process.off(signal, onSignal);
+  for (const signal of endingSignals) process.off(signal, onSignal);
 }
 
 /**
@@ -28,7 +29,7 @@ function unlisten(): void {
 export function atExit(clean: () => void): () => void {
   if (open.size === 0) {
     process.on("exit", cleanAll);
-    for (const signal of signals) process.on(signal, onSignal);
+    for (const signal of endingSignals) process.on(signal, onSignal);
   }
   open.add(clean);
   return () => {
