@@ -1,13 +1,27 @@
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { z } from "zod";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
+import { cacheUse, onCacheFault } from "../src/data/cache.ts";
 import type { Images } from "../src/data/dataset.ts";
 import { decodePack, encodePack } from "../src/data/pack.ts";
 import { loadInMemory, picture, pictures, times } from "./data-files.ts";
 import { scratch } from "./mnas.ts";
+import { smallDisk } from "./small-disk.ts";
 
 const seed = 1;
+const disk = smallDisk();
+afterAll(() => disk?.[Symbol.dispose]());
 
 test("images are decoded once: their cache serves until the content of a file changes", async () => {
   using folder = scratch();
@@ -48,6 +62,67 @@ test("a damaged cache is built again", async () => {
     expect(await loadInMemory(folder.dir, { seed, cacheDir })).toEqual(first);
     expect(statSync(file).size).toBe(size);
   }
+});
+
+/** Turns the cache into something that cannot be used: its folder, or the file in it. */
+const breakages: Readonly<Record<string, (dir: string, file: string) => void>> = {
+  "a file in place of the folder": (dir) => {
+    rmSync(dir, { recursive: true });
+    writeFileSync(dir, "mine");
+  },
+  "a folder in place of the file": (_, file) => {
+    rmSync(file);
+    mkdirSync(join(file, "mine"), { recursive: true });
+  },
+  "a link to nowhere in place of the folder": (dir) => {
+    rmSync(dir, { recursive: true });
+    symlinkSync(join(dir, "..", "nowhere", "deep"), dir);
+  },
+  "a link to itself in place of the file": (_, file) => {
+    rmSync(file);
+    symlinkSync(file, file);
+  },
+};
+
+test.each(Object.entries(breakages))("images are read without a cache where there is %s", async (_, breakCache) => {
+  using folder = scratch();
+  await pictures(folder.dir, 4);
+  using place = scratch();
+  const cacheDir = join(place.dir, "cache");
+  const first = await loadInMemory(folder.dir, { seed, cacheDir });
+  breakCache(cacheDir, join(cacheDir, readdirSync(cacheDir)[0]!));
+  onCacheFault(() => {});
+  expect(await loadInMemory(folder.dir, { seed, cacheDir })).toEqual(first);
+});
+
+test.skipIf(disk === null)("a full disk under the cache is said once, and the images are there", async () => {
+  vi.resetModules();
+  const fresh = await import("../src/data/cache.ts");
+  const said: string[] = [];
+  fresh.onCacheFault((message) => said.push(message));
+  disk!.fill(0);
+  const build = async () => ({ mean: [1] });
+  const options = { stamp: "a", cacheDir: join(disk!.dir, "cache") };
+  const facts = z.object({ mean: z.array(z.number()) });
+  for (let i = 0; i < 2; i++) expect(await fresh.cachedFacts("b", options, facts, build)).toEqual({ mean: [1] });
+  expect(said).toEqual([expect.stringMatching(/^Cannot .*no space left.*Set MNAS_CACHE_DIR/)]);
+});
+
+test("the cache lies where the user, or else XDG, says, and an empty name says nothing", () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const lies = (env: Readonly<Record<string, string>>): string | null => {
+    for (const name of ["MNAS_CACHE_DIR", "XDG_CACHE_HOME", "HOME"]) vi.stubEnv(name, env[name]);
+    return cacheUse().dir;
+  };
+  using place = scratch();
+  const { dir } = place;
+  const xdg = { XDG_CACHE_HOME: join(dir, "xdg"), HOME: dir };
+  expect(lies({ ...xdg, MNAS_CACHE_DIR: join(dir, "own") })).toBe(join(dir, "own"));
+  expect(lies({ ...xdg, MNAS_CACHE_DIR: "" })).toBe(join(dir, "xdg", "mnas"));
+  expect(lies({ HOME: dir })).toBe(join(dir, ".cache", "mnas"));
+  for (const wrong of ["", "relative"])
+    expect(lies({ HOME: dir, XDG_CACHE_HOME: wrong })).toBe(join(dir, ".cache", "mnas"));
+  expect(readdirSync(dir)).toEqual([]);
 });
 
 test("a pack gives back what was put in, and nothing when any byte of it changed or is missing", () => {

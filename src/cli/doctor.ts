@@ -72,7 +72,8 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
       return `${device.description}; a small network takes ${ms(medianMs)}`;
     }),
     await check("cache", () => {
-      const { dir, files, bytes } = cacheUse();
+      const { dir, files, bytes, problem } = cacheUse();
+      if (problem !== null) return `${problem}; each command decodes images again, unless MNAS_CACHE_DIR is set`;
       return `${dir}: ${counted(files, "file")} of decoded images, ${(bytes / 2 ** 20).toFixed(1)} MiB, which may be deleted`;
     }),
     await check("images", async () => `sharp ${(await import("sharp")).default.versions.sharp ?? ""}`),

@@ -1,5 +1,6 @@
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { onCacheFault } from "../data/cache.ts";
 import { describeDamage, onDamage } from "../data/damage.ts";
 import { MnasError } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
@@ -290,11 +291,13 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const asJson = process.argv.includes("--json");
 // Commands that draw a bar tell it in their own way; few ever need what makes notices.
-onDamage((damage) => {
+const tellWarning = (message: string): void => {
   const tell = ({ noticeView }: typeof import("./notices.ts")): void =>
-    noticeView(asJson ? "stderr" : "none")({ event: "warning", message: describeDamage(damage) });
+    noticeView(asJson ? "stderr" : "none")({ event: "warning", message });
   void import("./notices.ts").then(tell);
-});
+};
+onDamage((damage) => tellWarning(describeDamage(damage)));
+onCacheFault(tellWarning);
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 

@@ -1,35 +1,71 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { isWritable, listNames, makeFolder, readFile, readFileShared, writeFileAtomically } from "../util/files.ts";
+import { cacheFolder } from "../util/home.ts";
 import type { RawData } from "./images.ts";
 import { decodePack, encodePack } from "./pack.ts";
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-const hint = "Set MNAS_CACHE_DIR to a folder that can be written.";
+const hint = "Set MNAS_CACHE_DIR to a folder that can be written";
 
-const defaultFolder = (): string => process.env["MNAS_CACHE_DIR"] ?? join(homedir(), ".cache", "mnas");
+const noHome = (): MnasError => new MnasError("FILE_NOT_FOUND", "Cannot keep images: this user has no home folder");
 
-function cacheFolder(cacheDir = defaultFolder()): string {
-  makeFolder(cacheDir, hint);
-  return cacheDir;
+let listener = (message: string): void => process.emitWarning(message, { type: "ImageCache" });
+let isTold = false;
+
+/** Takes the place of the process's own warning that images are not kept, which comes once. */
+export function onCacheFault(listen: (message: string) => void): void {
+  listener = listen;
 }
 
-/** What is kept by default. Throws `FILE_NOT_FOUND` where nothing can be. */
-export function cacheUse(): { readonly dir: string; readonly files: number; readonly bytes: number } {
-  const dir = defaultFolder();
-  if (!existsSync(dir)) return { dir, files: 0, bytes: 0 };
-  if (!statSync(dir).isDirectory() || !isWritable(dir))
-    throw new MnasError("FILE_NOT_FOUND", `Cannot keep images in "${dir}": it is no folder that can be written`, {
-      hint,
-    });
-  const names = listNames(dir);
+/** Uses the cache; null where that fails. A cache saves time, and nothing else depends on it. */
+function attempt<T>(use: () => T): T | null {
+  try {
+    return use();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (!isTold) listener(`${why}; images will be decoded again by each command. ${hint}`);
+    isTold = true;
+    return null;
+  }
+}
+
+/** The content of the cache. */
+export interface CacheUse {
+  /** Null where this user has no home folder. */
+  readonly dir: string | null;
+  readonly files: number;
+  readonly bytes: number;
+  /** Why nothing can be kept; null where it can. */
+  readonly problem: string | null;
+}
+
+/** The use of the user's cache. Throws `FILE_NOT_FOUND` where the folder was chosen and cannot be used. */
+export function cacheUse(): CacheUse {
+  const dir = cacheFolder();
+  const nothing = { dir, files: 0, bytes: 0, problem: null };
+  if (dir === null) return { ...nothing, problem: noHome().message };
+  const isChosen = process.env["MNAS_CACHE_DIR"] === dir;
+  const where = nearest(dir);
+  if (!statSync(where).isDirectory() || !isWritable(where)) {
+    const problem = `Cannot keep images in "${dir}": it is no folder that can be written`;
+    if (isChosen) throw new MnasError("FILE_NOT_FOUND", problem, { hint: `${hint}.` });
+    return { ...nothing, problem };
+  }
+  const names = existsSync(dir) ? listNames(dir) : [];
   const bytes = names.reduce((sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0), 0);
-  return { dir, files: names.length, bytes };
+  return { ...nothing, files: names.length, bytes };
+}
+
+/** The innermost part of a path that exists. */
+function nearest(path: string): string {
+  let at = resolve(path);
+  while (!existsSync(at)) at = dirname(at);
+  return at;
 }
 
 interface CacheOptions {
@@ -38,43 +74,69 @@ interface CacheOptions {
   readonly cacheDir: string | undefined;
 }
 
+/** How a kind of content lies in a file. */
+interface Form<T> {
+  readonly ending: string;
+  /** Null for content that is damaged or was made from something else. */
+  readonly read: (file: string) => T | null;
+  readonly write: (content: T) => Parameters<typeof writeFileAtomically>[1];
+}
+
+async function kept<T>(
+  place: string,
+  cacheDir: string | undefined,
+  { ending, read, write }: Form<T>,
+  build: () => Promise<T>,
+): Promise<T> {
+  const file = attempt(() => {
+    const dir = cacheDir ?? cacheFolder();
+    if (dir === null) throw noHome();
+    makeFolder(dir);
+    return join(dir, `${hash(place).slice(0, 32)}.${ending}`);
+  });
+  const found = file !== null && existsSync(file) ? attempt(() => read(file)) : null;
+  if (found !== null) return found;
+  const content = await build();
+  if (file !== null) attempt(() => writeFileAtomically(file, write(content)));
+  return content;
+}
+
 /**
- * What `build` gives, kept in a file named after `place`, so that a changed folder takes the place of its old content.
- *
- * A file with another stamp, or that is damaged, is built again.
+ * Gives the result of `build`, kept in a file named after `place`, so that a changed folder takes the place of its old
+ * content. A file with another stamp, or that is damaged, is built again; where none can be kept, each call builds.
  */
-export async function cached(
+export function cached(
   place: string,
   { stamp, cacheDir }: CacheOptions,
   build: () => Promise<RawData>,
 ): Promise<RawData> {
-  const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.pack`);
   const wanted = hash(stamp);
-  if (existsSync(file)) {
-    const pack = decodePack(readFileShared(file));
-    if (pack?.stamp === wanted) return pack.data;
-  }
-  const data = await build();
-  writeFileAtomically(file, encodePack(data, wanted));
-  return data;
+  const form: Form<RawData> = {
+    ending: "pack",
+    read: (file) => {
+      const pack = decodePack(readFileShared(file));
+      return pack?.stamp === wanted ? pack.data : null;
+    },
+    write: (data) => encodePack(data, wanted),
+  };
+  return kept(place, cacheDir, form, build);
 }
 
-/** As `cached`, for what a schema describes. */
-export async function cachedFacts<T>(
+/** As `cached`, for facts that a schema describes. */
+export function cachedFacts<T>(
   place: string,
   { stamp, cacheDir }: CacheOptions,
   schema: z.ZodType<T>,
   build: () => Promise<T>,
 ): Promise<T> {
-  const file = join(cacheFolder(cacheDir), `${hash(place).slice(0, 32)}.json`);
-  const kept = z.object({ stamp: z.literal(hash(stamp)), facts: schema });
-  if (existsSync(file)) {
-    const found = kept.safeParse(parsed(readFile(file)));
-    if (found.success) return found.data.facts;
-  }
-  const facts = await build();
-  writeFileAtomically(file, JSON.stringify({ stamp: hash(stamp), facts }));
-  return facts;
+  const wanted = hash(stamp);
+  const stored = z.object({ stamp: z.literal(wanted), facts: schema });
+  const form: Form<T> = {
+    ending: "json",
+    read: (file) => stored.safeParse(parsed(readFile(file))).data?.facts ?? null,
+    write: (facts) => JSON.stringify({ stamp: wanted, facts }),
+  };
+  return kept(place, cacheDir, form, build);
 }
 
 function parsed(bytes: Buffer): unknown {

@@ -43,7 +43,7 @@ export interface LoadOptions {
   readonly size?: number;
   /** Share of the train part that becomes the validation part when the data bring none. */
   readonly validationShare?: number;
-  /** Where decoded images are kept; `MNAS_CACHE_DIR`, or else `~/.cache/mnas`. */
+  /** Where decoded images are kept; as `cacheFolder` says by default. */
   readonly cacheDir?: string;
   /** Bytes of pixels up to which a folder of images is held in memory, 1 GiB; those of a larger one stay on the disk. */
   readonly mostInMemory?: number;

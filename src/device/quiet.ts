@@ -1,8 +1,7 @@
-import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { breathe } from "../util/async.ts";
+import { userFile } from "../util/home.ts";
 import { isBusy } from "../util/lock.ts";
 
 export interface WaitOptions {
@@ -28,12 +27,6 @@ export interface QuietLock extends Disposable {
  * is exclusive, and while the latter waits for readers to leave, no new ones come in. No data is ever written.
  */
 
-/** One file per user, as users may not write each other's files. */
-function defaultPath(): string {
-  const { uid, username } = userInfo();
-  return join(tmpdir(), `mnas-quiet-${uid < 0 ? username : uid}.db`);
-}
-
 /** Between two looks of shared work that may be told not to wait; each takes half a millisecond from what is measured. */
 const lookEveryMs = 200;
 
@@ -43,7 +36,7 @@ const queues = new Map<string, Promise<unknown>>();
 const held = new Set<string>();
 
 /** Opens the lock of this machine and user. Where the file cannot be made or locked, work is done without a lock. */
-export function openQuietLock(path: string = defaultPath()): QuietLock {
+export function openQuietLock(path: string = userFile("quiet")): QuietLock {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path);

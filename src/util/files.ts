@@ -6,6 +6,7 @@ import {
   fstatSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,7 +17,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 
 /** What the operating system's codes mean. */
@@ -156,6 +158,15 @@ export function makeFolder(dir: string, hint = "Choose another place."): readonl
   attempt({ what: `make folder "${dir}"`, hint, missing: "none can be made there", work });
   return made;
 }
+
+/** Makes a folder of this process alone for short-lived files. Throws `DISK_FULL`, `FILE_NOT_FOUND`. */
+export const makeTemporaryFolder = (prefix: string): string =>
+  attempt({
+    what: `make a folder in "${tmpdir()}"`,
+    hint: "Set TMPDIR to a folder that can be written.",
+    missing: "no such folder",
+    work: () => mkdtempSync(join(tmpdir(), prefix)),
+  });
 
 /** Removes folders, innermost first, up to the first that is not empty. */
 export function removeFolders(dirs: readonly string[]): void {

@@ -1,6 +1,7 @@
 /* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent. */
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
+import { onCacheFault } from "../data/cache.ts";
 import { onDamage } from "../data/damage.ts";
 import { loadKnown } from "../data/known.ts";
 import { openQuietLock } from "../device/quiet.ts";
@@ -24,6 +25,8 @@ const stop = new AbortController();
 const say = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => {});
 
 onDamage((damage) => say({ kind: "damage", damage }));
+// The command itself has said it.
+onCacheFault(() => {});
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
 leaveSignalsToParent();

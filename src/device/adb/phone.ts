@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomically } from "../../util/files.ts";
+import { makeTemporaryFolder, writeFileAtomically } from "../../util/files.ts";
 import { atExit } from "./at-exit.ts";
 import { throwFailure } from "./failures.ts";
 import type { Adb, AdbOptions, AdbResult } from "./runner.ts";
@@ -30,7 +29,7 @@ export interface Phone extends AsyncDisposable {
  */
 export async function enterPhone(adb: Adb, name: string, serial: string, signal?: AbortSignal): Promise<Phone> {
   const folder = `/data/local/tmp/mnas-${randomBytes(6).toString("hex")}`;
-  const local = mkdtempSync(join(tmpdir(), "mnas-adb-"));
+  const local = makeTemporaryFolder("mnas-adb-");
   const at = ["-s", serial];
   const shell = (command: string, options?: AdbOptions): Promise<AdbResult> =>
     adb.run([...at, "shell", command], options);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { MnasError } from "../../errors.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../../util/files.ts";
-import { stateFolder } from "../../util/state.ts";
+import { stateFolder } from "../../util/home.ts";
 import { digestOf, matches, randomSecret } from "./secrets.ts";
 
 /** A device that joined keeps its place for so long after it was last seen, whatever becomes of the search. */
@@ -16,8 +16,11 @@ const schema = z.array(
 );
 type Session = z.infer<typeof schema>[number];
 
-/** Where sessions are kept between commands. */
-export const sessionFile = (): string => join(stateFolder(), "sessions.json");
+/** Where sessions are kept between commands; null for a user without a home folder. */
+export function sessionFile(): string | null {
+  const folder = stateFolder();
+  return folder === null ? null : join(folder, "sessions.json");
+}
 
 /**
  * Devices that may come back without a token: digests of their secrets and their names, in a file that other commands
@@ -25,13 +28,17 @@ export const sessionFile = (): string => join(stateFolder(), "sessions.json");
  *
  * @param onProblem told once when the file cannot be written; devices can then come back to this command alone.
  */
-export function createSessions(file: string, onProblem: (message: string) => void, now: () => number = Date.now) {
+export function createSessions(
+  file: string | null,
+  onProblem: (message: string) => void,
+  now: () => number = Date.now,
+) {
   let ours: readonly Session[] = [];
   let hasProblem = false;
 
   const inFile = (): Session[] => {
     try {
-      return existsSync(file) ? schema.parse(JSON.parse(readFile(file).toString())) : [];
+      return file !== null && existsSync(file) ? schema.parse(JSON.parse(readFile(file).toString())) : [];
     } catch {
       return [];
     }
@@ -43,6 +50,7 @@ export function createSessions(file: string, onProblem: (message: string) => voi
   const put = (digest: string, name: string): void => {
     ours = [...ours.filter((each) => each.digest !== digest), { digest, name, expires: now() + sessionMs }];
     try {
+      if (file === null) throw new MnasError("FILE_NOT_FOUND", "Cannot keep sessions: this user has no home folder");
       makeFolder(dirname(file));
       writeFileAtomically(file, JSON.stringify(read().slice(-mostSessions)), { mode: 0o600 });
     } catch (error) {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Recipe } from "../../train/recipe.ts";
+import { MnasError } from "../../errors.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../../util/files.ts";
-import { stateFolder } from "../../util/state.ts";
+import { stateFolder } from "../../util/home.ts";
 import type { Ranking } from "./ranking.ts";
 
 /** A proxy of one length, and how well it ranks. */
@@ -61,7 +62,14 @@ const keyOf = ({ space }: Pick<Config, "space">, { key, train }: Dataset, recipe
     .digest("hex")
     .slice(0, 16);
 
-const folder = (): string => join(stateFolder(), "proxy");
+/** Throws `FILE_NOT_FOUND` for a user without a home folder. */
+function folder(): string {
+  const state = stateFolder();
+  if (state !== null) return join(state, "proxy");
+  throw new MnasError("FILE_NOT_FOUND", "Cannot keep a validation: this user has no home folder", {
+    hint: "Set XDG_STATE_HOME to a folder that can be written.",
+  });
+}
 
 /** The run folder in which the proxy of a config is validated. */
 export const validationDir = (config: Config, dataset: Dataset): string =>
@@ -83,6 +91,7 @@ export function findValidation(
   config: Pick<Config, "space" | "proxy">,
   dataset: Dataset,
 ): { readonly validation: Validation; readonly proxy: RankedProxy } | null {
+  if (stateFolder() === null) return null;
   const file = fileOf(config, dataset, config.proxy);
   if (!existsSync(file)) return null;
   try {
