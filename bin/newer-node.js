@@ -86,6 +86,13 @@ export function startAgain() {
     // A terminal sends Ctrl-C to both; the child decides when it has ended.
     process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY) || child.kill(signal));
   }
+  // npx waits for its command: where it is gone, it was killed.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.env.npm_command !== "exec" || process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 500).unref();
   child.on("error", (error) => {
     console.error(`error: Cannot start ${node}: ${error.message}`);
     process.exit(2);
