@@ -1,4 +1,5 @@
 import type { Buffer } from "./arena.ts";
+import { callOf } from "./builder.ts";
 import type { Lowering, Window } from "./lowering.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -32,7 +33,8 @@ export function reordered(
     transpose: 4 * rows * t.width,
   };
   const buffer = builder.buffer(bytes[kernel]);
-  builder.emit({ kernel, args: [rows, t.width, weightAt(`${t.node.name}.weight`), buffer] }, [buffer]);
+  const args = { rows, columns: t.width, from: weightAt(`${t.node.name}.weight`), to: buffer };
+  builder.emit(callOf(kernel, args), [buffer]);
   return buffer;
 }
 

@@ -1,5 +1,6 @@
+import { layouts, parameters } from "../../build/kernels.js";
 import { align, createBuffer, planArena, type Buffer } from "./arena.ts";
-import type { Kernel } from "./kernels.ts";
+import type { Kernel, Parameter } from "./kernels.ts";
 
 /** A number, an address, or a buffer that will have one. */
 export type Argument = number | Buffer;
@@ -12,10 +13,22 @@ export interface Call {
   readonly inference?: Call | null;
 }
 
-/** A float32 in a record; other words are integers and addresses. */
-export interface Float {
-  readonly float: number;
-}
+/** The arguments of a kernel by their names in `kernels/`. */
+export type Arguments<Name extends Kernel> = { readonly [P in Parameter<Name>]: Argument };
+
+/** A call of a kernel with all its arguments. */
+export const callOf = <Name extends Kernel>(kernel: Name, args: Arguments<Name>): Call => ({
+  kernel,
+  args: parameters[kernel].map((name) => args[name as Parameter<Name>]),
+});
+
+/** A class of `kernels/` whose fields JavaScript writes. */
+type RecordName = keyof typeof layouts;
+
+/** The fields of a record by their names in `kernels/`. */
+type Fields<Name extends RecordName> = { readonly [Field in keyof (typeof layouts)[Name]]: Argument };
+
+type Layout = Readonly<Record<string, readonly [offset: number, type: string]>>;
 
 /** Hands out memory and collects calls while a network is compiled. */
 export interface Builder {
@@ -26,8 +39,8 @@ export interface Builder {
   reserve(bytes: number): number;
   /** Memory for as long as calls touch it. */
   buffer(bytes: number): Buffer;
-  /** A record of 4-byte words, made when all addresses are known; its address. */
-  record(length: number, words: () => readonly (Argument | Float)[]): number;
+  /** A record of `kernels/`, written when all addresses are known; its address. */
+  record<Name extends RecordName>(name: Name, fields: () => Fields<Name>): number;
   /** Appends a call that touches some buffers and so much scratch memory. */
   emit(call: Call, touched?: readonly (Buffer | null)[], scratchBytes?: number): void;
   /** Plans the memory; returns its end. */
@@ -43,7 +56,11 @@ export function createBuilder(base: number): Builder {
   let scratchBytes = 0;
   const calls: Call[] = [];
   const buffers: Buffer[] = [];
-  const records: { readonly address: number; readonly words: () => readonly (Argument | Float)[] }[] = [];
+  const records: {
+    readonly address: number;
+    readonly layout: Layout;
+    readonly fields: () => Record<string, Argument>;
+  }[] = [];
   const scratch = createBuffer(0);
 
   const reserve = (bytes: number): number => {
@@ -60,9 +77,11 @@ export function createBuilder(base: number): Builder {
       buffers.push(buffer);
       return buffer;
     },
-    record(length, words) {
-      const address = reserve(4 * length);
-      records.push({ address, words });
+    record(name, fields) {
+      const layout: Layout = layouts[name];
+      // All fields have 4 bytes.
+      const address = reserve(4 * Object.keys(layout).length);
+      records.push({ address, layout, fields });
       return address;
     },
     emit(call, touched = [], bytes = 0) {
@@ -80,12 +99,13 @@ export function createBuilder(base: number): Builder {
     },
     writeRecords(memory) {
       const view = new DataView(memory);
-      for (const { address, words } of records) {
-        words().forEach((word, i) => {
-          const at = address + 4 * i;
-          if (typeof word === "object" && "float" in word) view.setFloat32(at, word.float, true);
-          else view.setUint32(at, addressOf(word), true);
-        });
+      for (const { address, layout, fields } of records) {
+        const values = fields();
+        for (const [name, [offset, type]] of Object.entries(layout)) {
+          const value = addressOf(values[name]!);
+          if (type === "f32") view.setFloat32(address + offset, value, true);
+          else view.setUint32(address + offset, value, true);
+        }
       }
     },
   };

@@ -1,6 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import { createBuffer } from "./arena.ts";
-import { createBuilder, type Builder, type Call } from "./builder.ts";
+import { callOf, createBuilder, type Builder, type Call } from "./builder.ts";
 import { lowerings } from "./lowerings.ts";
 import { layoutOf, padded, type Layout } from "./parameters.ts";
 import { stagesOf, type Stage } from "./stages.ts";
@@ -48,9 +48,9 @@ export interface Program {
 function emitNormBackward(builder: Builder, t: Tensor): void {
   if (t.normRecord === null) return;
   const touched = [t.value, t.gradient, t.imageGradient];
-  if (t.slopes !== null) builder.emit({ kernel: "closeImages", args: [t.record] }, [t.imageGradient, t.slopes]);
-  else if (!t.isClosed) builder.emit({ kernel: "closeGradient", args: [t.record] }, touched);
-  builder.emit({ kernel: "normBackward", args: [t.record, t.normRecord] }, touched);
+  if (t.slopes !== null) builder.emit(callOf("closeImages", { x: t.record }), [t.imageGradient, t.slopes]);
+  else if (!t.isClosed) builder.emit(callOf("closeGradient", { x: t.record }), touched);
+  builder.emit(callOf("normBackward", { t: t.record, n: t.normRecord }), touched);
 }
 
 /** The longest row of any matrix: channels, or the inputs of a k×k convolution. */
@@ -92,8 +92,8 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
     if (t.kind === "Image") continue;
     const back = lowerings[t.kind](t, lowering);
     if (t.normRecord !== null) {
-      const args = [t.record, t.normRecord];
-      builder.emit({ kernel: "normForward", args, inference: { kernel: "normInference", args } });
+      const args = { t: t.record, n: t.normRecord };
+      builder.emit({ ...callOf("normForward", args), inference: callOf("normInference", args) });
     }
     if (!t.needsGradient) continue;
     ways.push(() => {
@@ -105,10 +105,13 @@ export function compile(graph: Graph, base: number, options: CompileOptions): Pr
   const logits = tensors.get(stages.at(-1)!)!;
   logits.gradient = gradientBuffer(builder, logits);
   const at = builder.calls.length;
-  const loss: Call = {
-    kernel: "lossForward",
-    args: [logits.record, labels, graph.output.shape[2], labelSmoothing, correct],
-  };
+  const loss = callOf("lossForward", {
+    logits: logits.record,
+    labels,
+    classes: graph.output.shape[2],
+    smoothing: labelSmoothing,
+    correct,
+  });
   builder.emit(loss, [logits.value, logits.gradient]);
   for (const way of ways.toReversed()) way();
 

@@ -82,7 +82,7 @@ const mostPages = 65536;
  */
 export async function createEngine(graph: Graph, options: EngineOptions): Promise<Engine> {
   const { batch, optimizer, weightDecay, emaDecay, seed } = options;
-  const { memory, call } = await loadKernels();
+  const { memory, call, run } = await loadKernels();
   const slots = optimizer.kind === "rmsprop" ? 2 : 1;
   const program = compile(graph, call.heapBase(), {
     batch,
@@ -114,12 +114,12 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
   const floats = (at: number, length: number): Float32Array => new Float32Array(memory.buffer, at, length);
   const word = (at: number): Uint32Array => new Uint32Array(memory.buffer, at, 1);
   const ready = (calls: readonly Call[]) =>
-    calls.map(({ kernel, args }) => ({ run: call[kernel], args: args.map(addressOf) }));
+    calls.map(({ kernel, args }) => ({ run: run[kernel], args: args.map(addressOf) }));
   const forward = ready(program.forward);
   const inference = ready(program.inference);
   const backward = ready(program.backward);
   const [loss] = ready([program.loss]);
-  const run = (calls: typeof forward): void => {
+  const runAll = (calls: typeof forward): void => {
     for (const { run: kernel, args } of calls) kernel(...args);
   };
 
@@ -160,9 +160,9 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
   const differentiate = (): StepResult => {
     steps += 1;
     word(program.seed)[0] = root.fork(steps).int(2 ** 32);
-    run(forward);
+    runAll(forward);
     const value = loss!.run(...loss!.args);
-    run(backward);
+    runAll(backward);
     return { loss: value, correct: word(program.correct)[0]! };
   };
   const sections = new Map([
@@ -185,7 +185,7 @@ export async function createEngine(graph: Graph, options: EngineOptions): Promis
     shared: [floats(program.gradients, layout.trained), weights.subarray(layout.trained)],
     evaluate() {
       swapAverage();
-      run(inference);
+      runAll(inference);
       swapAverage();
       const result = new Float32Array(batch * classes);
       for (let n = 0; n < batch; n++)

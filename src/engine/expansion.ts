@@ -1,4 +1,5 @@
 import { apart, bandBytes, bandOf, biasOf, blockRowsOf, packedBytes, reordered } from "./blocks.ts";
+import { callOf } from "./builder.ts";
 import { give, type Lowering, type Window } from "./lowering.ts";
 import { gradientBuffer, rowsBytes, type Expansion, type Tensor } from "./tensor.ts";
 
@@ -20,9 +21,17 @@ export function expandStatistics(to: Lowering, t: Tensor): void {
   const packed = reordered(to, t, source.width, "pack");
   const kept = builder.buffer(4 * source.width * (t.width + 1));
   const rows = blockRowsOf(source.rows, 8 * source.width);
-  const args = [source.record, t.record, to.weightAt(`${t.node.name}.weight`), kept, to.zeros, builder.scratch, rows];
+  const args = {
+    source: source.record,
+    x: t.record,
+    weight: to.weightAt(`${t.node.name}.weight`),
+    kept,
+    zeros: to.zeros,
+    scratch: builder.scratch,
+    blockRows: rows,
+  };
   const bytes = 4 * source.width * (3 * (source.width + 1) + rows);
-  builder.emit({ kernel: "expandStatistics", args, inference: null }, [source.value, kept], bytes);
+  builder.emit({ ...callOf("expandStatistics", args), inference: null }, [source.value, kept], bytes);
   t.expansion = { packed, kept, transposed: null };
 }
 
@@ -36,21 +45,20 @@ export function expandForward(to: Lowering, t: Tensor, window: Window, { packed 
   const borderRows = Math.ceil((kernel - stride) / stride);
   const { band } = bandOf(t.shape[0], (width) => stride * rowBytes(width), t.width, borderRows, t.width);
   const rows = blockRowsOf(source.rows, 4 * (source.width + x.width));
-  const weight = to.weightAt(`${t.node.name}.weight`);
-  const args = [
-    source.record,
-    x.record,
+  const args = {
+    source: source.record,
+    x: x.record,
     packed,
-    window.record,
-    weight,
-    t.record,
-    to.zeros,
-    builder.scratch,
-    rows,
+    w: window.record,
+    weight: to.weightAt(`${t.node.name}.weight`),
+    y: t.record,
+    zeros: to.zeros,
+    scratch: builder.scratch,
+    blockRows: rows,
     band,
-  ];
+  };
   const bytes = ((band - 1) * stride + kernel + band) * rowBytes(x.width) + rowsBytes(rows, source.width);
-  builder.emit({ kernel: "expandForward", args }, [source.value, x.value, t.value, packed], bytes);
+  builder.emit(callOf("expandForward", args), [source.value, x.value, t.value, packed], bytes);
 }
 
 /** The way back of a depthwise convolution `t` and of the expansion before it, as far as it goes before the sums are known. */
@@ -61,32 +69,30 @@ export function expandBackward(to: Lowering, t: Tensor, window: Window, expansio
   const name = x.node.name;
   const back = reordered(to, x, source.width, "transpose");
   const scaled = builder.buffer(packedBytes(x.width, source.width));
-  builder.emit({ kernel: "expandPrepare", args: [source.record, x.record, x.normRecord!, back, scaled] }, [
-    back,
-    scaled,
-  ]);
+  const prepared = { source: source.record, x: x.record, n: x.normRecord!, transposed: back, scaled };
+  builder.emit(callOf("expandPrepare", prepared), [back, scaled]);
   const accumulate = source.gradient === null ? 0 : 1;
   source.gradient ??= gradientBuffer(builder, source);
   const { kernel, planeWidth } = window;
   const { band } = bandOf(x.shape[0], (chunk) => 2 * planeWidth * apart(4 * chunk), x.width, kernel - 1, x.width);
-  const args = [
-    source.record,
-    x.record,
-    window.record,
-    weightAt(`${t.node.name}.weight`),
-    gradientAt(`${t.node.name}.weight`),
-    t.record,
+  const args = {
+    source: source.record,
+    x: x.record,
+    w: window.record,
+    weight: weightAt(`${t.node.name}.weight`),
+    dWeight: gradientAt(`${t.node.name}.weight`),
+    y: t.record,
     scaled,
-    gradientAt(`${name}.weight`),
-    to.zeros,
-    builder.scratch,
+    dExpand: gradientAt(`${name}.weight`),
+    zeros: to.zeros,
+    scratch: builder.scratch,
     band,
     accumulate,
-  ];
+  };
   const pixels = band * x.shape[1] + 4;
   const bytes = bandBytes(window, t, x.width, band) + pixels * (apart(4 * x.width) + 8 * source.width);
   const touched = [x.value, source.value, source.gradient, t.value, t.gradient, t.imageGradient, scaled];
-  builder.emit({ kernel: "expandBackward", args }, touched, bytes);
+  builder.emit(callOf("expandBackward", args), touched, bytes);
   x.isClosed = true;
   x.expansion = { ...expansion, transposed: back };
 }
@@ -98,20 +104,20 @@ export function expandFinish(to: Lowering, t: Tensor): void {
   const source = t.inputs[0]!;
   const weight = `${t.node.name}.weight`;
   const rows = blockRowsOf(source.rows, 8 * source.width);
-  const [, closes] = give(to, source);
-  const args = [
-    source.record,
-    t.record,
-    weightAt(weight),
-    back!,
-    gradientAt(weight),
+  const { closes } = give(to, source);
+  const args = {
+    source: source.record,
+    x: t.record,
+    weight: weightAt(weight),
+    transposed: back!,
+    dExpand: gradientAt(weight),
     kept,
-    to.zeros,
-    builder.scratch,
-    rows,
+    zeros: to.zeros,
+    scratch: builder.scratch,
+    blockRows: rows,
     closes,
-  ];
+  };
   const bytes = 4 * source.width * (t.width + source.width + 1 + 2 * (rows + 4));
   const touched = [source.value, source.gradient, source.imageGradient, back, kept];
-  builder.emit({ kernel: "expandFinish", args }, touched, bytes);
+  builder.emit(callOf("expandFinish", args), touched, bytes);
 }

@@ -1,53 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
+import type { parameters } from "../../build/kernels.js";
 
-/** The functions of `kernels/`, which says what their arguments are. All numbers but rates are addresses or counts. */
-export type Kernel =
-  | "addForward"
-  | "average"
-  | "averagePoolBackward"
-  | "averagePoolForward"
-  | "closeGradient"
-  | "closeImages"
-  | "convBackward"
-  | "convForward"
-  | "copyBackward"
-  | "copyForward"
-  | "depthwiseBackward"
-  | "depthwiseForward"
-  | "dropoutBackward"
-  | "dropoutForward"
-  | "expandBackward"
-  | "expandFinish"
-  | "expandForward"
-  | "expandPrepare"
-  | "expandStatistics"
-  | "heapBase"
-  | "lossForward"
-  | "matmulPacked"
-  | "maxPoolBackward"
-  | "maxPoolForward"
-  | "meanBackward"
-  | "meanForward"
-  | "normBackward"
-  | "normForward"
-  | "normInference"
-  | "pack"
-  | "packTransposed"
-  | "pointwiseBackward"
-  | "pointwiseForward"
-  | "rmsprop"
-  | "scaleBackward"
-  | "scaleForward"
-  | "sgd"
-  | "sigmoidBackward"
-  | "sigmoidForward"
-  | "swap"
-  | "transpose";
+/** A function of `kernels/`. All its arguments but rates are addresses or counts. */
+export type Kernel = keyof typeof parameters;
+
+/** Names of a kernel's arguments. */
+export type Parameter<Name extends Kernel> = (typeof parameters)[Name][number];
+
+type Positional<Names extends readonly string[]> = { readonly [I in keyof Names]: number };
 
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
-  readonly call: Readonly<Record<Kernel, (...args: number[]) => number>>;
+  readonly call: { readonly [Name in Kernel]: (...args: Positional<(typeof parameters)[Name]>) => number };
+  /** The same functions, for calls whose arguments were checked when they were compiled. */
+  readonly run: { readonly [Name in Kernel]: (...args: readonly number[]) => number };
 }
 
 // Lets V8 merge pairs of 128-bit operations into 256-bit ones: twice the speed of a matrix product. Only code compiled
@@ -63,5 +30,5 @@ export async function loadKernels(): Promise<Kernels> {
   );
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
   const { exports } = await WebAssembly.instantiate(await compiled, { env: { memory } });
-  return { memory, call: exports as Record<Kernel, (...args: number[]) => number> };
+  return { memory, call: exports as Kernels["call"], run: exports as Kernels["run"] };
 }

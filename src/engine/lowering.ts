@@ -1,7 +1,7 @@
 import { samePadding } from "../graph/ops.ts";
 import type { Buffer } from "./arena.ts";
-import type { Argument, Builder } from "./builder.ts";
-import type { Kernel } from "./kernels.ts";
+import { callOf, type Arguments, type Builder } from "./builder.ts";
+import type { Kernel, Parameter } from "./kernels.ts";
 import { gradientBuffer, type Tensor } from "./tensor.ts";
 
 /** What lowering an op needs to know. */
@@ -22,53 +22,69 @@ export type Lower = (t: Tensor, to: Lowering) => () => void;
 export const block = 64;
 
 /** Emits a call that writes the value of `t`. */
-export function emitForward(
+export function emitForward<Name extends Kernel>(
   { builder }: Lowering,
-  kernel: Kernel,
+  kernel: Name,
   t: Tensor,
-  args: readonly Argument[],
+  args: Arguments<Name>,
   scratch = 0,
   more: Buffer | null = null,
 ): void {
-  builder.emit({ kernel, args }, [t.value, ...t.inputs.map(({ value }) => value), more], scratch);
+  builder.emit(callOf(kernel, args), [t.value, ...t.inputs.map(({ value }) => value), more], scratch);
 }
 
 /** Emits a call that reads the gradient of `t`. */
-export function emitBackward(
+export function emitBackward<Name extends Kernel>(
   { builder }: Lowering,
-  kernel: Kernel,
+  kernel: Name,
   t: Tensor,
-  args: readonly Argument[],
+  args: Arguments<Name>,
   scratch: number,
   more: Buffer | null = null,
 ): void {
   const touched = [t, ...t.inputs].flatMap((x) => [x.value, x.gradient, x.imageGradient, x.slopes]);
-  builder.emit({ kernel, args }, [...touched, more], scratch);
+  builder.emit(callOf(kernel, args), [...touched, more], scratch);
 }
 
-/** Announces one part of the gradient of `x`: whether to add to what is there, and whether to take the sums after it. */
-export function give({ builder }: Lowering, x: Tensor): readonly [accumulate: number, closes: number] {
+/** The last arguments of most backward kernels, as 0 or 1. */
+interface Part {
+  /** Add to the gradient that is there, instead of replacing it. */
+  readonly accumulate: number;
+  /** The gradient is complete: take the sums of batch-norm's way back. */
+  readonly closes: number;
+}
+
+/** The part of the gradient of a value that needs none. */
+export const noPart: Part = { accumulate: 0, closes: 0 };
+
+/** Announces one part of the gradient of `x`. */
+export function give({ builder }: Lowering, x: Tensor): Part {
   const accumulate = x.gradient === null ? 0 : 1;
   x.gradient ??= gradientBuffer(builder, x);
   x.pending -= 1;
   const closes = x.pending === 0 && x.norm !== null;
   if (closes) x.isClosed = true;
-  return [accumulate, Number(closes)];
+  return { accumulate, closes: Number(closes) };
 }
 
-/** A backward call whose arguments end in the usual way. */
-export function emitSimple(
+/** Backward kernels with one input whose gradient they give, by way of scratch memory. */
+type SimpleBackward = {
+  [Name in Kernel]: keyof Part | "scratch" extends Parameter<Name> ? Name : never;
+}[Kernel];
+
+/** A backward call of one input; scratch memory and the part of the gradient are filled in. */
+export function emitSimple<Name extends SimpleBackward>(
   to: Lowering,
-  kernel: Kernel,
+  kernel: Name,
   t: Tensor,
   x: Tensor,
-  args: readonly Argument[],
+  args: Omit<Arguments<Name>, keyof Part | "scratch">,
   scratch: number,
   more: Buffer | null = null,
 ): void {
   if (!x.needsGradient) return;
-  const flags = give(to, x);
-  emitBackward(to, kernel, t, [...args, to.builder.scratch, ...flags], scratch, more);
+  const whole = { ...args, scratch: to.builder.scratch, ...give(to, x) } as unknown as Arguments<Name>;
+  emitBackward(to, kernel, t, whole, scratch, more);
 }
 
 export interface Window {
@@ -92,9 +108,9 @@ export function windowOf({ builder }: Lowering, t: Tensor): Window {
   const planeWidth = Math.max((horizontal.out - 1) * stride + kernel, width + horizontal.before);
   // Enough images to fill a block of rows.
   const group = Math.min(t.batch, Math.ceil(block / t.pixels));
-  const words = [kernel, stride, vertical.before, horizontal.before, planeHeight, planeWidth, group];
+  const fields = { kernel, stride, top: vertical.before, left: horizontal.before, planeHeight, planeWidth, group };
   return {
-    record: builder.record(words.length, () => words),
+    record: builder.record("Window", () => fields),
     kernel,
     stride,
     planeWidth,

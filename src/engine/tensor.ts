@@ -78,34 +78,38 @@ export function createTensor(
   const perChannel = (): number => (norm === null ? 0 : builder.reserve(4 * width));
   const [scale, shift, p, q, r, batchMean, inverse] = Array.from({ length: 7 }, perChannel) as number[] & { length: 7 };
   const sums = norm === null ? 0 : builder.reserve(16 * width);
-  const record = builder.record(15, () => [
-    tensor.value,
+  const record = builder.record("Tensor", () => ({
+    value: tensor.value,
     batch,
     height,
-    columns,
-    width,
-    scale!,
-    shift!,
-    activation === null ? 0 : codes[activation],
+    width: columns,
+    channels: width,
+    scale: scale!,
+    shift: shift!,
+    activation: activation === null ? 0 : codes[activation],
     sums,
-    tensor.gradient ?? 0,
-    tensor.imageGradient ?? 0,
-    p!,
-    q!,
-    r!,
-    tensor.slopes ?? 0,
-  ]);
+    gradient: tensor.gradient ?? 0,
+    imageGradient: tensor.imageGradient ?? 0,
+    p: p!,
+    q: q!,
+    r: r!,
+    slopes: tensor.slopes ?? 0,
+  }));
   const normRecord =
     norm === null
       ? null
-      : builder.record(10, () => [
-          ...["gamma", "beta", "mean", "variance"].map((part) => weightAt(`${norm.name}.${part}`)),
-          ...["gamma", "beta"].map((part) => gradientAt(`${norm.name}.${part}`)),
-          batchMean!,
-          inverse!,
-          { float: norm.attrs.epsilon },
-          { float: batchNormMomentum ?? norm.attrs.momentum },
-        ]);
+      : builder.record("Norm", () => ({
+          gamma: weightAt(`${norm.name}.gamma`),
+          beta: weightAt(`${norm.name}.beta`),
+          mean: weightAt(`${norm.name}.mean`),
+          variance: weightAt(`${norm.name}.variance`),
+          dGamma: gradientAt(`${norm.name}.gamma`),
+          dBeta: gradientAt(`${norm.name}.beta`),
+          batchMean: batchMean!,
+          inverse: inverse!,
+          epsilon: norm.attrs.epsilon,
+          momentum: batchNormMomentum ?? norm.attrs.momentum,
+        }));
   const tensor: Tensor = {
     ...stage,
     inputs,
