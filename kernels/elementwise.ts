@@ -46,7 +46,8 @@ export function copyBackward(x: Tensor, y: Tensor, channels: i32, scratch: usize
     rawGradientRows(y, row, count, 0, y.stride, scratch, y.stride);
     if (fits) giveRows(scratch, y.stride, count, x.stride, to, x.stride, accumulate);
     else {
-      let from = scratch, at = fitted;
+      let from = scratch,
+        at = fitted;
       for (let n = count; n > 0; n--) {
         memory.copy(at, from, kept);
         memory.fill(at + kept, 0, x.stride - kept);
@@ -120,11 +121,17 @@ export function closeImages(x: Tensor): void {
   const width = x.stride;
   const second = <usize>x.batch * width;
   for (let j: usize = 0; j < width; j += 32) {
-    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
-    let g = x.imageGradient + j, slopes = x.slopes + j;
+    let a0 = f32x4.splat(0),
+      a1 = a0,
+      b0 = a0,
+      b1 = a0;
+    let g = x.imageGradient + j,
+      slopes = x.slopes + j;
     for (let image = x.batch; image > 0; image--) {
-      const g0 = v128.load(g), g1 = v128.load(g, 16);
-      a0 = f32x4.add(a0, f32x4.mul(g0, v128.load(slopes))); a1 = f32x4.add(a1, f32x4.mul(g1, v128.load(slopes, 16)));
+      const g0 = v128.load(g),
+        g1 = v128.load(g, 16);
+      a0 = f32x4.add(a0, f32x4.mul(g0, v128.load(slopes)));
+      a1 = f32x4.add(a1, f32x4.mul(g1, v128.load(slopes, 16)));
       b0 = f32x4.add(b0, f32x4.mul(g0, v128.load(slopes + second)));
       b1 = f32x4.add(b1, f32x4.mul(g1, v128.load(slopes + second, 16)));
       g += width;
@@ -174,7 +181,7 @@ export function dropoutForward(x: Tensor, y: Tensor, mask: usize, rate: f32, see
   const limit = <u32>(<f64>rate * 4294967296.0);
   const keep: f32 = 1 / (1 - rate);
   viewRows(x, 0, rows, 0, x.stride, y.value, y.stride);
-  const count: u32 = (<u32>rows) * x.channels;
+  const count: u32 = <u32>rows * x.channels;
   for (let i: u32 = 0; i < count; i++) {
     const at = (<usize>i) << 2;
     const factor: f32 = scramble(scramble(i ^ seed) + seed) < limit ? 0 : keep;
@@ -189,7 +196,8 @@ export function dropoutBackward(x: Tensor, y: Tensor, mask: usize, scratch: usiz
   for (let row = 0; row < rows; row++) {
     rawGradientRows(y, row, 1, 0, y.stride, scratch, y.stride);
     const line = mask + <usize>row * y.stride;
-    for (let j: usize = 0; j < y.stride; j += 16) v128.store(scratch + j, f32x4.mul(v128.load(scratch + j), v128.load(line + j)));
+    for (let j: usize = 0; j < y.stride; j += 16)
+      v128.store(scratch + j, f32x4.mul(v128.load(scratch + j), v128.load(line + j)));
     giveRows(scratch, y.stride, 1, x.stride, x.gradient + <usize>row * x.stride, x.stride, accumulate);
   }
   if (closes) closeGradient(x);

@@ -44,7 +44,8 @@ const GRAM_ROWS: i32 = 1024;
 /** Adds sᵀ·s, which is symmetric: of each 16 columns only the rows down to their own, in fours; below it Σs. */
 function addGram(rows: i32, channels: i32, s: usize, depth: usize, gram: usize): void {
   for (let column = 0; column < channels; column += 16) {
-    const width = min(16, channels - column), at = (<usize>column) << 2;
+    const width = min(16, channels - column),
+      at = (<usize>column) << 2;
     matmul(column + width, rows, width, s, 4, depth, s + at, depth, gram + at, depth, gram + at, depth);
   }
   sumRows(s, depth, rows, depth, gram + <usize>channels * depth);
@@ -62,8 +63,18 @@ function moveSums(from: usize, bytes: usize, to: usize): void {
  * The sums of `x` for batch-norm, before `x` is made. `kept`, for the way back, gets C·W [source channels, channels] and below
  * it Σs. Scratch: sᵀ·s and Σs [source channels + 1, source channels] in float32 and in float64, and a block of `source`.
  */
-export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept: usize, zeros: usize, scratch: usize, blockRows: i32): void {
-  const channels = source.channels, depth = source.stride, bytes = x.stride;
+export function expandStatistics(
+  source: Tensor,
+  x: Tensor,
+  weight: usize,
+  kept: usize,
+  zeros: usize,
+  scratch: usize,
+  blockRows: i32,
+): void {
+  const channels = source.channels,
+    depth = source.stride,
+    bytes = x.stride;
   const size = <usize>(channels + 1) * depth;
   const exact = scratch + size;
   const viewed = exact + 2 * size;
@@ -97,7 +108,8 @@ export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept:
   }
   matmul(channels, channels, x.channels, covariance, depth, 4, weight, bytes, zeros, 0, kept, bytes);
   for (let c: usize = 0; c < bytes; c += 8) {
-    let sum = f64x2.splat(0), variance = sum;
+    let sum = f64x2.splat(0),
+      variance = sum;
     let at = c;
     for (let i = 0; i < channels; i++) {
       const v = f64x2.promote_low_f32x4(v128.load64_zero(weight + at));
@@ -107,7 +119,10 @@ export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept:
     }
     const count = f64x2.splat(n);
     v128.store(x.sums + 2 * c, sum);
-    v128.store(x.sums + 2 * bytes + 2 * c, f64x2.add(f64x2.mul(variance, count), f64x2.div(f64x2.mul(sum, sum), count)));
+    v128.store(
+      x.sums + 2 * bytes + 2 * c,
+      f64x2.add(f64x2.mul(variance, count), f64x2.div(f64x2.mul(sum, sum), count)),
+    );
   }
 }
 
@@ -116,7 +131,16 @@ export function expandStatistics(source: Tensor, x: Tensor, weight: usize, kept:
  * `source`.
  */
 export function expandForward(
-  source: Tensor, x: Tensor, packed: usize, w: Window, weight: usize, y: Tensor, zeros: usize, scratch: usize, blockRows: i32, band: i32,
+  source: Tensor,
+  x: Tensor,
+  packed: usize,
+  w: Window,
+  weight: usize,
+  y: Tensor,
+  zeros: usize,
+  scratch: usize,
+  blockRows: i32,
+  band: i32,
 ): void {
   const bytes = x.stride;
   const out = scratch + forwardBytes(w, band, bytes);
@@ -145,10 +169,22 @@ export function expandForward(
  * two of `source`, each with 4 pixels to spare.
  */
 export function expandBackward(
-  source: Tensor, x: Tensor, w: Window, weight: usize, dWeight: usize, y: Tensor, scaled: usize, dExpand: usize, zeros: usize,
-  scratch: usize, band: i32, accumulate: i32,
+  source: Tensor,
+  x: Tensor,
+  w: Window,
+  weight: usize,
+  dWeight: usize,
+  y: Tensor,
+  scaled: usize,
+  dExpand: usize,
+  zeros: usize,
+  scratch: usize,
+  band: i32,
+  accumulate: i32,
 ): void {
-  const bytes = x.stride, depth = source.stride, pixel = apart(bytes);
+  const bytes = x.stride,
+    depth = source.stride,
+    pixel = apart(bytes);
   const gradient = scratch + viewBytes(w, band, bytes);
   const given = gradient + gradientBytes(w, y, band, bytes);
   const pixels = <usize>(band * x.width + 4);
@@ -161,7 +197,8 @@ export function expandBackward(
   for (let image = 0; image < x.batch; image++) {
     for (let top = 0; top < x.height; top += band) {
       const end = min(x.height, top + band);
-      const row = image * x.pixels + top * x.width, rows = (end - top) * x.width;
+      const row = image * x.pixels + top * x.width,
+        rows = (end - top) * x.width;
       backwardBand(x, w, weight, dWeight, y, zeros, image, top, end, 0, bytes, scratch, gradient, given, pixel);
       maskRows(x, row, rows, given, pixel);
       const s = readRows(source, row, rows, viewed);
@@ -179,10 +216,19 @@ export function expandBackward(
  * blocks of `source` with 4 rows to spare.
  */
 export function expandFinish(
-  source: Tensor, x: Tensor, weight: usize, transposed: usize, dExpand: usize, kept: usize, zeros: usize, scratch: usize, blockRows: i32,
+  source: Tensor,
+  x: Tensor,
+  weight: usize,
+  transposed: usize,
+  dExpand: usize,
+  kept: usize,
+  zeros: usize,
+  scratch: usize,
+  blockRows: i32,
   closes: i32,
 ): void {
-  const bytes = x.stride, depth = source.stride;
+  const bytes = x.stride,
+    depth = source.stride;
   const scaled = scratch;
   const mix = scaled + <usize>x.channels * depth;
   const shift = mix + <usize>source.channels * depth;
@@ -191,8 +237,10 @@ export function expandFinish(
 
   memory.fill(shift, 0, depth);
   for (let c: usize = 0; c < bytes; c += 4) {
-    const q = f32x4.splat(load<f32>(x.q + c)), r = f32x4.splat(load<f32>(x.r + c));
-    const from = transposed + (c >> 2) * depth, to = scaled + (c >> 2) * depth;
+    const q = f32x4.splat(load<f32>(x.q + c)),
+      r = f32x4.splat(load<f32>(x.r + c));
+    const from = transposed + (c >> 2) * depth,
+      to = scaled + (c >> 2) * depth;
     for (let j: usize = 0; j < depth; j += 16) {
       const t = v128.load(from + j);
       v128.store(to + j, f32x4.mul(t, q));
@@ -204,12 +252,18 @@ export function expandFinish(
   const n = f32x4.splat(<f32>x.rows);
   const sums = kept + <usize>source.channels * bytes;
   for (let c: usize = 0; c < bytes; c += 16) {
-    const p = v128.load(x.p + c), q = f32x4.mul(v128.load(x.q + c), n);
-    const low = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c)), high = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c, 16));
+    const p = v128.load(x.p + c),
+      q = f32x4.mul(v128.load(x.q + c), n);
+    const low = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c)),
+      high = f32x4.demote_f64x2_zero(v128.load(x.sums + 2 * c, 16));
     const t = f32x4.neg(f32x4.div(f32x4.mul(v128.shuffle<f64>(low, high, 0, 2), p), n));
     for (let i = 0; i < source.channels; i++) {
-      const from = kept + <usize>i * bytes + c, to = dExpand + <usize>i * bytes + c;
-      const rest = f32x4.add(f32x4.mul(v128.load(from), q), f32x4.mul(f32x4.splat(load<f32>(sums + ((<usize>i) << 2))), t));
+      const from = kept + <usize>i * bytes + c,
+        to = dExpand + <usize>i * bytes + c;
+      const rest = f32x4.add(
+        f32x4.mul(v128.load(from), q),
+        f32x4.mul(f32x4.splat(load<f32>(sums + ((<usize>i) << 2))), t),
+      );
       v128.store(to, f32x4.add(f32x4.mul(v128.load(to), p), rest));
     }
   }

@@ -5,10 +5,26 @@ export { convBackward, convForward } from "./conv";
 export { depthwiseBackward, depthwiseForward } from "./depthwise";
 export { expandBackward, expandFinish, expandForward, expandPrepare, expandStatistics } from "./expand";
 export {
-  addForward, closeGradient, closeImages, copyBackward, copyForward, dropoutBackward, dropoutForward,
-  scaleBackward, scaleForward, sigmoidBackward, sigmoidForward,
+  addForward,
+  closeGradient,
+  closeImages,
+  copyBackward,
+  copyForward,
+  dropoutBackward,
+  dropoutForward,
+  scaleBackward,
+  scaleForward,
+  sigmoidBackward,
+  sigmoidForward,
 } from "./elementwise";
-export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward, meanBackward, meanForward } from "./pool";
+export {
+  averagePoolBackward,
+  averagePoolForward,
+  maxPoolBackward,
+  maxPoolForward,
+  meanBackward,
+  meanForward,
+} from "./pool";
 export { normBackward, normForward, normInference } from "./norm";
 export { lossForward } from "./loss";
 export { average, rmsprop, sgd, swap } from "./optimizer";

@@ -4,7 +4,7 @@ import { Tensor } from "./tensor";
 function exp(x: f64): f64 {
   if (x < -700) return 0;
   const k = nearest(x * 1.4426950408889634);
-  const r = x - k * 6.93147180369123816490e-1 - k * 1.90821492927058770002e-10;
+  const r = x - k * 6.9314718036912381649e-1 - k * 1.90821492927058770002e-10;
   let sum: f64 = 1;
   for (let n = 13; n >= 1; n--) sum = 1 + (r / <f64>n) * sum;
   return sum * reinterpret<f64>((<i64>k + 1023) << 52);

@@ -54,14 +54,15 @@ export function normBackward(t: Tensor, n: Norm): void {
   const count = <f64>t.rows;
   const second: usize = 2 * t.stride;
   for (let c: usize = 0; c < t.stride; c += 4) {
-    const mean = <f64>load<f32>(n.batchMean + c), inverse = <f64>load<f32>(n.inverse + c);
+    const mean = <f64>load<f32>(n.batchMean + c),
+      inverse = <f64>load<f32>(n.inverse + c);
     const sum = load<f64>(t.sums + 2 * c);
     const along = inverse * (load<f64>(t.sums + second + 2 * c) - mean * sum);
     const p = <f64>load<f32>(n.gamma + c) * inverse;
     store<f32>(n.dBeta + c, <f32>sum);
     store<f32>(n.dGamma + c, <f32>along);
     store<f32>(t.p + c, <f32>p);
-    store<f32>(t.q + c, <f32>(-p * inverse * along / count));
-    store<f32>(t.r + c, <f32>(p * (mean * inverse * along - sum) / count));
+    store<f32>(t.q + c, <f32>((-p * inverse * along) / count));
+    store<f32>(t.r + c, <f32>((p * (mean * inverse * along - sum)) / count));
   }
 }

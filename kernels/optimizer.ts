@@ -3,8 +3,19 @@
  */
 
 /** Momentum as PyTorch has it: v = momentum·v + g; w -= rate·(g + momentum·v) with Nesterov, rate·v without. */
-export function sgd(w: usize, g: usize, v: usize, bytes: usize, rate: f32, momentum: f32, decay: f32, nesterov: i32): void {
-  const m = f32x4.splat(momentum), l = f32x4.splat(rate), d = f32x4.splat(decay);
+export function sgd(
+  w: usize,
+  g: usize,
+  v: usize,
+  bytes: usize,
+  rate: f32,
+  momentum: f32,
+  decay: f32,
+  nesterov: i32,
+): void {
+  const m = f32x4.splat(momentum),
+    l = f32x4.splat(rate),
+    d = f32x4.splat(decay);
   for (let i: usize = 0; i < bytes; i += 16) {
     const weight = v128.load(w + i);
     const gradient = f32x4.add(v128.load(g + i), f32x4.mul(weight, d));
@@ -17,10 +28,23 @@ export function sgd(w: usize, g: usize, v: usize, bytes: usize, rate: f32, momen
 
 /** TensorFlow's RMSProp: s = keep·s + (1 - keep)·g²; v = momentum·v + rate·g / √(s + epsilon); w -= v. */
 export function rmsprop(
-  w: usize, g: usize, v: usize, s: usize, bytes: usize, rate: f32, keep: f32, momentum: f32, epsilon: f32, decay: f32,
+  w: usize,
+  g: usize,
+  v: usize,
+  s: usize,
+  bytes: usize,
+  rate: f32,
+  keep: f32,
+  momentum: f32,
+  epsilon: f32,
+  decay: f32,
 ): void {
-  const m = f32x4.splat(momentum), l = f32x4.splat(rate), d = f32x4.splat(decay), e = f32x4.splat(epsilon);
-  const k = f32x4.splat(keep), rest = f32x4.splat(1 - keep);
+  const m = f32x4.splat(momentum),
+    l = f32x4.splat(rate),
+    d = f32x4.splat(decay),
+    e = f32x4.splat(epsilon);
+  const k = f32x4.splat(keep),
+    rest = f32x4.splat(1 - keep);
   for (let i: usize = 0; i < bytes; i += 16) {
     const weight = v128.load(w + i);
     const gradient = f32x4.add(v128.load(g + i), f32x4.mul(weight, d));

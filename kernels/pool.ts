@@ -34,7 +34,10 @@ function divideRow(x: Tensor, w: Window, y: Tensor, row: i32, at: usize, pixel: 
 
 /** A depthwise convolution with ones, divided; in bands, as there. Scratch: a row of channels, a band of `x`, one of `y`. */
 export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize, scratch: usize, band: i32): void {
-  const bytes = x.stride, pixel = apart(bytes), kernel = w.kernel, step = w.stride;
+  const bytes = x.stride,
+    pixel = apart(bytes),
+    kernel = w.kernel,
+    step = w.stride;
   const bandRow = <usize>w.planeWidth * pixel;
   const view = scratch + bytes;
   const out = view + <usize>((band - 1) * step + kernel) * bandRow;
@@ -43,10 +46,35 @@ export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize
   for (let image = 0; image < x.batch; image++) {
     for (let top = 0; top < y.height; top += band) {
       const rows = min(band, y.height - top);
-      viewBand(x, image, top * step - w.top, (rows - 1) * step + kernel, 0, bytes, view, bandRow, <usize>w.left * pixel);
+      viewBand(
+        x,
+        image,
+        top * step - w.top,
+        (rows - 1) * step + kernel,
+        0,
+        bytes,
+        view,
+        bandRow,
+        <usize>w.left * pixel,
+      );
       slide(
-        kernel, kernel, rows, y.width, view, <usize>step * bandRow, <usize>step * pixel, pixel, bandRow, scratch, 0, 0, zeros,
-        out, <usize>y.width * bytes, bytes, bytes,
+        kernel,
+        kernel,
+        rows,
+        y.width,
+        view,
+        <usize>step * bandRow,
+        <usize>step * pixel,
+        pixel,
+        bandRow,
+        scratch,
+        0,
+        0,
+        zeros,
+        out,
+        <usize>y.width * bytes,
+        bytes,
+        bytes,
       );
       for (let i = 0; i < rows; i++) divideRow(x, w, y, top + i, out + <usize>(i * y.width) * bytes, bytes);
       copyRows(out, bytes, rows * y.width, bytes, y.value + <usize>(image * y.pixels + top * y.width) * bytes, bytes);
@@ -56,9 +84,17 @@ export function averagePoolForward(x: Tensor, w: Window, y: Tensor, zeros: usize
 
 /** Scratch: a row of channels, a band of the gradient of `y` with borders, a band of `x`. */
 export function averagePoolBackward(
-  x: Tensor, w: Window, y: Tensor, zeros: usize, band: i32, scratch: usize, accumulate: i32, closes: i32,
+  x: Tensor,
+  w: Window,
+  y: Tensor,
+  zeros: usize,
+  band: i32,
+  scratch: usize,
+  accumulate: i32,
+  closes: i32,
 ): void {
-  const bytes = x.stride, pixel = apart(bytes);
+  const bytes = x.stride,
+    pixel = apart(bytes);
   const border = borderOf(w);
   const gradientRow = <usize>(y.width + 2 * border) * pixel;
   const gradient = scratch + bytes;
@@ -69,7 +105,8 @@ export function averagePoolBackward(
   for (let image = 0; image < x.batch; image++) {
     for (let top = 0; top < x.height; top += band) {
       const rows = min(band, x.height - top);
-      const first = firstRow(w, top), last = (top + rows - 1 + w.top) / w.stride;
+      const first = firstRow(w, top),
+        last = (top + rows - 1 + w.top) / w.stride;
       let g = gradient;
       for (let i = first; i <= last; i++) {
         const inside = g + <usize>border * pixel;
@@ -94,14 +131,17 @@ export function maxPoolForward(x: Tensor, w: Window, y: Tensor, scratch: usize):
     viewRows(x, image * x.pixels, x.pixels, 0, width, scratch, width);
     let to = y.value + <usize>(image * y.pixels) * width;
     for (let oy = 0; oy < y.height; oy++) {
-      const top = max(0, oy * w.stride - w.top), bottom = min(x.height, oy * w.stride - w.top + w.kernel);
+      const top = max(0, oy * w.stride - w.top),
+        bottom = min(x.height, oy * w.stride - w.top + w.kernel);
       for (let ox = 0; ox < y.width; ox++) {
-        const left = max(0, ox * w.stride - w.left), right = min(x.width, ox * w.stride - w.left + w.kernel);
+        const left = max(0, ox * w.stride - w.left),
+          right = min(x.width, ox * w.stride - w.left + w.kernel);
         memory.copy(to, scratch + <usize>(top * x.width + left) * width, width);
         for (let i = top; i < bottom; i++) {
           for (let j = left; j < right; j++) {
             const from = scratch + <usize>(i * x.width + j) * width;
-            for (let c: usize = 0; c < width; c += 16) v128.store(to + c, f32x4.pmax(v128.load(to + c), v128.load(from + c)));
+            for (let c: usize = 0; c < width; c += 16)
+              v128.store(to + c, f32x4.pmax(v128.load(to + c), v128.load(from + c)));
           }
         }
         to += width;
@@ -114,16 +154,19 @@ export function maxPoolForward(x: Tensor, w: Window, y: Tensor, scratch: usize):
 export function maxPoolBackward(x: Tensor, w: Window, y: Tensor, scratch: usize, accumulate: i32, closes: i32): void {
   const width = x.stride;
   const size = <usize>x.pixels * width;
-  const viewed = scratch + size, line = viewed + size;
+  const viewed = scratch + size,
+    line = viewed + size;
   if (closes) clearSums(x);
   for (let image = 0; image < x.batch; image++) {
     memory.fill(scratch, 0, size);
     viewRows(x, image * x.pixels, x.pixels, 0, width, viewed, width);
     for (let oy = 0; oy < y.height; oy++) {
       rawGradientRows(y, image * y.pixels + oy * y.width, y.width, 0, width, line, width);
-      const top = max(0, oy * w.stride - w.top), bottom = min(x.height, oy * w.stride - w.top + w.kernel);
+      const top = max(0, oy * w.stride - w.top),
+        bottom = min(x.height, oy * w.stride - w.top + w.kernel);
       for (let ox = 0; ox < y.width; ox++) {
-        const left = max(0, ox * w.stride - w.left), right = min(x.width, ox * w.stride - w.left + w.kernel);
+        const left = max(0, ox * w.stride - w.left),
+          right = min(x.width, ox * w.stride - w.left + w.kernel);
         const largest = y.value + <usize>((image * y.height + oy) * y.width + ox) * width;
         for (let c: usize = 0; c < width; c += 16) {
           let rest = v128.load(line + <usize>ox * width + c);

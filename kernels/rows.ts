@@ -9,10 +9,11 @@ export function copyRows(source: usize, sourceRow: usize, rows: i32, width: usiz
   for (; rows > 0; rows--) {
     // A call for each row would cost more than the copy.
     if (width & 31) memory.copy(out, source, width);
-    else for (let j: usize = 0; j < width; j += 32) {
-      v128.store(out + j, v128.load(source + j));
-      v128.store(out + j, v128.load(source + j, 16), 16);
-    }
+    else
+      for (let j: usize = 0; j < width; j += 32) {
+        v128.store(out + j, v128.load(source + j));
+        v128.store(out + j, v128.load(source + j, 16), 16);
+      }
     source += sourceRow;
     out += outRow;
   }
@@ -30,7 +31,15 @@ export function addRows(source: usize, sourceRow: usize, rows: i32, width: usize
 }
 
 /** Stores or adds. */
-export function giveRows(source: usize, sourceRow: usize, rows: i32, width: usize, out: usize, outRow: usize, accumulate: i32): void {
+export function giveRows(
+  source: usize,
+  sourceRow: usize,
+  rows: i32,
+  width: usize,
+  out: usize,
+  outRow: usize,
+  accumulate: i32,
+): void {
   if (accumulate) addRows(source, sourceRow, rows, width, out, outRow);
   else copyRows(source, sourceRow, rows, width, out, outRow);
 }
