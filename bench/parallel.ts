@@ -40,6 +40,7 @@ const dataset: Dataset = {
   deviation: [0.3, 0.3, 0.3],
   canFlip: true,
   key: "noise",
+  warnings: [],
 };
 const notation = formatArch(zooArch("mnasnet-a1", { task: { height: side, width: side, classes: 10 } }));
 const recipe = changed(recipes.mnasnet, { batch, epochs: 1e6 });

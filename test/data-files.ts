@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { partNames, upTo, type Images, type PartName } from "../src/data/images.ts";
 import { copyImages, isInMemory, type HeldImages } from "../src/data/source.ts";
 import { createRng } from "../src/util/rng.ts";
+import { scratch } from "./mnas.ts";
 
 /** Writes a file and the folders it lies in. */
 export function put(dir: string, name: string, content: string | Uint8Array): string {
@@ -44,12 +45,34 @@ interface Picture {
 
 const grey = { r: 128, g: 128, b: 128 };
 
+/** A BMP file of 24 bits for each pixel, from the bottom. */
+export function bmp(width: number, height: number, { r, g, b }: Required<Picture>["color"]): Buffer {
+  const row = Math.ceil((3 * width) / 4) * 4;
+  const file = Buffer.alloc(54 + row * height);
+  file.write("BM");
+  [file.length, 0, 54, 40, width, height].forEach((value, i) => file.writeUInt32LE(value, 2 + 4 * i));
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) file.set([b, g, r], 54 + y * row + 3 * x);
+  return file;
+}
+
+const endings: Readonly<Record<string, "jpeg" | "tiff">> = { jpg: "jpeg", jpe: "jpeg", jfif: "jpeg", tif: "tiff" };
+
 /** An image of one colour in the format that the name's ending says. */
 export async function picture(dir: string, name: string, options: Picture = {}): Promise<string> {
   const { width = 20, height = 12, color = grey, isGrey = false } = options;
   const image = sharp({ create: { width, height, channels: 3, background: color } });
-  const format = /\.(\w+)$/.exec(name)![1]!.toLowerCase().replace("jpg", "jpeg") as "jpeg" | "png" | "webp";
+  const ending = /\.(\w+)$/.exec(name)![1]!.toLowerCase();
+  if (ending === "bmp") return put(dir, name, bmp(width, height, color));
+  const format = endings[ending] ?? (ending as "jpeg" | "png" | "webp" | "gif" | "tiff" | "avif");
   return put(dir, name, await (isGrey ? image.toColourspace("b-w") : image).toFormat(format).toBuffer());
+}
+
+/** The bytes of an image of one colour. */
+export async function pictureBytes(ending: string, options: Picture = {}): Promise<Buffer> {
+  using folder = scratch();
+  return readFileSync(await picture(folder.dir, `0.${ending}`, options));
 }
 
 /** Two classes of as many images each, of any sizes, in three formats. */

@@ -160,7 +160,7 @@ test("a thread that cannot go on ends the training with its reason", async () =>
   }));
   const part = storedImages(indexFiles(names), { side: 28, channels: 1 });
   const data = { classes: ["cat", "dog"], train: part, validation: part, test: part, mean: [0.5], deviation: [0.5] };
-  const dataset = { ...data, name: "", source: "", key: "", canFlip: true };
+  const dataset = { ...data, name: "", source: "", key: "", canFlip: true, warnings: [] };
   // The second thread has the later half of each batch.
   const lost = epochOrder(8, createRng("a").fork("order/0")).subarray(4);
   for (const i of lost) rmSync(join(names[i >> 2]!.dir, names[i >> 2]!.names[i & 3]!));

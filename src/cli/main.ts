@@ -1,7 +1,7 @@
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { onCacheFault } from "../data/cache.ts";
-import { describeDamage, onDamage } from "../data/damage.ts";
+import { inWords, onDamage } from "../data/damage.ts";
 import { MnasError } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
 import { recipeNames } from "../train/presets.ts";
@@ -24,6 +24,14 @@ const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n)
 const several = number("an integer of 5 or more", (n) => Number.isInteger(n) && n >= 5);
 const integer = number("an integer", Number.isInteger);
 const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
+
+/** `5%` or `0.05`. */
+function shareOf(text: string): number {
+  const value = text.trim().endsWith("%") ? Number(text.trim().slice(0, -1)) / 100 : Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("It must be a share from 0 to 1, like 5% or 0.05.");
+  return value;
+}
 
 /** `0.8,105e6` or `80%,105e6`. */
 function corner(text: string): { accuracy: number; cost: number } {
@@ -65,6 +73,12 @@ const data = (): Option =>
     "--data <source>",
     "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
   ).argParser(path);
+const mostDamaged = (): Option =>
+  new Option("--most-damaged <share>", "share of damaged images up to which the others are used (10%)").argParser(
+    shareOf,
+  );
+const strictData = (): Option =>
+  new Option("--strict-data", "refuse data with damaged images, other files, or classes that a part lacks");
 const device = (): Option =>
   new Option(
     "--device <name>",
@@ -104,6 +118,8 @@ command("search", "run or continue a search")
   .addOption(space())
   .addOption(data())
   .addOption(size())
+  .addOption(mostDamaged())
+  .addOption(strictData())
   .addOption(new Option("--target <time>", "target latency, like 2ms").argParser(milliseconds))
   .addOption(
     new Option("--targets <times>", "several targets at once, like 1ms,2ms,4ms; a finalist for each")
@@ -215,6 +231,8 @@ program
 command("train <network>", "train one network and say how good it is")
   .addOption(data())
   .addOption(size())
+  .addOption(mostDamaged())
+  .addOption(strictData())
   .addOption(width())
   .addOption(new Option("--recipe <name>", "how it is trained (final)").choices(recipeNames))
   .addOption(new Option("--epochs <n>", "passes over the training images").argParser(positive))
@@ -256,6 +274,8 @@ command("validate-proxy", "say how well the short training of a search ranks net
   .option("--space <name>", "search space, as for a search")
   .addOption(data())
   .addOption(size())
+  .addOption(mostDamaged())
+  .addOption(strictData())
   .addOption(new Option("--networks <n>", "networks to train (12)").argParser(count))
   .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
   .addOption(seed())
@@ -296,7 +316,7 @@ const tellWarning = (message: string): void => {
     noticeView(asJson ? "stderr" : "none")({ event: "warning", message });
   void import("./notices.ts").then(tell);
 };
-onDamage((damage) => tellWarning(describeDamage(damage)));
+onDamage(inWords(tellWarning));
 onCacheFault(tellWarning);
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });

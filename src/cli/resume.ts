@@ -26,6 +26,8 @@ export interface SearchOptions {
   readonly space?: string;
   readonly data?: string;
   readonly size?: number;
+  readonly mostDamaged?: number;
+  readonly strictData?: boolean;
   readonly target?: number;
   readonly targets?: readonly number[];
   readonly objective?: "reward" | "front";

@@ -57,8 +57,8 @@ export async function search(options: SearchOptions): Promise<void> {
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
       if (note !== null) tell({ event: "warning", message: note });
-      const dataset = await abortable(loadRunData(run, config.data), signal);
-      moveRunData(run, dataset);
+      const dataset = await abortable(loadRunData(run, config.data, config), signal);
+      moveRunData(run, dataset, config);
       record(run, config, file);
       if (changes.length > 0 && !json) say(`changed  ${changes.join(", ")}`);
       // Who began it has accepted the device.

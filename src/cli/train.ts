@@ -1,5 +1,5 @@
 import { changed, type Config } from "../config/config.ts";
-import { describeDamage, onDamage } from "../data/damage.ts";
+import { inWords, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { loadKnown } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
@@ -27,6 +27,8 @@ import { claimTraining, createKeeper, type StateKeeper } from "./train-state.ts"
 export interface TrainOptions {
   readonly data?: string;
   readonly size?: number;
+  readonly mostDamaged?: number;
+  readonly strictData?: boolean;
   readonly width?: number;
   readonly recipe?: RecipeName;
   readonly epochs?: number;
@@ -72,6 +74,8 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     ...(data === undefined ? {} : { data }),
     ...(size === undefined ? {} : { size }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.mostDamaged === undefined ? {} : { mostDamaged: options.mostDamaged }),
+    ...(options.strictData === undefined ? {} : { strictData: options.strictData }),
   });
   const named = recipeOf(config, which);
   const learningRate = batch === undefined ? undefined : (named.learningRate * batch) / named.batch;
@@ -98,6 +102,8 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
     recipe,
   };
   const keeper = out === undefined ? null : createKeeper(out, graph, identity, resume);
+  const notice = noticeView(json === true ? "stdout" : "none");
+  for (const message of dataset.warnings) notice({ event: "warning", message });
   if (json !== true) {
     say(`data     ${describeDataset(dataset)}`);
     if (out === undefined) say("weights  are not kept; --out FILE keeps them");
@@ -167,10 +173,12 @@ async function run(task: Task, json: boolean, signal: AbortSignal): Promise<Trai
   using lock = openQuietLock();
   const progress = trainProgress(plan.stepsPerEpoch, order.resume?.steps ?? 0, json);
   const notice = noticeView(json ? "stdout" : "none");
-  onDamage((damage) => {
-    progress.end();
-    notice({ event: "warning", message: describeDamage(damage) });
-  });
+  onDamage(
+    inWords((message) => {
+      progress.end();
+      notice({ event: "warning", message });
+    }),
+  );
   let isTold = json;
   const onWait = (): void => {
     if (!isTold) say("waiting  while latency is measured on this machine");

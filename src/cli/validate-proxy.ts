@@ -21,6 +21,8 @@ export interface ValidateProxyOptions {
   readonly space?: string;
   readonly data?: string;
   readonly size?: number;
+  readonly mostDamaged?: number;
+  readonly strictData?: boolean;
   readonly networks?: number;
   readonly workers?: number;
   readonly seed?: number;
@@ -79,9 +81,11 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
     );
   }
   if (out !== undefined) checkWritable(out);
-  const { space, data, size, workers, seed } = options;
+  const { space, data, size, mostDamaged, strictData, workers, seed } = options;
   const flags: UserConfig = Object.fromEntries(
-    Object.entries({ space, data, size, workers, seed }).filter(([, value]) => value !== undefined),
+    Object.entries({ space, data, size, mostDamaged, strictData, workers, seed }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   const config = await loadConfig(options.config, flags);
   const dataset = await loadStudyData(config);

@@ -73,6 +73,10 @@ const configSchema = z.strictObject({
   data: z.string().min(1).default("fashion-mnist"),
   /** Side of the images in pixels, for folders of images. */
   size: z.int().min(8).max(1024).nullable().default(null),
+  /** Share of damaged images up to which the others are used; a single one never stops, but for 0. */
+  mostDamaged: z.number().min(0).max(1).default(0.1),
+  /** Refuse data with anything unusual: damaged images, other files, classes that a part lacks. */
+  strictData: z.boolean().default(false),
   device: z.string().min(1).default("host"),
   /** Measure a device that has been under load for a minute: what it does for long, not what it can do once. */
   sustained: z.boolean().default(false),
@@ -208,7 +212,15 @@ export const spaceOf = ({ space }: RecordedConfig): NetworkSpace =>
   defineSpace(space.name, space.template as NetworkSpace["template"]);
 
 /** What may differ between a run and its continuation: how much is done and by whom, not what it means. */
-export const budget: ReadonlySet<string> = new Set(["trials", "workers", "finalists", "finalSeeds", "baselines"]);
+export const budget: ReadonlySet<string> = new Set([
+  "trials",
+  "workers",
+  "finalists",
+  "finalSeeds",
+  "baselines",
+  "mostDamaged",
+  "strictData",
+]);
 
 /** The settings that two configs do not share and that a continued run must keep, as `key: was → is`. */
 export function differences(was: RecordedConfig, is: RecordedConfig): string[] {

@@ -1,14 +1,18 @@
 import { basename, dirname, resolve } from "node:path";
 import { createRng, type Rng } from "../util/rng.ts";
-import { hasCifar, readCifarFolder } from "./cifar.ts";
+import { readCifarFolder } from "./cifar.ts";
+import { usualDamage } from "./damage.ts";
 import { embeddedName, readEmbedded } from "./embedded.ts";
-import { hasIdx, readIdxFolder } from "./idx.ts";
-import { hasImages, readImageFolder, type FolderData } from "./image-folder.ts";
-import { invalid, partNames, type Images, type RawData, type ReadOptions } from "./images.ts";
-import { listFolder, type Listing } from "./listing.ts";
+import { readIdxFolder } from "./idx.ts";
+import { readImageFiles, type FolderData } from "./image-folder.ts";
+import { invalid, partNames, type Images, type PartName, type RawData, type ReadOptions } from "./images.ts";
+import { findByTable } from "./label-table.ts";
+import { findClassFolders } from "./layout.ts";
+import type { Listing } from "./listing.ts";
+import { locate, type Kind } from "./locate.ts";
 import { contentKey } from "./pack.ts";
 import { heldImages, select, type ImageSource } from "./source.ts";
-import { checkClasses, cutStratified } from "./splits.ts";
+import { cutStratified, settleClasses } from "./splits.ts";
 import { statisticsFor } from "./statistics.ts";
 
 export type { Images } from "./images.ts";
@@ -34,6 +38,8 @@ export interface Dataset {
    * go by their names and the sizes of their files.
    */
   readonly key: string;
+  /** Sentences on what is unusual about the data, what was left out, and what that means. */
+  readonly warnings: readonly string[];
 }
 
 export interface LoadOptions {
@@ -47,37 +53,36 @@ export interface LoadOptions {
   readonly cacheDir?: string;
   /** Bytes of pixels up to which a folder of images is held in memory, 1 GiB; those of a larger one stay on the disk. */
   readonly mostInMemory?: number;
+  /** Share of damaged images up to which the others are used, 0.1; a single one never stops, but for 0. */
+  readonly mostDamaged?: number | undefined;
+  /** Whether everything unusual is an error, and not a warning. */
+  readonly isStrict?: boolean | undefined;
 }
 
 /** Share of the images that becomes the test part when the data bring none. */
 const testShare = 1 / 8;
 
-interface Reader {
-  readonly accepts: (listing: Listing) => boolean;
-  readonly read: (listing: Listing, options: ReadOptions) => RawData | Promise<RawData | FolderData>;
-}
+type Reader = (listing: Listing, options: ReadOptions) => RawData | Promise<FolderData>;
 
-/** The first that accepts a folder reads it. */
-const readers: readonly Reader[] = [
-  { accepts: hasIdx, read: readIdxFolder },
-  { accepts: hasCifar, read: readCifarFolder },
-  { accepts: hasImages, read: readImageFolder },
-];
+const readers: Readonly<Record<Kind, Reader>> = {
+  idx: readIdxFolder,
+  cifar: readCifarFolder,
+  folders: (listing, options) => readImageFiles(listing.dir, findClassFolders(listing), options),
+  table: (listing, options) => readImageFiles(listing.dir, findByTable(listing, options.mostDamaged), options),
+};
 
-async function readFolder(dir: string, options: ReadOptions): Promise<RawData | FolderData> {
-  const listing = listFolder(dir);
-  const reader = readers.find(({ accepts }) => accepts(listing));
-  if (reader !== undefined) return reader.read(listing, options);
-  const isEmpty = listing.files.length === 0;
-  throw invalid(
-    `Cannot use data "${dir}": ${isEmpty ? "it is empty" : "it holds no images that mnas can read"}`,
-    "Name a folder with a folder of images for each class, or one of IDX files or CIFAR-10 batches (*.bin).",
-  );
+async function readFolder(dir: string, options: ReadOptions) {
+  const { listing, kind, warnings } = locate(dir);
+  const data = await readers[kind](listing, options);
+  const canFlip = data.canFlip ?? !showsDigits(listing.dir, data.classes);
+  return { ...data, canFlip, warnings: [...warnings, ...(data.warnings ?? [])] };
 }
 
 const sourceOf = (images: Images | ImageSource): ImageSource => ("pixels" in images ? heldImages(images) : images);
 
-function checkShapes(source: string, data: RawData<ImageSource>, size: number | undefined): void {
+type Parts = Readonly<Record<PartName, ImageSource | null>> & { readonly train: ImageSource };
+
+function checkShapes(source: string, data: Parts, size: number | undefined): void {
   const { height, width } = data.train;
   for (const part of partNames) {
     const images = data[part];
@@ -90,9 +95,27 @@ function checkShapes(source: string, data: RawData<ImageSource>, size: number | 
   if (size !== undefined && (size !== height || size !== width)) {
     throw invalid(
       `Cannot use data "${source}" at ${size} px: its images are ${height}×${width}`,
-      "Leave out --size; it is for folders of images.",
+      "Leave out --size; it is for images in files.",
     );
   }
+}
+
+/** The images of classes that can be learnt, with their places among these. */
+function learnable(source: string, all: readonly string[], parts: Parts) {
+  const labels = {
+    train: parts.train.labels,
+    validation: parts.validation?.labels ?? null,
+    test: parts.test?.labels ?? null,
+  };
+  const { classes, places, warnings } = settleClasses(source, all, labels);
+  if (classes.length === all.length) return { classes, parts, warnings };
+  const settled = <T extends ImageSource | null>(part: T): T => {
+    if (part === null) return part;
+    const kept = select(part, Uint32Array.from(part.labels.keys().filter((i) => places[part.labels[i]!]! >= 0)));
+    return { ...kept, labels: kept.labels.map((label) => places[label]!) } as ImageSource as T;
+  };
+  const { train, validation, test } = parts;
+  return { classes, parts: { train: settled(train), validation: settled(validation), test: settled(test) }, warnings };
 }
 
 /** A mirrored digit is none; only names tell digits from other things with ten numbered classes. */
@@ -109,23 +132,28 @@ function showsDigits(source: string, classes: readonly string[]): boolean {
  * @throws MnasError `DATA_NOT_FOUND`, `DATA_INVALID` naming the file or class that is wrong.
  */
 export async function loadDataset(source: string | undefined, options: LoadOptions): Promise<Dataset> {
-  const { seed, size, validationShare = 1 / 8, cacheDir, mostInMemory = 2 ** 30 } = options;
+  const { seed, size, validationShare = 1 / 8, cacheDir, mostInMemory = 2 ** 30, isStrict = false } = options;
+  const mostDamaged = isStrict ? 0 : (options.mostDamaged ?? usualDamage);
   if (!(validationShare > 0 && validationShare < 1))
     throw new RangeError(`validationShare is ${validationShare}, must be between 0 and 1`);
   const isEmbedded = source === undefined || source === embeddedName;
   const from = source ?? embeddedName;
-  const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir, mostInMemory });
-  const { classes } = data;
+  const data = isEmbedded ? readEmbedded() : await readFolder(from, { size, cacheDir, mostInMemory, mostDamaged });
   const key = "key" in data ? data.key : contentKey(data);
-  const train = sourceOf(data.train);
-  const validation = data.validation && sourceOf(data.validation);
-  const test = data.test && sourceOf(data.test);
-  checkShapes(from, { classes, train, validation, test }, size);
-  checkClasses(from, classes, {
-    train: train.labels,
-    validation: validation?.labels ?? null,
-    test: test?.labels ?? null,
-  });
+  const read: Parts = {
+    train: sourceOf(data.train),
+    validation: data.validation && sourceOf(data.validation),
+    test: data.test && sourceOf(data.test),
+  };
+  checkShapes(from, read, size);
+  const { classes, parts, warnings: told } = learnable(from, data.classes, read);
+  const warnings = [...(data.warnings ?? []), ...told];
+  if (isStrict && warnings.length > 0)
+    throw invalid(
+      `Cannot use data "${from}" strictly: ${warnings.join("; ")}`,
+      "Mend the data, or leave out --strict-data.",
+    );
+  const { train, validation, test } = parts;
 
   const cut = (images: ImageSource, share: number, rng: Rng): { rest: ImageSource; part: ImageSource } => {
     const indices = cutStratified(images.labels, classes.length, share, rng);
@@ -145,8 +173,9 @@ export async function loadDataset(source: string | undefined, options: LoadOptio
     validation: validated.part,
     test: tested.part,
     ...(await statisticsFor(validated.rest, { key, split: `${seed}/${validationShare}`, cacheDir })),
-    canFlip: !showsDigits(from, classes),
+    canFlip: data.canFlip ?? true,
     key,
+    warnings,
   };
 }
 

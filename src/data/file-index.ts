@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { bytesOfName, textOfName } from "../util/names.ts";
 
 /**
  * The image files of one part, kept small: 8 bytes and the name for each. Plain data, which threads can send each other;
@@ -9,15 +10,20 @@ export interface FileIndex {
   readonly labels: Int32Array;
   /** Folder of each class. */
   readonly dirs: readonly string[];
-  /** All names, one after the other, in UTF-8. */
+  /** All names, one after the other, as the bytes that they are on the disk. */
   readonly names: Uint8Array;
   /** Where each name begins; then where the last one ends. */
   readonly starts: Uint32Array;
+  /** Bits by which values of 16 bits move up when these files are decoded; 0 if it is not there. */
+  readonly shift?: number;
+  /** Share of damaged files up to which the others are used. */
+  readonly mostDamaged?: number;
 }
 
 /** The files of one class. */
 export interface ClassFiles {
   readonly dir: string;
+  /** Below `dir`; may lead through folders. */
   readonly names: readonly string[];
 }
 
@@ -27,10 +33,10 @@ export function indexFiles(classes: Iterable<ClassFiles>): FileIndex {
   const pieces: { readonly text: Buffer; readonly lengths: Uint32Array }[] = [];
   for (const { dir, names } of classes) {
     dirs.push(dir);
-    pieces.push({
-      text: Buffer.from(names.join("")),
-      lengths: Uint32Array.from(names, (name) => Buffer.byteLength(name)),
-    });
+    const text = names.join("");
+    const isText = text.isWellFormed();
+    const lengthOf = (name: string): number => (isText ? Buffer.byteLength(name) : bytesOfName(name).length);
+    pieces.push({ text: bytesOfName(text), lengths: Uint32Array.from(names, lengthOf) });
   }
   const count = pieces.reduce((sum, { lengths }) => sum + lengths.length, 0);
   const bytes = pieces.reduce((sum, { text }) => sum + text.length, 0);
@@ -46,10 +52,29 @@ export function indexFiles(classes: Iterable<ClassFiles>): FileIndex {
   return { dirs, names, starts, labels };
 }
 
+/** The index of some of the files, by their numbers. */
+export function pickFiles(index: FileIndex, picked: Uint32Array): FileIndex {
+  const { names, starts, labels, dirs } = index;
+  const lengths = picked.reduce((sum, i) => sum + starts[i + 1]! - starts[i]!, 0);
+  const to = {
+    names: new Uint8Array(new SharedArrayBuffer(lengths)),
+    starts: new Uint32Array(new SharedArrayBuffer(4 * (picked.length + 1))),
+    labels: new Int32Array(new SharedArrayBuffer(4 * picked.length)),
+  };
+  picked.forEach((i, at) => {
+    to.names.set(names.subarray(starts[i], starts[i + 1]), to.starts[at]);
+    to.starts[at + 1] = to.starts[at]! + starts[i + 1]! - starts[i]!;
+    to.labels[at] = labels[i]!;
+  });
+  return { ...index, dirs, ...to };
+}
+
 /** Name of file `i`, without its folder. */
 export function nameOf({ names, starts }: FileIndex, i: number): string {
   const from = starts[i]!;
-  return Buffer.from(names.buffer, names.byteOffset + from, starts[i + 1]! - from).toString();
+  const bytes = Buffer.from(names.buffer, names.byteOffset + from, starts[i + 1]! - from);
+  const text = bytes.toString();
+  return text.includes("\ufffd") ? textOfName(bytes) : text;
 }
 
 /** Where file `i` lies. */

@@ -4,8 +4,12 @@ import { readFile } from "../util/files.ts";
 import { invalid, type Images, type RawData } from "./images.ts";
 import { readClassNames, type Listing } from "./listing.ts";
 
-/** `train-images-idx3-ubyte`, `t10k-labels.idx1-ubyte.gz` and the like. */
-const pattern = /^(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?$/;
+/** `train-images-idx3-ubyte`, `t10k-labels.idx1-ubyte.gz`, `emnist-letters-test-images-idx3-ubyte` and the like. */
+const pattern = /^(?<set>.*[-_.])?(?<part>train|t10k|test)-(?<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?$/i;
+
+type Groups = Readonly<Record<"set" | "part" | "kind", string | undefined>>;
+
+const groupsOf = (name: string): Groups | null => (pattern.exec(name)?.groups as Groups | undefined) ?? null;
 
 const again = "Get the file again; it was damaged or is not what its name says.";
 
@@ -49,8 +53,11 @@ interface IdxPart {
 }
 
 function readPart({ dir, files }: Listing, part: RegExp): IdxPart | null {
-  const find = (what: string): string | undefined =>
-    files.find((name) => part.test(name) && pattern.exec(name)?.[2] === what);
+  const find = (kind: string): string | undefined =>
+    files.find((name) => {
+      const groups = groupsOf(name);
+      return groups !== null && part.test(groups.part!) && groups.kind!.toLowerCase() === kind;
+    });
   const imageFile = find("images");
   const labelFile = find("labels");
   if (imageFile === undefined && labelFile === undefined) return null;
@@ -75,34 +82,91 @@ function readPart({ dir, files }: Listing, part: RegExp): IdxPart | null {
   };
 }
 
-function checkLabels({ images: { labels }, labelFile }: IdxPart, classes: number): void {
-  const wrong = labels.findIndex((label) => label >= classes);
-  if (wrong < 0) return;
-  throw invalid(
-    `Cannot use "${labelFile}": label ${wrong} is ${labels[wrong]}, must be < ${classes}`,
-    "Name every class, one a line, in classes.txt, or get the file again.",
+export const hasIdx = ({ files }: Listing): boolean => files.some((name) => pattern.test(name));
+
+/** Names of labels by `emnist-…-mapping.txt`: a label, then the codes of its letters. */
+function readMapping({ dir, files }: Listing, set: string): ReadonlyMap<number, string> | null {
+  const name = `${set}mapping.txt`;
+  if (set === "" || !files.includes(name)) return null;
+  const lines = readFile(join(dir, name)).toString("utf8").trim().split("\n");
+  const rows = lines.map((line) => line.trim().split(/\s+/).map(Number));
+  if (
+    rows.some((row) => row.length < 2 || !row.every((code) => code >= 0 && code < 0x110000 && Number.isInteger(code)))
+  )
+    throw invalid(`Cannot read "${join(dir, name)}": each line must be a label and codes of letters`, again);
+  return new Map(rows.map(([label, code]) => [label!, String.fromCodePoint(code!)]));
+}
+
+/** The largest label, its place and its file. */
+function largestOf(parts: readonly IdxPart[]) {
+  return parts.reduce(
+    (most, { images: { labels }, labelFile }) => {
+      const label = labels.reduce((max, each) => Math.max(max, each), -1);
+      return label > most.label ? { label, at: labels.indexOf(label), labelFile } : most;
+    },
+    { label: -1, at: 0, labelFile: "" },
   );
 }
 
-export const hasIdx = ({ files }: Listing): boolean => files.some((name) => pattern.test(name));
+/** Names of all labels that there are, by label; null for one without images. */
+function namesOf(listing: Listing, set: string, parts: readonly IdxPart[]): (string | null)[] {
+  const { label: largest, at, labelFile } = largestOf(parts);
+  const found = new Set(parts.flatMap(({ images }) => [...new Set(images.labels)]));
+  const all = Array.from({ length: largest + 1 }, (_, label) => label);
+  const mapping = readMapping(listing, set);
+  if (mapping !== null) return all.map((label) => (found.has(label) ? (mapping.get(label) ?? String(label)) : null));
+  const names = readClassNames(listing, "classes.txt");
+  if (names === null) return all.map((label) => (found.has(label) ? String(label) : null));
+  // Some count from 1.
+  if (!found.has(0) && largest === names.length) return [null, ...names];
+  if (largest >= names.length)
+    throw invalid(
+      `Cannot use "${labelFile}": label ${at} is ${largest}, must be < ${names.length}`,
+      "Name every class, one a line, in classes.txt, or get the file again.",
+    );
+  return names;
+}
+
+/** The same with labels that leave none out. */
+function renumber(images: Images, names: readonly (string | null)[]): Images {
+  const places = names.map((_, label) => names.slice(0, label).filter((name) => name !== null).length);
+  return { ...images, labels: images.labels.map((label) => places[label]!) };
+}
 
 /**
- * The MNIST layout: four IDX files, plain or gzipped. Classes are called by their number unless `classes.txt` names them.
+ * The layout of MNIST: four IDX files, plain or gzipped, perhaps called after their set as those of EMNIST are. Classes are
+ * called by their number unless `classes.txt` or EMNIST's mapping names them; numbers without images are no classes.
  *
  * @throws MnasError `DATA_INVALID` naming the file.
  */
 export function readIdxFolder(listing: Listing): RawData {
-  const train = readPart(listing, /^train-/);
-  const test = readPart(listing, /^(t10k|test)-/);
+  const { dir, files } = listing;
+  const sets = [...new Set(files.flatMap((name) => (groupsOf(name) === null ? [] : (groupsOf(name)!.set ?? ""))))];
+  const [set = ""] = sets;
+  if (sets.length > 1) {
+    throw invalid(
+      `Cannot use data "${dir}": it holds several data sets: ${sets.map((each) => `"${each}*"`).join(", ")}`,
+      "Put the files of one set into a folder of their own.",
+    );
+  }
+  const train = readPart(listing, /^train$/i);
+  const test = readPart(listing, /^(t10k|test)$/i);
   if (train === null) {
     throw invalid(
-      `Cannot use data "${listing.dir}": it has no train-images`,
+      `Cannot use data "${dir}": it has no train-images`,
       "Put the IDX files of the train part into the folder.",
     );
   }
-  const largest = train.images.labels.reduce((max, label) => Math.max(max, label), 0);
-  const classes = readClassNames(listing, "classes.txt") ?? Array.from({ length: largest + 1 }, (_, i) => String(i));
-  checkLabels(train, classes.length);
-  if (test !== null) checkLabels(test, classes.length);
-  return { classes, train: train.images, validation: null, test: test?.images ?? null };
+  const names = namesOf(listing, set, test === null ? [train] : [train, test]);
+  const isEmnist = /^emnist/i.test(set);
+  return {
+    classes: names.filter((name) => name !== null),
+    train: renumber(train.images, names),
+    validation: null,
+    test: test === null ? null : renumber(test.images, names),
+    ...(isEmnist ? { canFlip: false, warnings: [onTheirSide] } : {}),
+  };
 }
+
+const onTheirSide =
+  "EMNIST's files hold pictures with rows and columns exchanged: networks learn them so, and an app must exchange them too";

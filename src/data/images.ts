@@ -17,10 +17,30 @@ export interface Images {
 export const partNames = ["train", "validation", "test"] as const;
 export type PartName = (typeof partNames)[number];
 
+/** An image that could not be decoded, by its number among the files of its part. */
+export interface LeftOut {
+  readonly part: PartName;
+  readonly i: number;
+  readonly reason: string;
+}
+
+/** How images were decoded. */
+export interface DecodingNotes {
+  /** Bits by which values of 16 bits were moved up. */
+  readonly shift: number;
+  readonly leftOut: readonly LeftOut[];
+}
+
 /** A data set as its reader found it: parts that it does not bring are null, and are cut from the train part later. */
 export interface RawData<Part = Images> extends Readonly<Record<PartName, Part | null>> {
   readonly classes: readonly string[];
   readonly train: Part;
+  /** For images that were decoded from files. */
+  readonly notes?: DecodingNotes;
+  /** Whether a mirrored image is still one of its class, where the files say it. */
+  readonly canFlip?: boolean;
+  /** Sentences on what is unusual about the data. */
+  readonly warnings?: readonly string[];
 }
 
 /** What a reader may need to know. */
@@ -31,6 +51,8 @@ export interface ReadOptions {
   readonly cacheDir: string | undefined;
   /** Bytes of pixels up to which images are held in memory. */
   readonly mostInMemory: number;
+  /** Share of damaged images up to which the others are used. */
+  readonly mostDamaged: number;
 }
 
 /** A data set that cannot be used as it is; `hint` says what to do. */

@@ -21,6 +21,9 @@ export interface DataOrder {
   readonly seed: number;
   /** Side in px; null for what the images say. */
   readonly size: number | null;
+  /** As `LoadOptions` says; runs of earlier versions have the defaults. */
+  readonly mostDamaged?: number | undefined;
+  readonly strictData?: boolean | undefined;
 }
 
 /** Class names and the beginning of the key, since two data sets may have the same counts. */
@@ -29,8 +32,8 @@ function meaning({ description, classes, key }: KnownData): string {
   return `${description}${names}, key ${key.slice(0, 8)}`;
 }
 
-export const loadOrdered = ({ data, seed, size }: DataOrder): Promise<Dataset> =>
-  loadDataset(data, { seed, ...(size === null ? {} : { size }) });
+export const loadOrdered = ({ data, seed, size, mostDamaged, strictData }: DataOrder): Promise<Dataset> =>
+  loadDataset(data, { seed, mostDamaged, isStrict: strictData, ...(size === null ? {} : { size }) });
 
 /**
  * Loads data that were used before, wherever they lie now, as they were used: with the statistics of then.

@@ -1,18 +1,21 @@
-import { readdirSync, statSync, type Dirent } from "node:fs";
+import { closeSync, opendirSync, openSync, readdirSync, readSync, statSync, type Dirent } from "node:fs";
 import { basename, join } from "node:path";
 import { MnasError } from "../errors.ts";
 import { readFile } from "../util/files.ts";
+import { openable, textOfName } from "../util/names.ts";
+import { isImageName, looksLikeImage, magicLength } from "./formats.ts";
 import { invalid } from "./images.ts";
 
-/** What a folder holds, sorted by name, without hidden files. */
+/** A folder's files and folders, sorted by name, without hidden ones and litter. */
 export interface Listing {
   readonly dir: string;
   readonly files: readonly string[];
   readonly folders: readonly string[];
 }
 
-/** Files that operating systems leave behind. */
-const litter = new Set(["Thumbs.db", "desktop.ini", "__MACOSX"]);
+/** Names that systems and tools leave behind: hidden ones, thumbnails, snapshots, bins and caches. */
+const litter =
+  /^(\..*|(eh)?thumbs(_vista)?\.db|desktop\.ini|__macosx|icon\r|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|recycler|system volume information|lost\+found|network trash folder|temporary items|__pycache__|.*~)$/is;
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no such folder",
@@ -23,14 +26,33 @@ const reasons: Readonly<Record<string, string>> = {
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
-/** Whether a name is that of an image in a format that is read. */
-export const isImage = (name: string): boolean => /\.(jpe?g|png|webp)$/i.test(name);
+type Entry = Pick<Dirent, "name" | "isDirectory" | "isSymbolicLink">;
+
+/** Names that are not UTF-8 keep their bytes. */
+function entriesOf(dir: string): Entry[] {
+  const entries = readdirSync(openable(dir), { withFileTypes: true });
+  if (!entries.some(({ name }) => name.includes("\ufffd"))) return entries;
+  return readdirSync(openable(dir), { withFileTypes: true, encoding: "buffer" }).map((entry) => ({
+    name: textOfName(entry.name),
+    isDirectory: () => entry.isDirectory(),
+    isSymbolicLink: () => entry.isSymbolicLink(),
+  }));
+}
+
+const isPlain = (name: string): boolean => /^[\0-\x7f]*$/.test(name) || name === name.normalize();
+
+/** Composed and decomposed letters have one place. */
+function sorted(names: readonly string[]): string[] {
+  if (names.every(isPlain)) return names.toSorted();
+  const keyed = names.map((name) => [name.normalize(), name] as const);
+  return keyed.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))).map(([, name]) => name);
+}
 
 /** Throws `DATA_NOT_FOUND` for what is not there or cannot be read, `DATA_INVALID` for a file. */
 export function listFolder(dir: string): Listing {
-  let entries: Dirent[];
+  let entries: Entry[];
   try {
-    entries = readdirSync(dir, { withFileTypes: true });
+    entries = entriesOf(dir);
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOTDIR") {
@@ -42,30 +64,71 @@ export function listFolder(dir: string): Listing {
   const folders: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (name.startsWith(".") || litter.has(name)) continue;
+    if (litter.test(name)) continue;
     const isFolder = entry.isSymbolicLink() ? isFolderBehind(join(dir, name)) : entry.isDirectory();
     if (isFolder !== null) (isFolder ? folders : files).push(name);
   }
-  return { dir, files: files.toSorted(), folders: folders.toSorted() };
+  return { dir, files: sorted(files), folders: sorted(folders) };
 }
 
 const unreadable = (path: string, code: string, cause: unknown): MnasError =>
   new MnasError("DATA_NOT_FOUND", `Cannot read data "${path}": ${reasons[code] ?? code}`, {
-    hint: "Name a folder of IDX files, CIFAR-10 batches or images, or fashion-mnist for the embedded sample.",
+    hint: "Name a folder of IDX files, CIFAR batches or images, or fashion-mnist for the embedded sample.",
     cause,
   });
 
 /** Whether a link leads to a folder; null for one that leads nowhere, unless an image should be there. */
 function isFolderBehind(link: string): boolean | null {
   try {
-    const found = statSync(link, { throwIfNoEntry: false });
+    const found = statSync(openable(link), { throwIfNoEntry: false });
     if (found !== undefined) return found.isDirectory();
   } catch (error) {
-    const leadsNowhere = codeOf(error) === "ELOOP" && !isImage(link);
+    const leadsNowhere = codeOf(error) === "ELOOP" && !isImageName(link);
     if (!leadsNowhere) throw unreadable(link, codeOf(error), error);
   }
-  if (isImage(link)) throw invalid(`Cannot read "${link}": it links to nothing`, "Remove the link or mend it.");
+  if (isImageName(link))
+    throw invalid(`Cannot read "${link}": it links to nothing`, "Mend the link or the file behind it.");
   return null;
+}
+
+/** Whether a file is an image, by its name or else by how it begins. */
+export function isImageFile(path: string): boolean {
+  if (isImageName(path)) return true;
+  try {
+    const file = openSync(openable(path), "r");
+    try {
+      const head = Buffer.alloc(magicLength);
+      return looksLikeImage(head.subarray(0, readSync(file, head, 0, magicLength, 0)));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** Entries that a look into a folder takes in, and files among them that are opened. */
+const [lookedAt, opened] = [64, 8];
+
+/** A first look into a folder, however many files it has: whether there are images and folders in it. */
+export function peek(dir: string): { readonly hasImages: boolean; readonly hasFolders: boolean } {
+  let hasFolders = false;
+  const unnamed: string[] = [];
+  const folder = opendirSync(openable(dir));
+  try {
+    for (let n = 0; n < lookedAt; n++) {
+      const entry = folder.readSync();
+      if (entry === null) break;
+      if (litter.test(entry.name)) continue;
+      const path = join(dir, entry.name);
+      if (entry.isSymbolicLink() ? isFolderBehind(path) === true : entry.isDirectory()) hasFolders = true;
+      else if (isImageName(entry.name)) return { hasImages: true, hasFolders };
+      else unnamed.push(path);
+    }
+  } finally {
+    folder.closeSync();
+  }
+  return { hasImages: unnamed.slice(0, opened).some(isImageFile), hasFolders };
 }
 
 /** Class names, one a line; null when there is no such file. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { partNames, sizeOf, type Images, type RawData } from "./images.ts";
+import { partNames, sizeOf, type DecodingNotes, type Images, type RawData } from "./images.ts";
 
 /*
  * A pack is a whole data set in one file: the magic line, the length of the header (32 bits, little endian), its SHA-256,
@@ -19,6 +19,8 @@ interface Header {
   readonly channels: number;
   /** Images of each part, null for a part that is not there. */
   readonly counts: readonly (number | null)[];
+  /** How the images were decoded, where that is unusual. */
+  readonly notes?: DecodingNotes;
 }
 
 /** A data set read from a pack. */
@@ -56,7 +58,18 @@ export function contentKey(data: RawData): string {
 export function encodePack(data: RawData, stamp: string): Uint8Array[] {
   const { height, width, channels } = data.train;
   const counts = partNames.map((part) => data[part]?.count ?? null);
-  const header: Header = { key: contentKey(data), stamp, classes: data.classes, height, width, channels, counts };
+  const { classes, notes } = data;
+  const isUsual = notes === undefined || (notes.shift === 0 && notes.leftOut.length === 0);
+  const header: Header = {
+    key: contentKey(data),
+    stamp,
+    classes,
+    height,
+    width,
+    channels,
+    counts,
+    ...(isUsual ? {} : { notes }),
+  };
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
@@ -77,7 +90,7 @@ function parseHeader(bytes: Buffer): { header: Header; end: number } | null {
 export function decodePack(bytes: Buffer): Pack | null {
   const parsed = parseHeader(bytes);
   if (parsed === null) return null;
-  const { key, stamp, classes, counts, ...shape } = parsed.header;
+  const { key, stamp, classes, counts, notes, ...shape } = parsed.header;
   let at = parsed.end;
   const parts = partNames.map((_, part): Images | null => {
     const count = counts[part] ?? null;
@@ -96,6 +109,6 @@ export function decodePack(bytes: Buffer): Pack | null {
   });
   const [train = null, validation = null, test = null] = parts;
   if (train === null || at !== bytes.length) return null;
-  const data: RawData = { classes, train, validation, test };
+  const data: RawData = { classes, train, validation, test, ...(notes === undefined ? {} : { notes }) };
   return contentKey(data) === key ? { data, key, stamp } : null;
 }

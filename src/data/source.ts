@@ -1,8 +1,8 @@
-import { tellDamage } from "./damage.ts";
-import { undecodable } from "./decode.ts";
+import { isTooDamaged, tellDamage, usualDamage } from "./damage.ts";
+import { checkRead } from "./decode.ts";
 import { decodeAside } from "./decoder.ts";
 import { pathOf, type FileIndex } from "./file-index.ts";
-import { sizeOf, upTo, type Images } from "./images.ts";
+import { invalid, sizeOf, upTo, type Images } from "./images.ts";
 
 /** Pictures that stay on the disk and are decoded when they are needed, with what they show. Plain data, as `Images`. */
 export interface StoredImages extends Omit<Images, "pixels"> {
@@ -75,23 +75,48 @@ export function largerOf(source: ImageSource): ImageSource {
   return { count, channels, labels, places, files, height: side, width: side };
 }
 
+/** Images that were loaded of an index, and how many of them were damaged. */
+const loads = new WeakMap<FileIndex, { loaded: number; damaged: number }>();
+
+/** Images after which a share says something. */
+const enough = 1000;
+
+/** Throws when too many of the images that were loaded of an index are damaged. */
+function countDamage(files: FileIndex, loaded: number, damaged: number): void {
+  const all = loads.get(files) ?? { loaded: 0, damaged: 0 };
+  loads.set(files, all);
+  all.loaded += loaded;
+  all.damaged += damaged;
+  const { mostDamaged = usualDamage } = files;
+  const isEnough = all.loaded >= Math.min(enough, files.labels.length) || mostDamaged === 0;
+  if (damaged === 0 || !isEnough || !isTooDamaged(all.damaged, all.loaded, mostDamaged)) return;
+  throw invalid(
+    `Cannot use the images: ${all.damaged} of the ${all.loaded} that were loaded cannot be decoded`,
+    "Replace what is damaged, or allow a larger share with --most-damaged.",
+  );
+}
+
 /**
  * The images at `indices`, in that order, in memory; the same bits each time. Files on the disk that turn out to be damaged
  * are left out, and `onDamage` is told: they come to light hours after a training began.
  *
- * @throws MnasError `DATA_INVALID` naming the files that cannot be read.
+ * @throws MnasError `DATA_INVALID` naming the files that cannot be read, or when too many are damaged.
  */
 export async function loadImages(source: ImageSource, indices: Uint32Array): Promise<Images> {
   if (isInMemory(source)) return copyImages(source, indices);
   const { files, places, height, width, channels } = source;
   const paths = Array.from(indices, (i) => pathOf(files, places[i]!));
-  const shape = { side: height, channels };
+  const { shift = 0 } = files;
+  const shape = { side: height, channels, ...(shift === 0 ? {} : { shift }) };
   const { pixels, failures } = await decodeAside(paths, shape);
-  const unread = failures.filter(({ isDamaged }) => !isDamaged);
-  if (unread.length > 0) throw undecodable(unread);
+  checkRead(failures);
   const images = { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
-  if (failures.length === 0) return images;
+  if (failures.length === 0) {
+    countDamage(files, indices.length, 0);
+    return images;
+  }
   failures.forEach(tellDamage);
+  countDamage(files, indices.length, failures.length);
   const damaged = new Set(failures.map(({ i }) => i));
   return copyImages(heldImages(images), Uint32Array.from(indices.keys().filter((i) => !damaged.has(i))));
 }

@@ -10,44 +10,89 @@ const countClasses = (labels: ArrayLike<number>, classes: number): number[] => {
   return counts;
 };
 
+const list = (names: readonly string[]): string =>
+  [...names.slice(0, 5).map((name) => `"${name}"`), ...(names.length > 5 ? [`${names.length - 5} more`] : [])].join(
+    ", ",
+  );
+
+const classesCalled = (names: readonly string[]): string =>
+  `${names.length === 1 ? "class" : "classes"} ${list(names)}`;
+
+/** The classes that can be learnt. */
+export interface Settled {
+  readonly classes: readonly string[];
+  /** Index among `classes` of each class that there was; -1 for one that cannot be learnt. */
+  readonly places: readonly number[];
+  /** Sentences on classes that are not in every part, and what that means. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * Checks that there are classes to tell apart and that every part has, or can get, images of each.
+ * Finds the classes that have images to train on. Others are left out, and those that a part lacks are told.
  *
- * @throws MnasError `DATA_INVALID` naming the class.
+ * @throws MnasError `DATA_INVALID` when there are not two of them, or a part would be empty.
  */
-export function checkClasses(source: string, classes: readonly string[], parts: PartLabels): void {
-  if (classes.length < 2) {
-    throw invalid(
-      `Cannot use data "${source}": it has one class only, "${classes[0]}"`,
-      "Give each of two or more classes its images.",
-    );
-  }
+export function settleClasses(source: string, all: readonly string[], parts: PartLabels): Settled {
+  const refuse = (why: string, hint: string): never => {
+    throw invalid(`Cannot use data "${source}": ${why}`, hint);
+  };
+  const counts = partNames.map((part) => (parts[part] === null ? null : countClasses(parts[part], all.length)));
+  const trained = counts[0]!;
+  const isLearnt = (k: number): boolean => trained[k]! > 0;
+  const named = (holds: (k: number) => boolean): string[] => all.filter((_, k) => holds(k));
+  const classes = named(isLearnt);
+  if (classes.length === 0) refuse("no class has an image", "Give each of two or more classes its images.");
+  if (classes.length === 1)
+    refuse(`it has one class only, "${classes[0]}"`, "Give each of two or more classes its images.");
   // Cutting a part off must leave images to train on.
-  const need = 1 + partNames.filter((part) => parts[part] === null).length;
-  for (const part of partNames) {
-    const labels = parts[part];
-    if (labels === null) continue;
-    countClasses(labels, classes.length).forEach((count, k) => {
-      if (count === 0) {
-        throw invalid(
-          `Cannot use data "${source}": class "${classes[k]}" has no image in the ${part} part`,
-          "Add images or remove the class.",
-        );
-      }
-      if (part === "train" && count < need) {
-        throw invalid(
-          `Cannot use data "${source}": class "${classes[k]}" has ${count} images, must be at least ${need}`,
-          "Add images: each class needs some to train on, to validate with and to test with.",
-        );
-      }
-    });
-  }
+  const missing = partNames.filter((_, p) => counts[p] === null);
+  const need = 1 + missing.length;
+  if (trained.every((count) => count < need))
+    refuse(
+      `no class has ${need} images, so that none are left to ${missing.length > 1 ? "validate and test with" : "judge networks by"}`,
+      `Give each class ${need} images or more.`,
+    );
+
+  const warnings: string[] = [];
+  const warn = (names: readonly string[], sentence: (called: string, isOne: boolean) => string): void => {
+    if (names.length > 0) warnings.push(sentence(classesCalled(names), names.length === 1));
+  };
+  const isElsewhere = (k: number): boolean => counts.some((some) => (some?.[k] ?? 0) > 0);
+  warn(
+    named((k) => !isElsewhere(k)),
+    (called, isOne) => `${called} ${isOne ? "has no image and is" : "have no images and are"} left out`,
+  );
+  partNames.forEach((part, p) => {
+    const some = counts[p];
+    if (p === 0 || some === null || some === undefined) return;
+    warn(
+      named((k) => !isLearnt(k) && some[k]! > 0),
+      (called) =>
+        `images of ${called} in the ${part} part are left out: the train part has none, so they cannot be learnt`,
+    );
+    if (!some.some((count, k) => count > 0 && isLearnt(k)))
+      refuse(
+        `the ${part} part has no image of a class of the train part`,
+        "Give the classes the same names in each part.",
+      );
+    warn(
+      named((k) => isLearnt(k) && some[k] === 0),
+      (called) => `the ${part} part has no image of ${called}: its accuracy says nothing of them`,
+    );
+  });
+  warn(
+    named((k) => isLearnt(k) && trained[k]! < need),
+    (called, isOne) =>
+      `${called} ${isOne ? "has" : "have"} fewer than ${need} images, too few for each part: accuracy says little or nothing of ${isOne ? "it" : "them"}`,
+  );
+  let next = 0;
+  return { classes, places: all.map((_, k) => (isLearnt(k) ? next++ : -1)), warnings };
 }
 
 /**
  * Cuts a share off, of every class alike; both sides keep the order they had.
  *
- * Every class gives at least one image and keeps at least one; it needs two.
+ * Every class of two or more images gives at least one and keeps at least one; the image of a class of one is kept.
  */
 export function cutStratified(
   labels: Int32Array,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { recordConfig, type Config } from "../config/config.ts";
-import { describeDamage, onDamage } from "../data/damage.ts";
+import { inWords, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { dataFactsOf, loadKnown, loadOrdered, type DataOrder } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
@@ -61,20 +61,36 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
 /** As many as the config says or this process may use cores, and never more than the config could say. */
 export const workersOf = (config: Pick<Config, "workers">): number => config.workers ?? Math.min(256, usableCores());
 
-const orderOf = ({ data, seed, size }: DataOrder): DataOrder => ({ data, seed, size });
+const orderOf = ({ data, seed, size, mostDamaged, strictData }: DataOrder): DataOrder => ({
+  data,
+  seed,
+  size,
+  mostDamaged,
+  strictData,
+});
 
 export const loadStudyData = (config: DataOrder): Promise<Dataset> => loadOrdered(orderOf(config));
 
-/** The data of a run, by default from where they were last. Throws as `loadKnown`. */
-export function loadRunData({ store }: Pick<Run, "store">, place?: string): Promise<Dataset> {
+type DamageRules = Pick<DataOrder, "mostDamaged" | "strictData">;
+
+/** The data of a run, by default from where they were last, and as damaged as was allowed then. Throws as `loadKnown`. */
+export function loadRunData({ store }: Pick<Run, "store">, place?: string, rules: DamageRules = {}): Promise<Dataset> {
   const { data, known } = workOrderOf(store);
-  return loadKnown({ ...data, data: place ?? data.data }, known);
+  return loadKnown({ ...data, ...rulesOf(rules), data: place ?? data.data }, known);
 }
 
-/** Lets a run go on with its data at another place. */
-export function moveRunData({ store }: Run, dataset: Dataset): void {
+const rulesOf = ({ mostDamaged, strictData }: DamageRules): DamageRules => ({
+  ...(mostDamaged === undefined ? {} : { mostDamaged }),
+  ...(strictData === undefined ? {} : { strictData }),
+});
+
+/** Lets a run go on with its data at another place, or with more of them damaged. */
+export function moveRunData({ store }: Run, dataset: Dataset, rules: DamageRules = {}): void {
   const { data, known } = workOrderOf(store);
-  setWorkOrder(store, { data: { ...data, data: dataset.source }, known: { ...dataFactsOf(dataset), ...known } });
+  setWorkOrder(store, {
+    data: { ...data, ...rulesOf(rules), data: dataset.source },
+    known: { ...dataFactsOf(dataset), ...known },
+  });
 }
 
 /** What of a search will hardly be as it was meant. */
@@ -132,8 +148,9 @@ export async function runSearch(
   store.releaseAll();
 
   store.set("device", { description: device.description, origin: device.origin });
-  onDamage((damage) => emit({ event: "warning", message: describeDamage(damage) }));
+  onDamage(inWords((message) => emit({ event: "warning", message })));
   emit({ event: "data", description: describeDataset(dataset) });
+  for (const message of dataset.warnings) emit({ event: "warning", message });
   emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
   for (const message of warningsOf(config, device, taskOf(dataset))) emit({ event: "warning", message });
   const known = { run, store, config, dataset, device, listen, signal, emit };

@@ -20,6 +20,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { MnasError } from "../errors.ts";
+import { openable } from "./names.ts";
 
 /** What the operating system's codes mean. */
 const reasons: Readonly<Record<string, string>> = {
@@ -192,7 +193,8 @@ export function isWritable(path: string): boolean {
 }
 
 /** The bytes of a file. Throws `FILE_NOT_FOUND` saying why it cannot be read. */
-export const readFile = (file: string): Buffer => attempt({ what: `read "${file}"`, work: () => readFileSync(file) });
+export const readFile = (file: string): Buffer =>
+  attempt({ what: `read "${file}"`, work: () => readFileSync(openable(file)) });
 
 /** The same in shared memory, of which threads need no copy. */
 export const readFileShared = (file: string): Buffer<SharedArrayBuffer> =>

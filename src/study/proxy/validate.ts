@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Config, RecordedConfig } from "../../config/config.ts";
-import { describeDamage, onDamage } from "../../data/damage.ts";
+import { inWords, onDamage } from "../../data/damage.ts";
 import { describeDataset, type Dataset } from "../../data/dataset.ts";
 import { MnasError } from "../../errors.ts";
 import type { Trial } from "../../store/store.ts";
@@ -89,6 +89,7 @@ export async function validateProxy(
   let done = all.filter(isEnded).reduce((sum, trial) => sum + work(trial), 0);
   let ended = all.filter(isEnded).length;
   const workers = workersOf(config);
+  for (const message of dataset.warnings) emit({ event: "warning", message });
   emit({
     event: "start",
     dir: run.dir,
@@ -113,7 +114,7 @@ export async function validateProxy(
     if (trial.state === "failed") emit({ event: "warning", message: `${network}, seed ${seed}, failed: ${reason}` });
     emit({ event: "trained", network, epochs: epochsOf(trial), seed, accuracy, done: ended, share: shareNow() });
   };
-  onDamage((damage) => emit({ event: "warning", message: describeDamage(damage) }));
+  onDamage(inWords((message) => emit({ event: "warning", message })));
   await using pool = startPool({
     count: workers,
     runDir: run.dir,
