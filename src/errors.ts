@@ -17,6 +17,7 @@ export type ErrorCode =
   | "RUN_NOT_FOUND"
   | "TRIAL_NOT_FOUND"
   | "DEVICE_UNAVAILABLE"
+  | "DISK_FAULTY"
   | "DISK_FULL"
   | "MEMORY_FULL"
   | "EVALUATOR_INVALID"
@@ -47,6 +48,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   RUN_NOT_FOUND: 3,
   TRIAL_NOT_FOUND: 3,
   DEVICE_UNAVAILABLE: 4,
+  DISK_FAULTY: 4,
   DISK_FULL: 4,
   MEMORY_FULL: 4,
   RUN_BUSY: 4,

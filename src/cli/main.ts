@@ -4,11 +4,12 @@ import { onCacheFault } from "../data/cache.ts";
 import { inWords, onDamage } from "../data/damage.ts";
 import { MnasError } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
+import { onStoreWait } from "../store/patience.ts";
 import { recipeNames } from "../train/presets.ts";
 import { shellWords } from "../util/shell.ts";
-import { refuseDebugger } from "../util/signals.ts";
+import { dieBySignals, refuseDebugger } from "../util/signals.ts";
 import { version } from "../version.ts";
-import { reportError } from "./output.ts";
+import { reportError, say, warn } from "./output.ts";
 
 refuseDebugger();
 
@@ -318,6 +319,13 @@ const tellWarning = (message: string): void => {
 };
 onDamage(inWords(tellWarning));
 onCacheFault(tellWarning);
+// The thread is blocked meanwhile, and hears no signal; all that is recorded is kept.
+onStoreWait((message) => {
+  const text = `${message}; Ctrl-C ends the command`;
+  if (asJson) say(JSON.stringify({ event: "warning", message: text }));
+  else warn(text);
+  return dieBySignals();
+});
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 

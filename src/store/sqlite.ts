@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { MnasError } from "../errors.ts";
-import { checkStudy, explain, openDatabase, readDatabase, schemaVersion } from "./database.ts";
+import { checkStudy, createDatabase, explain, openDatabase, readDatabase, schemaVersion } from "./database.ts";
+import { createPatience } from "./patience.ts";
 import {
   maxAttempts,
   type Claim,
@@ -75,7 +76,7 @@ export function createStore(file: string): Store {
       hint: "Use --resume, or another --out.",
     });
   }
-  const db = openDatabase(file);
+  const db = createDatabase(file);
   try {
     db.exec(`BEGIN; ${schema} COMMIT;`);
   } catch (error) {
@@ -93,7 +94,7 @@ export const readStore = (file: string): Store => storeOf(checkStudy(readDatabas
 
 function storeOf(db: DatabaseSync, file: string): Store {
   const prepare = (sql: string) => {
-    const statement = db.prepare(sql);
+    const statement = attempt(() => db.prepare(sql));
     return {
       run: (...values: SQLInputValue[]): boolean => attempt(() => statement.run(...values).changes > 0),
       // Not `get`, which returns the first row of an UPDATE without saying that it could not be committed to a full disk.
@@ -102,9 +103,10 @@ function storeOf(db: DatabaseSync, file: string): Store {
       all: (...values: SQLInputValue[]): Row[] => attempt(() => statement.all(...values) as Row[]),
     };
   };
+  const patience = createPatience(file);
   const attempt = <T>(work: () => T): T => {
     try {
-      return work();
+      return patience(work);
     } catch (error) {
       return explain(error, file);
     }

@@ -98,7 +98,10 @@ export function createRun(out: string | undefined, init: (store: Store) => void)
     checkFree(dir);
     // Filled under another name first, so that a run that exists is a run that can be resumed.
     const temporary = join(dir, "study.new.db");
-    files.push(join(dir, lockFile), ...[temporary, database(dir)].flatMap((db) => [db, `${db}-wal`, `${db}-shm`]));
+    files.push(
+      join(dir, lockFile),
+      ...[temporary, database(dir)].flatMap((db) => [db, `${db}-wal`, `${db}-shm`, `${db}-journal`]),
+    );
     {
       using store = createStore(temporary);
       init(store);

@@ -37,6 +37,19 @@ export function onEndingSignal(stop: (signal: EndingSignal) => void): () => void
   };
 }
 
+/**
+ * Takes away all listeners to ending signals, so that the system ends the process even while it is blocked.
+ *
+ * @returns a function that gives them back.
+ */
+export function dieBySignals(): () => void {
+  const listeners = endingSignals.flatMap((signal) => process.listeners(signal).map((listen) => ({ signal, listen })));
+  for (const { signal, listen } of listeners) process.off(signal, listen);
+  return () => {
+    for (const { signal, listen } of listeners) process.on(signal, listen);
+  };
+}
+
 function endBySignal(): void {
   if (process.listenerCount("SIGUSR1") > 1) return;
   process.off("SIGUSR1", endBySignal);

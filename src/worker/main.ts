@@ -10,6 +10,7 @@ import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";
 import { outsideEvaluator } from "../evaluator/outside.ts";
 import { leaveSignalsToParent } from "../util/signals.ts";
+import { onStoreWait } from "../store/patience.ts";
 import { openStore } from "../store/sqlite.ts";
 import { isOutOfMemory, preferToKill } from "../util/machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -27,6 +28,7 @@ const say = (message: FromWorker): void => void process.send?.(message, undefine
 onDamage((damage) => say({ kind: "damage", damage }));
 // The command itself has said it.
 onCacheFault(() => {});
+onStoreWait(() => () => {});
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
 leaveSignalsToParent();
