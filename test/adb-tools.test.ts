@@ -101,6 +101,10 @@ test.each([
   ["runs that never began", `count=0\ncount=0\n${summary}`],
   ["a block without runs", "Warmup (avg): 1.00 ms (3 runs)\nInference (avg): 0.00 ms (0 runs)"],
   ["the average of runs that are not counted", summary],
+  [
+    "runs with other shapes than were asked for",
+    `WARN: Unconsumed cmdline flags: --input_layer=x --input_layer_shape=1,8,8,3\n${warmup}\n${timed}`,
+  ],
 ])("parseBenchmarkModel() takes no time from %s", (_what, output) => {
   expect(parseBenchmarkModel(output)).toBe(null);
 });

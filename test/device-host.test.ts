@@ -47,10 +47,38 @@ test("host subtracts what a call takes: a model that does nothing takes next to 
   expect(medianMs).toBeLessThan(overheadMs / 2);
 });
 
-test("host measures foreign models, taking dimensions of no size for 1", async () => {
+test("host measures a foreign model whose batch is open, and none with another open axis", async () => {
   await using device = await openHost();
-  const model = foreign("Relu", [{ symbol: "batch" }, {}, { size: 3 }]);
+  const model = foreign("Relu", [{ symbol: "batch" }, { size: 3 }]);
   expect((await device.measure(model, brief)).medianMs).toBeGreaterThan(0);
+  await expect(device.measure(foreign("Relu", [{ symbol: "batch" }, {}, { size: 3 }]), brief)).rejects.toMatchObject({
+    code: "MODEL_INVALID",
+    message: 'Cannot measure "m.onnx": the size of in.1 is open (in is batch×?×3)',
+  });
+});
+
+test("host gives and takes numbers of every type, in several inputs", async () => {
+  await using device = await openHost();
+  const dims = { shape: { dims: [{ size: 2 }, { size: 3 }] } };
+  const value = (name: string, element: number): Message<"Value"> => ({ name, type: { tensor: { element, ...dims } } });
+  const all = Object.entries(elementTypes);
+  const graph = {
+    name: "g",
+    nodes: [
+      ...all.map(([name]) => ({ type: "Identity", inputs: [name], outputs: [`${name}.out`] })),
+      // An index that is out of range ends the run.
+      {
+        type: "Gather",
+        inputs: ["float", "int64"],
+        outputs: ["picked"],
+        attributes: [{ name: "axis", int: 0, type: 2 }],
+      },
+    ],
+    inputs: all.map(([name, element]) => value(name, element)),
+    outputs: [...all.map(([name, element]) => value(`${name}.out`, element)), { name: "picked" }],
+  };
+  const model = fileModel(encode("Model", { irVersion: 8, opsets: [{ domain: "", version: 17 }], graph }));
+  expect((await device.measure(model, brief)).runs).toBeGreaterThan(0);
 });
 
 const whole = network.onnx();
@@ -59,9 +87,9 @@ const bad: Record<string, { model: DeviceModel; says: RegExp }> = {
   text: { model: fileModel(Buffer.from("hello, world")), says: /^Cannot load "m.onnx" in ONNX Runtime: / },
   "half a model": { model: fileModel(whole.subarray(0, whole.length / 2)), says: /^Cannot load "m.onnx" in ONNX/ },
   "an unknown operation": { model: foreign("Frobnicate", [{ size: 1 }]), says: /^Cannot load .*Frobnicate/ },
-  "an input of integers": {
-    model: foreign("Abs", [{ size: 1 }], elementTypes.int64),
-    says: /input "in" is int64, must be float32$/,
+  "an input of text": {
+    model: foreign("Identity", [{ size: 1 }], 8),
+    says: /input "in" is string, which random numbers cannot fill$/,
   },
   "an input of no memory's size": {
     model: foreign("Relu", [{ size: 100_000 }, { size: 100_000 }]),

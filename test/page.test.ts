@@ -9,10 +9,12 @@ import { openJoinServer, type JoinServer } from "../src/device/remote/join-serve
 import type { Work } from "../src/device/remote/peer.ts";
 import { openPage } from "../src/device/remote/page.ts";
 import { toOnnx } from "../src/lower/onnx.ts";
+import { elementTypes } from "../src/lower/onnx-proto.ts";
 import { toTflite } from "../src/lower/tflite.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { browserPath, killGpu, openBrowser, skipReason, type Browser, type Page } from "./browser.ts";
 import { brief, networkModel } from "./device-models.ts";
+import { foreignModel } from "./model-files.ts";
 import { scratch, start } from "./mnas.ts";
 import { buildPage, type Evaluate } from "./page-site.ts";
 import { distance, largest, startEngine } from "./start-engine.ts";
@@ -184,6 +186,14 @@ describe.skipIf(browserPath === null)(`the page, in Chromium${skipReason}`, () =
     await expect(device.measure(broken, brief)).rejects.toMatchObject({ code: "MODEL_INVALID" });
     expect((await results(page))[0]).toMatch(/broken\.onnx.*failed/s);
     expect((await device.measure(networkModel(0.1), brief)).medianMs).toBeGreaterThan(0);
+  });
+
+  test.each(["uint8", "float16", "int64", "bool"] as const)("measures a network whose input is %s", async (type) => {
+    const { device } = await openJoined();
+    await using _ = device;
+    const bytes = foreignModel({ element: elementTypes[type] });
+    const model = { name: `${type}.onnx`, madds: null, graph: null, tflite: null, onnx: () => bytes };
+    expect((await device.measure(model, brief)).medianMs).toBeGreaterThan(0);
   });
 
   test("is given a job again after it was loaded again in the middle of it", async () => {

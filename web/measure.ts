@@ -1,9 +1,10 @@
 import type { Failed, Job, JobOptions, Result } from "../src/device/remote/messages.ts";
+import { randomValues } from "../src/device/inputs.ts";
 import { median } from "../src/device/statistics.ts";
 import { createRng } from "../src/util/rng.ts";
 import { openLiteRt } from "./runtimes/litert.ts";
 import { openOnnx } from "./runtimes/onnx.ts";
-import type { LoadedModel, Runtime } from "./runtimes/runtime.ts";
+import type { Fill, LoadedModel, Runtime } from "./runtimes/runtime.ts";
 import { settle, timeBatches, timerGrain, type Timed } from "./timing.ts";
 
 /** What opens each runtime that the page offers. */
@@ -52,10 +53,7 @@ export function createMeasurer() {
   const warm = new Set<string>();
   const grainMs = timerGrain();
 
-  const randomValues = (length: number): Float32Array => {
-    const rng = createRng("input");
-    return Float32Array.from({ length }, () => rng.next());
-  };
+  const fill: Fill = (type, dims) => randomValues(type, dims, createRng("input"));
 
   const overheadOf = async (id: string, runtime: Runtime, like: LoadedModel): Promise<number> => {
     const nothing = runtime.doNothing(like);
@@ -63,7 +61,7 @@ export function createMeasurer() {
     const key = JSON.stringify([id, like.inputs, like.outputs]);
     const known = idleMs.get(key);
     if (known !== undefined) return known;
-    const idle = await runtime.load(nothing, randomValues);
+    const idle = await runtime.load(nothing, fill);
     const ms = median((await timeBatches(() => idle.run(), idleTiming, grainMs)).samples);
     await idle.dispose();
     idleMs.set(key, ms);
@@ -94,7 +92,7 @@ export function createMeasurer() {
   };
 
   const work = async (job: Job, model: Uint8Array, runtime: Runtime, onStarted: () => void): Promise<Answer> => {
-    const load = (): Promise<LoadedModel> => runtime.load(model, randomValues);
+    const load = (): Promise<LoadedModel> => runtime.load(model, fill);
     const first = await load();
     onStarted();
     const { warmupMs } = job.options;

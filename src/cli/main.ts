@@ -59,6 +59,14 @@ function milliseconds(text: string): number {
   return time;
 }
 
+/** `NAME=N`, any number of times. A name may hold the sign itself. */
+function dims(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
+  const [, name = "", size = ""] = /^(.+)=(\d+)$/.exec(text) ?? [];
+  if (!(Number(size) > 0))
+    throw new InvalidArgumentError("It must be the name of an axis and its size, like frames=16.");
+  return new Map([...before, [name, Number(size)]]);
+}
+
 /** A command as a shell would split it. */
 function words(text: string): string[] {
   const split = shellWords(text);
@@ -182,8 +190,9 @@ command("measure <network...>", "measure latency of networks, .onnx or .tflite f
   .addOption(sustained())
   .addOption(listen())
   .addOption(width())
-  .addOption(size())
+  .addOption(new Option("--size <px>", "side of the images of a zoo network or a file").argParser(count))
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
+  .addOption(new Option("--dim <name=n>", "size of another open axis of a file").argParser(dims))
   .action(async (networks, options) => (await import("./measure.ts")).measure(networks, options));
 
 command("profile", "measure every layer of a search space on a device, to predict latencies without it")

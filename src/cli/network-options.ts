@@ -31,6 +31,11 @@ export const networkKinds = {
     reason: "the notation in the file says its own images, classes and widths",
     hint: "Make another file with `mnas models NAME --json` and the options.",
   },
+  model: {
+    uses: ["size"],
+    reason: "the file says its own classes and widths",
+    hint: "Leave it out, or export the network again.",
+  },
   trial: {
     uses: [],
     reason: "a trial has the images, classes and widths of its run",

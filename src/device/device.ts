@@ -1,5 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import type { Arch, Task } from "../space/arch.ts";
+import type { ModelInput } from "./axes.ts";
 import type { HeldOut } from "./predict/fit.ts";
 import type { TimingOptions } from "./protocol.ts";
 
@@ -13,6 +14,12 @@ export interface DeviceModel {
   readonly graph: Graph | null;
   /** What it was built from; absent for a model file. */
   readonly arch?: Arch;
+  /** The inputs of a model file with the shapes to time; absent for a network of ours. */
+  readonly inputs?: readonly ModelInput[];
+  /** Whether a TFLite file has other shapes by itself, so that the device must set those of `inputs`. */
+  readonly isReshaped?: boolean;
+  /** An ONNX file that is too large with its weights: without them, and the folder of the files that hold them. */
+  readonly large?: { readonly model: () => Uint8Array; readonly folder: string };
   /** The network as an ONNX model. Throws `MODEL_INVALID` when it is a TFLite file. */
   readonly onnx: () => Uint8Array;
   /** The network as a TFLite model; null for an ONNX file. */

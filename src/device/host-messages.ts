@@ -6,6 +6,8 @@ import type { TimingOptions } from "./protocol.ts";
 export interface Request {
   readonly name: string;
   readonly model: Uint8Array;
+  /** Where the files lie that hold the weights of a model without them; null for one that has them. */
+  readonly folder: string | null;
   readonly options: Omit<TimingOptions, "signal">;
 }
 

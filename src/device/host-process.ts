@@ -24,13 +24,15 @@ const failed = (error: unknown): Reply => ({
 });
 
 async function serve(): Promise<void> {
+  // ONNX Runtime 1.30.0 reads a Float16Array as an array of no bytes; without that class it uses whole numbers of 16 bits.
+  Reflect.deleteProperty(globalThis, "Float16Array");
   const runtime = await loadRuntime();
   const runtimeVersion = runtime.env.versions.node ?? "unknown";
   const os = `${systemName()} ${release()} ${process.arch}`;
   const cpu = cpus()[0]?.model.trim() ?? "unknown CPU";
   const time = await createTimer(runtime, openQuietLock(), allowedCores());
-  process.on("message", ({ name, model, options }: Request) => {
-    time(name, model, options).then(
+  process.on("message", ({ options, ...request }: Request) => {
+    time(request, options).then(
       (timing) => {
         const where = { threads, device: cpu, runtime: "ONNX Runtime", runtimeVersion, provider: "CPU", os } as const;
         say({ kind: "latency", latency: { ...timing, ...where, origin: "native", time: new Date().toISOString() } });

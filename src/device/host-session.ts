@@ -3,6 +3,9 @@ import { MnasError } from "../errors.ts";
 import { createRng } from "../util/rng.ts";
 import { pinToFastest } from "./cores.ts";
 import type { Latency } from "./device.ts";
+import type { Request } from "./host-messages.ts";
+import { fillAxes } from "./axes.ts";
+import { randomValues } from "./inputs.ts";
 import { doNothingModel } from "./overhead.ts";
 import { timerOf, type Timing, type TimingOptions } from "./protocol.ts";
 import type { QuietLock } from "./quiet.ts";
@@ -40,32 +43,27 @@ async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Inputs with more values are not images, and might not fit in memory. */
-const mostValues = 1e8;
-
-/** Random inputs of the shapes that a model declares; dimensions without a size are 1. */
+/** Random inputs of the shapes that a model declares. Only the batch may be open. */
 function feedsOf(runtime: Runtime, name: string, session: InferenceSession): Values {
   const rng = createRng("input");
   const fail = (input: string, problem: string): never => {
     throw new MnasError("MODEL_INVALID", `Cannot measure "${name}": input "${input}" ${problem}`, {
-      hint: "Inputs are filled with random numbers; give a network of one or more float32 images.",
+      hint: "Inputs are filled with random numbers; give a network whose inputs are tensors of numbers.",
     });
   };
+  const declared = session.inputMetadata.map((input) => {
+    if (!input.isTensor) return fail(input.name, "is not a tensor");
+    const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size < 0) ? null : size));
+    return { name: input.name, type: input.type, axes };
+  });
   return Object.fromEntries(
-    session.inputMetadata.map((input) => {
-      if (!input.isTensor) return fail(input.name, "is not a tensor");
-      if (input.type !== "float32") return fail(input.name, `is ${input.type}, must be float32`);
-      const dims = input.shape.map((size) => (typeof size === "number" && size >= 0 ? size : 1));
-      const length = dims.reduce((n, size) => n * size, 1);
-      if (length > mostValues) return fail(input.name, `has ${length} values, must have at most ${mostValues}`);
-      return [
-        input.name,
-        new runtime.Tensor(
-          "float32",
-          Float32Array.from({ length }, () => rng.next()),
-          dims,
-        ),
-      ];
+    fillAxes(name, declared, {}).inputs.map(({ name: input, type, shape }) => {
+      try {
+        return [input, new runtime.Tensor(type as "float32", randomValues(type, shape, rng) as Float32Array, shape)];
+      } catch (error) {
+        if (error instanceof RangeError) return fail(input, error.message);
+        throw error;
+      }
     }),
   );
 }
@@ -94,8 +92,12 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
   };
   const timeSlices = createSlicer();
 
-  const withSession = async <T>(model: Uint8Array, work: (session: InferenceSession) => Promise<T>): Promise<T> => {
-    const session = await runtime.InferenceSession.create(model, sessionOptions);
+  const withSession = async <T>(
+    model: Uint8Array,
+    work: (session: InferenceSession) => Promise<T>,
+    options = sessionOptions,
+  ): Promise<T> => {
+    const session = await runtime.InferenceSession.create(model, options);
     try {
       return await work(session);
     } finally {
@@ -103,9 +105,16 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
     }
   };
 
-  return async (name: string, model: Uint8Array, options: TimingOptions): Promise<HostTiming> => {
+  return async (
+    { name, model, folder }: Pick<Request, "name" | "model" | "folder">,
+    options: TimingOptions,
+  ): Promise<HostTiming> => {
+    const reading: InferenceSession.SessionOptions =
+      folder === null
+        ? sessionOptions
+        : { ...sessionOptions, extra: { session: { model_external_initializers_file_folder_path: folder } } };
     const first = await attempt(`load "${name}" in ONNX Runtime`, () =>
-      runtime.InferenceSession.create(model, sessionOptions),
+      runtime.InferenceSession.create(model, reading),
     );
     let feeds: Values;
     let outputs: Values;
@@ -118,7 +127,7 @@ export async function createTimer(runtime: Runtime, lock: QuietLock, cores: read
     const { timing, overheadMs, isUnstable } = await withSession(doNothingModel(feeds, outputs), (idle) =>
       lock.exclusive(async () => {
         const sliced: Sliced = {
-          withSession: (work) => withSession(model, (session) => work(() => session.run(feeds))),
+          withSession: (work) => withSession(model, (session) => work(() => session.run(feeds)), reading),
           idle: () => idle.run(feeds),
           pace,
           move: async () => void (await pinToFastest(cores, warmPace)),

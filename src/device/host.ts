@@ -126,10 +126,11 @@ export async function openHost(): Promise<LatencyDevice> {
     throw new MnasError("DEVICE_UNAVAILABLE", `Cannot measure "${name}": ${problem}`, options);
   };
 
-  const measure = async ({ name, onnx }: DeviceModel, { signal, ...options }: MeasureOptions) => {
+  const measure = async ({ name, onnx, large }: DeviceModel, { signal, ...options }: MeasureOptions) => {
     signal?.throwIfAborted();
     if (isClosed) fail(name, "device host is closed");
-    const request: Request = { name, model: onnx(), options };
+    const [bytes, folder] = large === undefined ? [onnx(), null] : [large.model(), large.folder];
+    const request: Request = { name, model: bytes, folder, options };
     signal?.throwIfAborted();
     if (child === null || !isAlive(child)) {
       child = (await start()).child;

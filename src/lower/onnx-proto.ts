@@ -51,6 +51,10 @@ const messages = {
     name: [8, "string"],
     /** Little-endian, in row-major order. */
     data: [9, "bytes"],
+    /** Where the data lie when they are in another file: `location`, `offset`, `length`. */
+    outside: [13, "Entry", many],
+    /** 1 when the data are in another file. */
+    isOutside: [14, "int"],
   },
   Value: { name: [1, "string"], type: [2, "Type"] },
   Type: { tensor: [1, "TensorType"] },
@@ -60,7 +64,20 @@ const messages = {
 } as const satisfies Record<string, Record<string, Field>>;
 
 /** Values of `Tensor.type` and `TensorType.element`. */
-export const elementTypes = { float: 1, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+} as const;
 
 /** Values of `Attribute.type`. */
 export const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, ints: 7 } as const;

@@ -40,6 +40,8 @@ export const tables = {
     buffer: [2, "int"],
     name: [3, "string"],
     quantization: [4, "Quantization"],
+    /** The shape with −1 for open axes, which `shape` has as 1; absent where none is open. */
+    openShape: [7, "int", many],
     hasRank: [8, "byte"],
   },
   /** `value = scale × (stored − zeroPoint)`, by slices of dimension `axis` where there are several. */
@@ -139,7 +141,17 @@ export const operators = {
 } as const;
 
 /** Values of `Tensor.type`, and the typed arrays that hold them. */
-export const tensorTypes = { float32: 0, int32: 2, int8: 9 } as const;
+export const tensorTypes = {
+  float32: 0,
+  float16: 1,
+  int32: 2,
+  uint8: 3,
+  int64: 4,
+  bool: 6,
+  int16: 7,
+  int8: 9,
+  float64: 10,
+} as const;
 
 /** Values of `padding`; "same" is what `samePadding` computes. */
 export const paddings = { same: 0 } as const;

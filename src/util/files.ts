@@ -196,7 +196,28 @@ export function isWritable(path: string): boolean {
 export const readFile = (file: string): Buffer =>
   attempt({ what: `read "${file}"`, work: () => readFileSync(openable(file)) });
 
-/** The same in shared memory, of which threads need no copy. */
+/** How many bytes a file has. Throws `FILE_NOT_FOUND`. */
+export const sizeOf = (file: string): number => attempt({ what: `read "${file}"`, work: () => statSync(file).size });
+
+/** Part of a file, shorter where the file ends before. Throws `FILE_NOT_FOUND`. */
+export const readPart = (file: string, offset: number, length: number): Uint8Array =>
+  attempt({
+    what: `read "${file}"`,
+    work: () => {
+      const opened = openSync(file, "r");
+      try {
+        const bytes = new Uint8Array(Math.max(0, Math.min(length, fstatSync(opened).size - offset)));
+        let [at, read] = [0, 1];
+        for (; read > 0; at += read)
+          read = readSync(opened, bytes, at, Math.min(bytes.length - at, 2 ** 30), offset + at);
+        return bytes.subarray(0, at);
+      } finally {
+        closeSync(opened);
+      }
+    },
+  });
+
+/** The same as `readFile` in shared memory, of which threads need no copy. */
 export const readFileShared = (file: string): Buffer<SharedArrayBuffer> =>
   attempt({
     what: `read "${file}"`,

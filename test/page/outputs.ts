@@ -6,7 +6,7 @@ import type { Evaluate } from "../page-site.ts";
 const evaluate: Evaluate = async (runtime, model, image) => {
   const opened = await (runtime === "onnx" ? openOnnx : openLiteRt)("wasm");
   const loaded = await opened.load(Uint8Array.from(model), () => Float32Array.from(image));
-  return [...(await loaded.run())];
+  return Array.from<number | bigint, number>(await loaded.run(), Number);
 };
 
 Object.assign(globalThis, { evaluate });

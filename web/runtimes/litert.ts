@@ -1,6 +1,7 @@
 import { getWebGpuDevice, loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
+import type { TensorValues } from "../../src/device/inputs.ts";
 import { doNothingTflite } from "./do-nothing-tflite.ts";
-import { checkInput, type Backend, type Runtime, type Shapes } from "./runtime.ts";
+import type { Backend, Runtime, Shapes } from "./runtime.ts";
 
 declare const LITERT_VERSION: string;
 
@@ -10,7 +11,10 @@ const here: string = import.meta.url;
 type Details = ReturnType<Awaited<ReturnType<typeof loadAndCompile>>["getInputDetails"]>;
 
 const shapesOf = (details: Details): Shapes =>
-  Object.fromEntries(details.map(({ name, shape }) => [name, { dims: [...shape] }]));
+  Object.fromEntries(details.map(({ name, dtype, shape }) => [name, { dims: [...shape], type: dtype }]));
+
+/** Types of which LiteRT.js makes tensors. */
+const types: ReadonlySet<string> = new Set(["float32", "int32", "uint8"]);
 
 /** Loads the WebAssembly that this browser understands: with relaxed SIMD, or without. */
 async function loadWasm(): Promise<void> {
@@ -42,16 +46,16 @@ export async function openLiteRt(backend: Backend): Promise<Runtime> {
       if (compiled.options.accelerator !== backend) throw new Error("not all of its operations run on the GPU");
       const inputs = compiled.getInputDetails();
       const feeds = inputs.map(({ name, dtype, shape }) => {
-        checkInput(name, dtype, [...shape]);
-        return new Tensor(fill(shape.reduce((n, size) => n * size, 1)), shape);
+        if (!types.has(dtype)) throw new Error(`input "${name}" is ${dtype}, which LiteRT.js does not take`);
+        return new Tensor(fill(dtype, [...shape]) as Float32Array, shape);
       });
-      const run = async (): Promise<Float32Array> => {
+      const run = async (): Promise<TensorValues> => {
         const results = await compiled.run(feeds);
         const [first] = results;
         if (first === undefined) throw new Error("it has no output");
         const values = await first.data();
         for (const result of results) result.delete();
-        return values as Float32Array;
+        return values;
       };
       await run();
       return {
@@ -64,6 +68,12 @@ export async function openLiteRt(backend: Backend): Promise<Runtime> {
         },
       };
     },
-    doNothing: ({ inputs, outputs }) => (backend === "wasm" ? doNothingTflite(inputs, outputs) : null),
+    doNothing: ({ inputs, outputs }) => {
+      // A sum of quantized numbers would need their scales.
+      const isFloat = [inputs, outputs].every((shapes) =>
+        Object.values(shapes).every(({ type }) => type === "float32"),
+      );
+      return backend === "wasm" && isFloat ? doNothingTflite(inputs, outputs) : null;
+    },
   };
 }

@@ -1,18 +1,20 @@
 import type * as Ort from "onnxruntime-web";
+import { fillAxes } from "../../src/device/axes.ts";
+import type { TensorValues } from "../../src/device/inputs.ts";
 import { doNothingModel } from "../../src/device/overhead.ts";
-import { checkInput, lengthOf, type Backend, type Runtime, type Shapes } from "./runtime.ts";
+import type { Backend, Runtime, Shapes } from "./runtime.ts";
 
 const load = async (backend: Backend): Promise<typeof Ort> =>
   backend === "wasm" ? import("onnxruntime-web/wasm") : import("onnxruntime-web/webgpu");
 
 const shapesOf = (values: Ort.InferenceSession.OnnxValueMapType): Shapes =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { dims: value.dims }]));
+  Object.fromEntries(Object.entries(values).map(([name, { dims, type }]) => [name, { dims, type }]));
 
 /** Also what waits for a GPU. */
-async function valuesOf(value: Ort.InferenceSession.OnnxValueMapType[string] | undefined): Promise<Float32Array> {
+async function valuesOf(value: Ort.InferenceSession.OnnxValueMapType[string] | undefined): Promise<TensorValues> {
   const data = await value?.getData();
-  if (data instanceof Float32Array) return data;
-  throw new Error("its output is not float32");
+  if (ArrayBuffer.isView(data)) return data;
+  throw new Error("its output has no numbers");
 }
 
 /** ONNX Runtime Web, one thread. Throws when its files cannot be loaded. */
@@ -39,13 +41,17 @@ export async function openOnnx(backend: Backend): Promise<Runtime> {
     },
     load: async (model, fill) => {
       const session = await ort.InferenceSession.create(model, options);
+      const declared = session.inputMetadata.map((input) => {
+        if (!input.isTensor) throw new Error(`input "${input.name}" is not a tensor`);
+        const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size < 0) ? null : size));
+        return { name: input.name, type: input.type, axes };
+      });
       const feeds = Object.fromEntries(
-        session.inputMetadata.map((input) => {
-          if (!input.isTensor) throw new Error(`input "${input.name}" is not a tensor`);
-          const dims = input.shape.map((size) => (typeof size === "number" && size >= 0 ? size : 1));
-          checkInput(input.name, input.type, dims);
-          return [input.name, new ort.Tensor("float32", fill(lengthOf(dims)), dims)];
-        }),
+        // The search has set all sizes but the batch's.
+        fillAxes("the model", declared, {}).inputs.map(({ name, type, shape }) => [
+          name,
+          new ort.Tensor(type as "float32", fill(type, shape) as Float32Array, shape),
+        ]),
       );
       const [output] = session.outputNames;
       if (output === undefined) throw new Error("it has no output");

@@ -1,8 +1,17 @@
 import type { ToolPlan, ToolRun } from "./tools.ts";
 
-/** Flags of LiteRT's (TensorFlow Lite's) `benchmark_model`; versions before a flag ignore it. */
-export const benchmarkModelArgs = ({ model, runs, seconds, warmupSeconds }: ToolPlan): string[] => [
+/** A word that a phone's shell reads back as it is. */
+const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+/** Flags of LiteRT's (TensorFlow Lite's) `benchmark_model`; versions before a flag ignore it, and name it. */
+export const benchmarkModelArgs = ({ model, inputs, runs, seconds, warmupSeconds }: ToolPlan): string[] => [
   `--graph=${model}`,
+  ...(inputs.length === 0
+    ? []
+    : [
+        `--input_layer=${quoted(inputs.map(({ name }) => name).join(","))}`,
+        `--input_layer_shape=${inputs.map(({ shape }) => shape.join(",")).join(":")}`,
+      ]),
   "--num_threads=1",
   "--use_xnnpack=true",
   "--warmup_runs=1",
@@ -12,6 +21,9 @@ export const benchmarkModelArgs = ({ model, runs, seconds, warmupSeconds }: Tool
   // It would end slow models before `num_runs`.
   "--max_secs=600",
 ];
+
+/** Whether the program passed over the shapes of inputs, so that it ran another network than was asked for. */
+export const ignoresShapes = (output: string): boolean => /unconsumed cmdline flags:.*--input_layer/i.test(output);
 
 /** The numbers of a line such as `count=50 first=9 curr=8 min=8 max=9 avg=8.4 std=0`, microseconds but for the first. */
 function statistics(line: string): ReadonlyMap<string, number> {
@@ -73,9 +85,10 @@ function phaseOfBlock(output: string, name: "Warmup" | "Inference"): Phase | nul
  * timed runs, and a summary in microseconds; LiteRT's prints the lines and a block in milliseconds, which Android may
  * send to its log instead. The lines say more than the summaries, but a single line without a summary is a warm-up.
  *
- * @returns null when the timed runs are missing.
+ * @returns null when the timed runs are missing, or were made with other shapes than were asked for.
  */
 export function parseBenchmarkModel(output: string): ToolRun | null {
+  if (ignoresShapes(output)) return null;
   const isSummed = /inference timings in us|benchmark results|\bInference \(avg\):/i.test(output);
   const lines = output.split("\n").filter((line) => /\bcount=\d/.test(line));
   const isTimed = lines.length > 1 || (lines.length === 1 && isSummed);

@@ -1,4 +1,5 @@
 import { MnasError } from "../../errors.ts";
+import { ignoresShapes } from "./benchmark-model.ts";
 import type { Phone } from "./phone.ts";
 import type { Tool, ToolPlan, ToolRun } from "./tools.ts";
 
@@ -56,6 +57,11 @@ function errorOf(place: Place, tool: Tool, model: string, code: number | null, o
     );
   if (code === 137)
     return unavailable(`${tool.file} was killed`, "The phone may be short of memory; close its apps and try again.");
+  if (ignoresShapes(output))
+    return unavailable(
+      `this ${tool.file} cannot set the shapes of inputs`,
+      "Use TensorFlow Lite's benchmark_model, or convert the network with fixed shapes.",
+    );
   if (code === 0)
     return unavailable(
       `the output of ${tool.file} has no times that mnas knows (${problem || "it is empty"})`,

@@ -38,7 +38,8 @@ export async function timeOnPhone(
   try {
     const before = await temperatureOf(phone, signal);
     const warmupSeconds = secondsOf(warmupMs / rounds);
-    const plan = { model: `${phone.folder}/${file}`, runs: 1, seconds: 0, warmupSeconds, expectedMs: null };
+    const inputs = model.isReshaped === true ? (model.inputs ?? []) : [];
+    const plan = { model: `${phone.folder}/${file}`, inputs, runs: 1, seconds: 0, warmupSeconds, expectedMs: null };
     // Shows whether the model runs, and how long it takes.
     const first = await runTool(place, tool, model.name, plan, signal);
     const expectedMs = first.medianMs;

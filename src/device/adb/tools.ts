@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { MnasError } from "../../errors.ts";
 import { readFile } from "../../util/files.ts";
+import type { ModelInput } from "../axes.ts";
 import type { DeviceModel } from "../device.ts";
 import { benchmarkModelArgs, parseBenchmarkModel } from "./benchmark-model.ts";
 import { parsePerfTest, perfTestArgs } from "./perf-test.ts";
@@ -11,6 +12,8 @@ export type ToolName = "tflite" | "onnx";
 export interface ToolPlan {
   /** Path of the model on the phone. */
   readonly model: string;
+  /** Shapes that the tool must set; empty where the file has them. */
+  readonly inputs: readonly ModelInput[];
   readonly runs: number;
   /** At least this long, and at least `runs`. */
   readonly seconds: number;

@@ -33,6 +33,8 @@ export const limits = {
   /** Characters of each text in a message, and of a `message` or `reason` for people. */
   textChars: 200,
   reasonChars: 1000,
+  /** Bytes of a model. */
+  modelBytes: 2 ** 29,
   /** `runtimes` of a hello. */
   runtimes: 8,
   /** Messages a device may send at once, and in each second after that. */

@@ -1,7 +1,7 @@
 import { MnasError } from "../../errors.ts";
 import type { DeviceModel, Latency, LatencyDevice, MeasureOptions, Origin } from "../device.ts";
 import { leastRuns } from "../protocol.ts";
-import type { Format, Hello, JobOptions, RuntimeOffer } from "./messages.ts";
+import { limits, type Format, type Hello, type JobOptions, type RuntimeOffer } from "./messages.ts";
 import { Lost, type Peer } from "./peer.ts";
 import { createPlausibility } from "./plausible.ts";
 import { createTurns } from "../../util/async.ts";
@@ -48,10 +48,23 @@ export const describe = ({ device, os }: Pick<Hello, "device" | "os">, offer: Ru
   return `${device}, ${os}, ${threads} thread${threads === 1 ? "" : "s"}, ${runtime} ${version} ${provider}`;
 };
 
+/** The model as the device takes it. Throws `MODEL_INVALID` for one that it cannot be given. */
 function bytesOf(model: DeviceModel, format: Format, device: string): Uint8Array {
-  if (format === "onnx") return model.onnx();
-  if (model.tflite !== null) return model.tflite();
-  throw new MnasError("MODEL_INVALID", `Cannot measure "${model.name}" on ${device}: it is no TFLite model`);
+  const refuse = (why: string, hint?: string): never => {
+    const message = `Cannot measure "${model.name}" on ${device}: ${why}`;
+    throw new MnasError("MODEL_INVALID", message, hint === undefined ? {} : { hint });
+  };
+  if (format === "tflite" && model.tflite === null) return refuse("it is no TFLite model");
+  if (format === "tflite" && model.isReshaped === true)
+    return refuse(
+      "the shapes of its inputs are open",
+      "Convert it with fixed shapes, or measure it with --device adb.",
+    );
+  const bytes = format === "onnx" ? model.onnx() : model.tflite!();
+  const [mib, most] = [bytes.length, limits.modelBytes].map((size) => Math.ceil(size / 2 ** 20));
+  return bytes.length <= limits.modelBytes
+    ? bytes
+    : refuse(`it takes ${mib} MiB, more than the ${most} that are sent`, "Measure it with --device host.");
 }
 
 /** A device that measures elsewhere. One job at a time; a job whose device is lost waits for it to come back. */

@@ -9,6 +9,7 @@ import { Misbehaviour, openChannel, type Channel } from "./channel.ts";
 import { listen } from "./listen.ts";
 import {
   closeCodes,
+  limits,
   protocolVersion,
   type DeviceMessage,
   type Hello,
@@ -34,8 +35,6 @@ export interface Serving extends AsyncDisposable {
 
 /** Searches that may wait while another is served. */
 const mostWaiting = 8;
-/** Largest model. */
-const mostBytes = 1 << 29;
 const mostChars = 65_536;
 /** Jobs of one search, of which it has cancelled all but one. */
 const mostOpen = 4;
@@ -152,7 +151,7 @@ export async function serveDevice(device: LatencyDevice, options: ServeOptions):
 
   const server = await listen({
     address,
-    mostBytes,
+    mostBytes: limits.modelBytes,
     onRequest: (_request, response) => refuse(response, 404, "This is a device for mnas searches"),
     refusal: (request) => {
       if (!isAllowed(request)) {
