@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differences, recordConfig, resolveConfig, spaceOf } from "../src/config/config.ts";
+import { differences, recordConfig, resolveConfig, spaceOf, type UserConfig } from "../src/config/config.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
 import { oneOf } from "../src/space/choice.ts";
 import { defineSpace } from "../src/space/space.ts";
@@ -81,4 +81,41 @@ test("differences() names what changes the meaning, and lets the budget grow", (
     "seed: 0 → 1",
     'reward: {"kind":"hard"} → {"kind":"soft"}',
   ]);
+});
+
+test("each setting may change in a run that goes on, or is refused by name", () => {
+  const was = recordConfig(resolveConfig({}, "the options"));
+  const other: UserConfig = {
+    space: "mnasnet",
+    data: "/other",
+    size: 64,
+    device: "madds",
+    sustained: true,
+    target: 3,
+    targets: [1, 2],
+    searcher: "random",
+    objective: "front",
+    reward: "soft",
+    trials: 64,
+    batch: 4,
+    workers: 3,
+    seed: 1,
+    gate: 3,
+    finalists: 2,
+    finalSeeds: 5,
+    baselines: 0,
+    proxy: { epochs: 9 },
+    final: { epochs: 9 },
+    stopping: true,
+    evaluate: { command: ["a"] },
+  };
+  // A setting that is added must be added here.
+  expect(Object.keys(was).filter((key) => !(key in other))).toEqual([]);
+  const named = Object.keys(was).map((key) => {
+    const given = key as keyof UserConfig;
+    const is = recordConfig(resolveConfig({ [given]: other[given] }, "the options"));
+    return [key, differences(was, is).some((change) => change.startsWith(`${key}: `)) ? "refused" : "taken"];
+  });
+  const taken = ["data", "trials", "workers", "finalists", "finalSeeds", "baselines"];
+  expect(named).toEqual(Object.keys(was).map((key) => [key, taken.includes(key) ? "taken" : "refused"]));
 });
