@@ -96,6 +96,12 @@ test("no more baselines are trained than the config allows, and the ratio is the
   ]);
 });
 
+test("no baseline is trained, and nothing compared, where none is wanted", async () => {
+  const study = studyOf({ baselines: 0 });
+  expect(await rounds(study, () => 0.9)).toEqual([["finalist"]]);
+  expect(comparisonsOf(finalRows({ dir: "run", store: study.store }))).toEqual([]);
+});
+
 test("where the baseline that is as fast is better, faster ones are tried", async () => {
   const study = studyOf({ baselines: 3 });
   await rounds(study, (name, seed) => (name === "finalist" ? 0.7 : 0.8) + 0.001 * seed);

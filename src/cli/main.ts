@@ -150,7 +150,11 @@ command("search", "run or continue a search")
   .addOption(new Option("--workers <n>", "training processes (one per core)").argParser(count))
   .addOption(new Option("--finalists <n>", "networks trained long at the end; 0 for none").argParser(countOrZero))
   .addOption(new Option("--final-seeds <n>", "how often each of them is trained").argParser(count))
-  .addOption(new Option("--baselines <n>", "widths of MobileNetV2 that each is compared with").argParser(count))
+  .addOption(
+    new Option("--baselines <n>", "widths of MobileNetV2 that each is compared with; 0 for none").argParser(
+      countOrZero,
+    ),
+  )
   .addOption(seed())
   .option("--evaluator <command>", "a program that trains instead of mnas, like 'python3 trainer.py'", words)
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)

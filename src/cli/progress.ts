@@ -68,7 +68,9 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
   const running = new Map<string, number>();
   let begin = performance.now();
   let ended = 0;
-  let finals = 2 * config.finalists * config.finalSeeds;
+  /** Trainings at the end: each finalist, and at first one baseline for it. */
+  const finalsOf = (finalists: number): number => finalists * config.finalSeeds * (config.baselines === 0 ? 1 : 2);
+  let finals = finalsOf(config.finalists);
   let finalsEnded = 0;
   let best: TrialRow | null = null;
   let doing = "starting";
@@ -159,9 +161,9 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
         noticeLines(event).forEach(line);
         break;
       case "front":
-        finals = Math.min(finals, 2 * event.trials.length * config.finalSeeds);
+        finals = Math.min(finals, finalsOf(event.trials.length));
         if (event.trials.length > 0 && config.finalists > 0)
-          line("finals   training the best for the target and MobileNetV2 longer");
+          line(`finals   training the best for the target${config.baselines === 0 ? "" : " and MobileNetV2"} longer`);
         break;
       case "finals":
         if (event.trainings > Math.max(finals, event.done))

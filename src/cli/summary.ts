@@ -15,7 +15,9 @@ export function summary({ dir, targetMs, origin, front, finals, comparisons, rep
   );
   if (finals.length > 0) {
     print();
-    print(paint("bold", "Finalists against MobileNetV2, all trained by the same recipe"));
+    const isCompared = finals.some(({ isReference }) => isReference);
+    const title = isCompared ? "Finalists against MobileNetV2, all trained by the same recipe" : "Finalists";
+    print(paint("bold", title));
     print(finalsTable(finals));
     const trainings = Math.max(...finals.map(({ seeds }) => seeds.length));
     print(

@@ -101,8 +101,8 @@ const configSchema = z.strictObject({
   finalists: z.int().min(0).default(1),
   /** How often each of these and each baseline is trained, from different seeds, to know how much trainings differ. */
   finalSeeds: z.int().positive().max(100).default(3),
-  /** Widths of MobileNetV2 per finalist: one as fast as it, then each 1.4 times as slow until one is as accurate. */
-  baselines: z.int().positive().max(39).default(2),
+  /** Widths of MobileNetV2 per finalist: one as fast as it, then each 1.4 times as slow until one is as accurate; 0 for none. */
+  baselines: z.int().min(0).max(39).default(2),
   /** Changes to the short training of each trial; `epochs` without `minSteps` means just so many. */
   proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */

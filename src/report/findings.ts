@@ -79,11 +79,12 @@ export function caveatsOf(data: ReportData): string[] {
     );
   if (data.finals.length === 0) return notes;
   const trainings = Math.max(...data.finals.map(({ seeds }) => seeds.length));
+  const who = data.finals.some(({ isReference }) => isReference) ? "Finalists and baselines" : "Finalists";
   return [
     ...notes,
     trainings === 1
-      ? "Finalists and baselines were trained once each, longer, by the same recipe. ± is one standard error of the share of test images classified right, √(p(1−p)/n). It does not contain the difference between one training and the next."
-      : `Finalists and baselines were trained from ${trainings} seeds each, longer, by the same recipe; accuracies are means. ± is one standard error of such a mean, √(s²/k + p(1−p)/n): s is the deviation between the k trainings, the rest is the chance in n test images, which are the same for all networks.`,
+      ? `${who} were trained once each, longer, by the same recipe. ± is one standard error of the share of test images classified right, √(p(1−p)/n). It does not contain the difference between one training and the next.`
+      : `${who} were trained from ${trainings} seeds each, longer, by the same recipe; accuracies are means. ± is one standard error of such a mean, √(s²/k + p(1−p)/n): s is the deviation between the k trainings, the rest is the chance in n test images, which are the same for all networks.`,
     "The model of a finalist is that of its training with the best validation accuracy. Test images had no part in choosing it, but they decide which widths of the baseline are trained.",
   ];
 }

@@ -54,11 +54,12 @@ ${chart("", 440, 240, "Reward of each trained trial, and the best so far", rewar
 function finalSection(data: ReportData): Markup | null {
   if (data.finals.length === 0) return null;
   const { comparisons, isProxy } = data;
+  const isCompared = data.finals.some(({ isReference }) => isReference);
   const texts = comparisons.flatMap((comparison) => [
     gainText(comparison),
     speedupText(comparison, latencyName(isProxy).toLowerCase()),
   ]);
-  return markup`<section><h2>Finalists against reference networks</h2>
+  return markup`<section><h2>${isCompared ? "Finalists against reference networks" : "Finalists"}</h2>
 ${finalTable(data)}
 ${texts.length === 0 ? null : markup`<ul class="findings">${texts.map((text) => markup`<li>${text}</li>`)}</ul>`}
 </section>`;

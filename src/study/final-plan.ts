@@ -70,6 +70,7 @@ export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
     for (const finalist of finalists) {
       const { number, genotype, notation, params, madds } = finalist;
       wanted.push({ genotype, notation, source: number, params, madds });
+      if (config.baselines === 0) continue;
       measuring(number, `as fast as trial ${number}`);
       try {
         await add(await finalistLatency(study, finalist));
