@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { createRun } from "../src/study/run.ts";
+import { createRun, findRun } from "../src/study/run.ts";
 import { scratch } from "./mnas.ts";
 
 const fail = (): never => {
@@ -49,11 +49,37 @@ test("searches that start at the same time get folders of their own", async () =
     { length: 3 },
     () =>
       new Promise<unknown>((resolve, reject) => {
-        const child = fork(new URL("./run-starter.ts", import.meta.url), { cwd: folder.dir });
+        const env = { ...process.env, TZ: "Asia/Kolkata" };
+        const child = fork(new URL("./run-starter.ts", import.meta.url), { cwd: folder.dir, env });
         child.once("message", resolve);
         child.once("error", reject);
       }),
   );
   const dirs = (await Promise.all(starts)).flat();
   expect(new Set(dirs).size).toBe(30);
+  // The time in UTC, wherever the machine is.
+  const seconds = dirs.map((dir) => /^runs\/(.{10})-(\d\d)(\d\d)(\d\d)Z(?:-\d+)?$/.exec(String(dir)));
+  const ages = seconds.map((parts) => Date.now() - Date.parse(`${parts![1]}T${parts!.slice(2).join(":")}Z`));
+  expect(ages.every((age) => age >= 0 && age < 3_600_000)).toBe(true);
+});
+
+test("a run is looked for as a path and under runs/, and a name that means two runs is refused", () => {
+  using folder = scratch();
+  const path = (name: string): string => join(folder.dir, name);
+  const before = process.cwd();
+  for (const name of ["both", "runs/both", "runs/one"]) createRun(path(name), () => {})[Symbol.dispose]();
+  process.chdir(folder.dir);
+  try {
+    for (const [name, dir] of [
+      ["one", "runs/one"],
+      ["runs/one", "runs/one"],
+      ["./both", "./both"],
+      ["./runs/both", "./runs/both"],
+      [path("both"), path("both")],
+    ] as const)
+      expect(findRun(name)).toBe(dir);
+    expect(() => findRun("both")).toThrow('Cannot tell which run "both" means: there are "./both" and "runs/both"');
+  } finally {
+    process.chdir(before);
+  }
 });

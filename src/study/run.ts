@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 import { explain } from "../store/database.ts";
 import { createStore, openStore, readStore } from "../store/sqlite.ts";
@@ -50,9 +50,9 @@ interface NewFolder {
   readonly made: readonly string[];
 }
 
-/** Makes a folder under `runs/` named after the time, with a number where that is taken. */
+/** Makes a folder under `runs/` named after the time in UTC, hence the Z, with a number where that is taken. */
 function makeDefaultFolder(now: Date): NewFolder {
-  const name = join(runsDir, now.toISOString().slice(0, 19).replace("T", "-").replaceAll(":", ""));
+  const name = join(runsDir, `${now.toISOString().slice(0, 19).replace("T", "-").replaceAll(":", "")}Z`);
   for (let n = 1; ; n++) {
     const dir = n === 1 ? name : `${name}-${n}`;
     const made = makeFolder(dir);
@@ -83,7 +83,7 @@ function makeNamedFolder(dir: string): NewFolder {
 }
 
 /**
- * Makes a run in a folder that is empty or not there, by default one under `runs/` named after the time, and owns it.
+ * Makes a run in a folder that is empty or not there, by default one under `runs/` named after the time in UTC, and owns it.
  * When that fails, it removes what it made and nothing else.
  *
  * @throws MnasError `RUN_EXISTS`, or `RUN_BUSY` when another process is making a run there.
@@ -125,10 +125,18 @@ const runOf = (dir: string, store: Store, lock?: Disposable): Run => ({
   },
 });
 
-/** The folder of a run given by path, or by its name under `runs/`. Throws `RUN_NOT_FOUND`. */
+/** Whether a name can only be a path. */
+const isPath = (name: string): boolean => isAbsolute(name) || /^\.{1,2}(?:[\\/]|$)/.test(name);
+
+/** The folder of a run given by path, or by its name under `runs/`. Throws `RUN_NOT_FOUND`, `USAGE` when it names two. */
 export function findRun(name: string): string {
-  const places = [name, join(runsDir, name)];
-  const found = places.find((dir) => existsSync(database(dir)));
+  const places = isPath(name) ? [name] : [name, join(runsDir, name)];
+  const [found, other] = places.filter((dir) => existsSync(database(dir)));
+  if (other !== undefined) {
+    throw new MnasError("USAGE", `Cannot tell which run "${name}" means: there are "./${name}" and "${other}"`, {
+      hint: `Use ./${name}, or ./${other}.`,
+    });
+  }
   if (found !== undefined) return found;
   // A folder that cannot be looked into says so.
   for (const dir of places) if (existsSync(dir) && statSync(dir).isDirectory()) listNames(dir);
