@@ -173,6 +173,20 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
   ["too many classes", ["measure", "mnasnet-a1", "--classes", "1000000000"], {}, 2, "parameters, must be at most"],
   ["too large images", ["measure", "mnasnet-a1", "--size", "100000"], {}, 2, "bytes of activations, must be at most"],
   ["too many layers", ["models", layers], {}, 2, "999,999 layers, must be at most"],
+  [
+    "a model's name that is also a file's",
+    ["measure", "mnasnet-small"],
+    { "mnasnet-small": "{}" },
+    2,
+    "Use zoo:mnasnet-small for the model, or ./mnasnet-small for the file",
+  ],
+  [
+    "the embedded data's name that is also a folder's",
+    ["train", "mnasnet-small", "--data", "fashion-mnist"],
+    { "fashion-mnist/a/b.png": "" },
+    2,
+    "Use embedded:fashion-mnist for the embedded data, or ./fashion-mnist for the folder",
+  ],
   ["a trial given without number", ["show", "old"], {}, 2, "it must be RUN#N"],
 ])("%s is an error in one line with a way out", async (_, args, files, exitCode, text) => {
   const { code, says } = await failure(args, files);

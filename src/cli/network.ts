@@ -88,6 +88,8 @@ function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "f
   return { weights, facts, training: { phase: found.of.phase, text: found.training }, lost };
 }
 
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+
 function readArchFile(file: string): Arch {
   const text = readFile(file).toString("utf8");
   let notation: unknown;
@@ -104,9 +106,23 @@ function readArchFile(file: string): Arch {
   return parseArch(notation);
 }
 
-/** How a text names a network. Throws `ARCH_INVALID` when it names none. */
+const zooPrefix = "zoo:";
+
+/** Refuses a name of the zoo that is also that of a file. */
+function checkZooName(text: string): void {
+  if (!isFile(text)) return;
+  throw new MnasError("USAGE", `Cannot tell which network "${text}" means: the model of the zoo, or the file`, {
+    hint: `Use ${zooPrefix}${text} for the model, or ./${text} for the file.`,
+  });
+}
+
+/** How a text names a network. Throws `ARCH_INVALID` when it names none, `USAGE` when it names two. */
 function kindOf(text: string): keyof typeof networkKinds {
-  if (zooNames.includes(text)) return "zoo";
+  if (text.startsWith(zooPrefix) && zooNames.includes(text.slice(zooPrefix.length))) return "zoo";
+  if (zooNames.includes(text)) {
+    checkZooName(text);
+    return "zoo";
+  }
   if (/^\s*in\d+x/.test(text)) {
     if (!text.trimEnd().endsWith("…")) return "notation";
     throw new MnasError("ARCH_INVALID", `Cannot read architecture "${text}": it was cut to fit a terminal`, {
@@ -114,7 +130,7 @@ function kindOf(text: string): keyof typeof networkKinds {
     });
   }
   if (/#\d+$/.test(text)) return "trial";
-  if (existsSync(text) && statSync(text).isFile()) return "file";
+  if (isFile(text)) return "file";
   throw new MnasError("ARCH_INVALID", `Cannot find network "${text}": it is no zoo name, notation, file or RUN#N`, {
     hint: `Zoo names are ${zooNames.join(", ")}.`,
   });
@@ -127,8 +143,9 @@ function kindOf(text: string): keyof typeof networkKinds {
  * @throws MnasError `ARCH_INVALID`, `RUN_NOT_FOUND`, `TRIAL_NOT_FOUND`, `FILE_NOT_FOUND`; `USAGE` for an option that does not
  * apply to the network.
  */
-export function findNetwork(text: string, options: NetworkOptions = {}, task: Partial<Task> = {}): NamedNetwork {
-  const kind = kindOf(text);
+export function findNetwork(given: string, options: NetworkOptions = {}, task: Partial<Task> = {}): NamedNetwork {
+  const kind = kindOf(given);
+  const text = kind === "zoo" ? given.replace(zooPrefix, "") : given;
   refuseUnused(text, networkKinds[kind], options);
   const plain = { kind, name: text, weights: null, facts: null, training: null, lost: null, trial: null };
   if (kind === "zoo") {
