@@ -81,7 +81,7 @@ test("networks with which an evaluator dies fail after three tries, and the sear
   const { code, stdout } = await mnas(search, folder.dir);
   expect(code).toBe(0);
   expect(stdout).toContain("the evaluator died in search trial 0 (exit code 3: out of memory)");
-  expect(stdout).toContain("trial 0 failed: its evaluator died 3 times");
+  expect(stdout).toContain("run#0 failed: its evaluator died 3 times");
   expect(readFileSync(join(folder.dir, "run", "evaluator.log"), "utf8").split("out of memory")).toHaveLength(7);
 });
 

@@ -59,7 +59,11 @@ test("what was measured while the machine was busy is measured again, before the
   expect([a, b, c].map((trial) => trial!.latency!["isUnstable"])).toEqual([false, true, false]);
   expect([a, b].map((trial) => trial!.state)).toEqual(["waiting", "pruned"]);
   expect(events.filter(({ event }) => event === "warning")).toEqual([
-    { event: "warning", message: "the device was not stable while trial 1 was measured; its latency may be too high" },
+    {
+      event: "warning",
+      message: "the device was not stable while it measured run#1: what is marked may be too high",
+      subject: "run#1",
+    },
   ]);
 });
 
@@ -74,7 +78,7 @@ test("a network that the device cannot run, or that nothing can hold, fails and 
   const device: LatencyDevice = {
     ...madds,
     measure: async (model, options) => {
-      if (model.name === notations[1]) throw new MnasError("MODEL_INVALID", "Cannot run it: it crashed");
+      if (model.name === notations[1]) throw new MnasError("MODEL_INVALID", `Cannot run "${model.name}": it crashed`);
       return madds.measure(model, options);
     },
   };
@@ -85,9 +89,14 @@ test("a network that the device cannot run, or that nothing can hold, fails and 
   await measureBatch(study, 0, 3);
   const [runs, crashes, large] = store.trials("search");
   expect(runs).toMatchObject({ state: "waiting" });
-  expect(crashes).toMatchObject({ state: "failed", latency: null, reason: "Cannot run it: it crashed" });
+  const reason = `Cannot run "${notations[1]}": it crashed`;
+  expect(crashes).toMatchObject({ state: "failed", latency: null, reason });
   expect(large).toMatchObject({ state: "failed", latency: null, reason: expect.stringContaining("999 layers") });
-  expect(events.filter(({ event }) => event === "warning")).toHaveLength(2);
+  // Warnings name the trial, as commands take it, and not the whole network.
+  expect(events.filter(({ event }) => event === "warning")).toEqual([
+    { event: "warning", message: 'run#1 failed: Cannot run "run#1": it crashed', subject: "run#1" },
+    { event: "warning", message: expect.stringMatching(/^run#2 failed: .*999 layers/), subject: "run#2" },
+  ]);
   expect(rewardTrial(study, crashes!)).toBeCloseTo(0.1 / config.gate);
 });
 

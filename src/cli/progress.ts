@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { spellingOf } from "../data/place.ts";
+import type { Warning } from "../device/options.ts";
 import { spaces } from "../space/presets.ts";
 import type { SearchEvent, TrialRow } from "../study/events.ts";
 import { createBar } from "./bar.ts";
@@ -12,6 +13,7 @@ import { createPace } from "./pace.ts";
 import type { SearchOptions } from "./resume.ts";
 import { originNote } from "./tables.ts";
 import { proxyLine } from "./validation-table.ts";
+import { warningGroups } from "./warnings.ts";
 
 /** Draws a search on standard error: a bar on a terminal, plain lines otherwise. */
 export interface ProgressView {
@@ -78,6 +80,10 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
   const line = (text: string): void => {
     clear();
     say(text);
+  };
+  const warnings = warningGroups();
+  const warn = (warning: Warning | null): void => {
+    if (warning !== null) noticeLines(warning).forEach(line);
   };
   const draw = (): void => {
     if (!isLive) return;
@@ -157,10 +163,13 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
         break;
       case "join":
       case "joined":
-      case "warning":
         noticeLines(event).forEach(line);
         break;
+      case "warning":
+        warn(warnings.next(event));
+        break;
       case "front":
+        warnings.rest().forEach(warn);
         finals = Math.min(finals, finalsOf(event.trials.length));
         if (event.trials.length > 0 && config.finalists > 0)
           line(`finals   training the best for the target${config.baselines === 0 ? "" : " and MobileNetV2"} longer`);
@@ -176,5 +185,9 @@ export function progressView(config: Config, dataset: Dataset, options: SearchOp
     }
     draw();
   };
-  return { show, end: clear };
+  const end = (): void => {
+    clear();
+    warnings.rest().forEach(warn);
+  };
+  return { show, end };
 }

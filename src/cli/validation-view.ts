@@ -1,7 +1,10 @@
 import { seeds } from "../study/proxy/trainings.ts";
 import type { ValidationEvent } from "../study/proxy/validate.ts";
 import { createBar } from "./bar.ts";
-import { counted, duration, paint, percent, say } from "./output.ts";
+import type { Warning } from "../device/options.ts";
+import { noticeLines } from "./notices.ts";
+import { counted, duration, percent, say } from "./output.ts";
+import { warningGroups } from "./warnings.ts";
 
 /** Tells people how far a validation is: a bar on a terminal, otherwise a line for each training. */
 export function validationView(): { show: (event: ValidationEvent) => void; end: () => void } {
@@ -12,6 +15,10 @@ export function validationView(): { show: (event: ValidationEvent) => void; end:
   const line = (text: string): void => {
     clear();
     say(text);
+  };
+  const warnings = warningGroups();
+  const warn = (warning: Warning | null): void => {
+    if (warning !== null) noticeLines(warning).forEach(line);
   };
   const draw = (share: number): void => {
     if (!isLive) return;
@@ -43,7 +50,11 @@ export function validationView(): { show: (event: ValidationEvent) => void; end:
       const short = network.length > 40 ? `…${network.slice(-39)}` : network;
       if (isLive) draw(event.share);
       else line(`${String(done).padStart(4)}/${total}  ${epochs} epochs, seed ${seed}: ${percent(accuracy)}  ${short}`);
-    } else if (event.event === "warning") line(`${paint("yellow", "warning:", process.stderr)} ${event.message}`);
+    } else if (event.event === "warning") warn(warnings.next(event));
   };
-  return { show, end: clear };
+  const end = (): void => {
+    clear();
+    warnings.rest().forEach(warn);
+  };
+  return { show, end };
 }

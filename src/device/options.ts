@@ -11,7 +11,15 @@ export type Notice =
       readonly names: readonly string[];
       readonly description: string;
     }
-  | { readonly event: "warning"; readonly message: string };
+  | Warning;
+
+/** Something that a user should know, and that does not stop the work. */
+export interface Warning {
+  readonly event: "warning";
+  readonly message: string;
+  /** The part of the message that differs among warnings of one kind, such as the name of a trial. */
+  readonly subject?: string;
+}
 
 export interface OpenOptions {
   /** Told what a user should know: where a device may join, that one has, warnings. */

@@ -3,7 +3,7 @@ import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { LatencyRecord, Trial } from "../store/store.ts";
 import { candidateOf, deviceModel } from "./candidate.ts";
-import { emitEnded } from "./ended.ts";
+import { emitEnded, nameOf } from "./ended.ts";
 import { isUnstable } from "./events.ts";
 import type { Study } from "./search.ts";
 import { measureInStudy } from "./steady.ts";
@@ -54,13 +54,13 @@ async function measureAll(study: Study, trials: readonly Trial[]): Promise<Known
  * device was seen to be stable all the while; what is not, after some attempts, is marked.
  */
 export async function measureTrials(study: Study, trials: readonly Trial[]): Promise<void> {
-  const { store, device, emit } = study;
+  const { run, store, device, emit } = study;
   const waiting = trials.filter(({ latency }) => isUnmeasured(device, latency));
   if (waiting.length === 0) return;
   const { result, canary, isUnstable: isDrifting } = await measureInStudy(study, () => measureAll(study, waiting));
+  const unstable: string[] = [];
   for (const trial of waiting) {
-    const { phase, number, notation } = trial;
-    const latency = result.get(number)!;
+    const latency = result.get(trial.number)!;
     if (typeof latency === "string") {
       store.reject(trial, latency);
       emitEnded(study, trial);
@@ -68,11 +68,11 @@ export async function measureTrials(study: Study, trials: readonly Trial[]): Pro
     }
     const record = { ...latency, isUnstable: isUnstable(latency) || isDrifting, canary };
     store.measured(trial, record);
-    if (!record.isUnstable) continue;
-    const name = phase === "search" ? `trial ${number}` : notation;
-    emit({
-      event: "warning",
-      message: `the device was not stable while ${name} was measured; its latency may be too high`,
-    });
+    if (record.isUnstable) unstable.push(nameOf(run, trial));
+  }
+  if (unstable.length > 0) {
+    const subject = unstable.join(", ");
+    const message = `the device was not stable while it measured ${subject}: what is marked may be too high`;
+    emit({ event: "warning", message, subject });
   }
 }

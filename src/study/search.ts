@@ -20,7 +20,7 @@ import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
 import { taskOf } from "./candidate.ts";
 import { comparisonsOf } from "./comparisons.ts";
-import { emitEnded } from "./ended.ts";
+import { deathOf, emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
@@ -188,7 +188,7 @@ export async function runSearch(
       if (message.kind === "warning") emit({ event: "warning", message: message.message });
     },
     onDeath: (message, trial) => {
-      emit({ event: "warning", message });
+      emit(deathOf(message));
       if (trial?.state === "failed") emitEnded(study, trial);
       // Also when it had ended its trial, but could not tell any more.
       setBars(study);

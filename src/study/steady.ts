@@ -32,10 +32,8 @@ export async function measureInStudy<T>(
   } else if (isDrift(canary.beforeMs, first.ms)) {
     const share = canary.beforeMs / first.ms - 1;
     const speed = `${(100 * Math.abs(share)).toFixed(0)} % ${share > 0 ? "slower" : "faster"}`;
-    emit({
-      event: "warning",
-      message: `the device is ${speed} than when the search began; latencies of then and now differ by as much`,
-    });
+    const message = `the device is ${speed} than when the search began; latencies of then and now differ by as much`;
+    emit({ event: "warning", message, subject: speed });
   }
   return steady;
 }

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import type { Config, RecordedConfig } from "../../config/config.ts";
 import { inWords, onDamage } from "../../data/damage.ts";
 import { describeDataset, type Dataset } from "../../data/dataset.ts";
+import type { Warning } from "../../device/options.ts";
 import { MnasError } from "../../errors.ts";
 import type { Trial } from "../../store/store.ts";
 import { planFor } from "../../train/recipe.ts";
 import { createRng } from "../../util/rng.ts";
 import { startPool } from "../../worker/pool.ts";
 import { taskOf } from "../candidate.ts";
+import { deathOf, failureOf } from "../ended.ts";
 import type { Run } from "../run.ts";
 import { workersOf } from "../search.ts";
 import { timePerMadd, workOf } from "./estimate.ts";
@@ -42,7 +44,7 @@ export type ValidationEvent =
       readonly done: number;
       readonly share: number;
     }
-  | { readonly event: "warning"; readonly message: string }
+  | Warning
   | { readonly event: "done"; readonly file: string; readonly validation: Validation };
 
 export interface ValidateOptions {
@@ -110,8 +112,10 @@ export async function validateProxy(
     running.delete(`${trial.phase}/${trial.number}`);
     done += work(trial);
     ended += 1;
-    const { notation: network, seed, accuracy, reason } = trial;
-    if (trial.state === "failed") emit({ event: "warning", message: `${network}, seed ${seed}, failed: ${reason}` });
+    const { notation: network, seed, accuracy } = trial;
+    // Full trainings have no trial of their own that shows the network.
+    const shown = store.trials("search").find(({ notation }) => notation === network) ?? trial;
+    if (trial.state === "failed") emit(failureOf(run, { ...shown, reason: trial.reason }));
     emit({ event: "trained", network, epochs: epochsOf(trial), seed, accuracy, done: ended, share: shareNow() });
   };
   onDamage(inWords((message) => emit({ event: "warning", message })));
@@ -128,7 +132,7 @@ export async function validateProxy(
       if (message.kind === "ended") end(store.trial(message)!);
     },
     onDeath: (message, trial) => {
-      emit({ event: "warning", message });
+      emit(deathOf(message));
       if (trial?.state === "failed") end(trial);
     },
   });
