@@ -5,9 +5,18 @@ import { advantagesOf, ppoSearcher } from "../src/search/ppo.ts";
 import { randomSearcher } from "../src/search/random.ts";
 import { createSearcher, searcherNames } from "../src/search/searchers.ts";
 import { meanOf, numbersOf, run, searcherConformance, spaceOf } from "./contract/searcher.ts";
+import { tightConformance } from "./contract/tight.ts";
 
 for (const name of searcherNames) {
   searcherConformance(name, name !== "random", (space, options) => createSearcher(name, space, options));
+}
+
+// Evolution learns from rewards alone, and random from nothing: neither promises this.
+for (const [name, seeds] of [
+  ["bayesian", 7],
+  ["ppo", 3],
+] as const) {
+  tightConformance(name, seeds, (space, options) => createSearcher(name, space, options));
 }
 
 test("random proposes every genotype equally often, whatever it is told", () => {

@@ -2,17 +2,16 @@ import type { SearchEvent } from "../study/events.ts";
 import { gainText, speedupText } from "../report/comparison-text.ts";
 import { shellWord } from "../util/shell.ts";
 import { counted, invocation, ms, paint, print, wrapped } from "./output.ts";
-import { finalsTable, frontTable, meets, originNote } from "./tables.ts";
+import { finalsTable, frontTable, meets, originNote, untrainedText } from "./tables.ts";
 
 type Done = Extract<SearchEvent, { event: "done" }>;
 
 /** What a finished search leaves the user with; `longer` is the command that goes on with it. */
-export function summary({ dir, targetMs, origin, front, finals, comparisons, report }: Done, longer: string): void {
+export function summary(done: Done, longer: string): void {
+  const { dir, targetMs, origin, front, fastest, finals, comparisons, report } = done;
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
-  print(
-    front.length === 0 ? "no network was trained: every one was over the gate or failed" : frontTable(front, targetMs),
-  );
+  print(front.length === 0 ? untrainedText(fastest) : frontTable(front, targetMs));
   if (finals.length > 0) {
     print();
     const isCompared = finals.some(({ isReference }) => isReference);
@@ -52,6 +51,8 @@ export function summary({ dir, targetMs, origin, front, finals, comparisons, rep
     const trial = shellWord(`${dir}#${pick.name.replace("trial ", "")}`);
     next.push(`show ${trial}`);
     if (isGood && pick.model !== null) next.push(`export ${trial} --out model.onnx`);
+  } else if (front.length === 0 && fastest !== null) {
+    next.push(`train ${shellWord(`${dir}#${fastest.number}`)} --out fastest.safetensors`);
   }
   next.push(longer);
   next.forEach((command, i) => print(`${i === 0 ? "next" : "    "}    ${invocation} ${command}`));

@@ -39,6 +39,10 @@ export const trialTable = <Row extends TrialRow>(
     ]),
   );
 
+/** Stands for the front where no network was trained; offers the fastest. */
+export const untrainedText = (fastest: TrialRow | null): string =>
+  `no network was trained: every one was over the gate or failed${fastest === null ? "" : `; the fastest is trial ${fastest.number} with ${ms(fastest.latencyMs)}`}`;
+
 /** The front as a table, and a sentence when none of it is fast enough. */
 export function frontTable(trials: readonly TrialRow[], targetMs: number | null): string {
   const isFast = (trial: TrialRow): boolean => targetMs !== null && meets(trial, targetMs);

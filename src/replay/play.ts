@@ -63,7 +63,13 @@ export function play(table: ResultTable, options: PlayOptions): Sample[] {
     goal === "front"
       ? { kind: "front" }
       : { kind: "reward", rewardOf: (_, { accuracy, latencyMs }) => rewarded(accuracy, latencyMs) };
-  const searcher = options.searcher(table.space, { seed, batch, objective, describe: describeIn(table) });
+  const searcher = options.searcher(table.space, {
+    seed,
+    batch,
+    objective,
+    describe: describeIn(table),
+    targetMs: goal === "reward" ? options.target : undefined,
+  });
   const seen = new Map<string, Known>();
   const played: Sample[] = [];
 

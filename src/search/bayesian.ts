@@ -1,12 +1,9 @@
 import { paretoFront } from "../reward/pareto.ts";
 import type { Genotype, SearchSpace } from "../space/space.ts";
 import { createRng } from "../util/rng.ts";
-import { neighbours } from "./candidates.ts";
+import { neighbours, parentCount } from "./candidates.ts";
 import { createRanker } from "./ranker.ts";
 import { batchStart, type Observation, type Searcher, type SearcherOptions } from "./searcher.ts";
-
-/** Networks of the highest rewards, near which others are looked for. */
-const parentCount = 10;
 
 /**
  * Bayesian optimization: after random trials, networks near the best ones, and random ones, are ranked by a model of all
@@ -21,6 +18,7 @@ export function bayesianSearcher(space: SearchSpace, options: SearcherOptions): 
   let drawn: { readonly start: number; readonly genotypes: readonly Genotype[] } | null = null;
 
   const parents = (): Genotype[] => {
+    if (ranker.isBlind) return ranker.fastest(parentCount);
     const byReward = ranker.tried.toSorted((a, b) => b.reward - a.reward || a.number - b.number);
     const best = objective?.kind === "front" ? paretoFront(ranker.tried) : byReward.slice(0, parentCount);
     return best.map(({ genotype }) => genotype);

@@ -1,6 +1,9 @@
 import { mutate, sample, type Genotype, type SearchSpace } from "../space/space.ts";
 import type { Rng } from "../util/rng.ts";
 
+/** Networks of the highest rewards, or the fastest, near which others are looked for. */
+export const parentCount = 10;
+
 /** How many candidates come about in which way. */
 const counts = { mutants: 240, crossings: 60, random: 60 } as const;
 

@@ -3,7 +3,7 @@ import { exp } from "../util/math.ts";
 import { createRng } from "../util/rng.ts";
 import { createAdam } from "./adam.ts";
 import { createController, type Controller } from "./controller.ts";
-import { neighbours } from "./candidates.ts";
+import { neighbours, parentCount } from "./candidates.ts";
 import { createRanker } from "./ranker.ts";
 import { batchStart, type Observation, type Searcher, type SearcherOptions } from "./searcher.ts";
 
@@ -121,6 +121,8 @@ export function ppoSearcher(space: SearchSpace, options: PpoOptions): Searcher {
     const sequences = controller.sample(Array.from({ length: offers * batch }, (_, i) => rng.fork(i)));
     const offered = sequences.map((sequence) => space.decisions.map((_, i) => sequence[open.indexOf(i)] ?? 0));
     let fresh = ranker.fresh(offered);
+    // Of a policy that knows nothing yet, hardly any offer is within a tight target.
+    if (ranker.isLate) fresh = ranker.fresh([...fresh, ...neighbours(space, ranker.fastest(parentCount), rng)]);
     if (fresh.length < 2 * batch) {
       const near = ranker.fresh(neighbours(space, offered, rng), neighboursPerTrial * batch);
       fresh = ranker.fresh([...fresh, ...near]);

@@ -4,6 +4,7 @@ import { exp, log } from "../util/math.ts";
 import type { Rng } from "../util/rng.ts";
 import { acquisitionOf } from "./acquisition.ts";
 import { describer } from "./describer.ts";
+import { chooseFast } from "./fast.ts";
 import { accuracyNoises, createModel, latencyNoises } from "./model.ts";
 import type { Objective, Observation, SearcherOptions } from "./searcher.ts";
 
@@ -19,11 +20,20 @@ const optimism = 0.5;
 /** Trials before predictions are worth anything. */
 export const leastTrials = 16;
 
+/** Latencies before predictions of them are: they have less noise than accuracies. */
+const leastLatencies = 8;
+
 /** Knows what was tried, and chooses of many candidates those that are worth trying. */
 export interface Ranker {
   readonly tried: readonly Tried[];
   /** Enough was tried to predict others. */
   readonly isReady: boolean;
+  /** Hardly any network was fast enough to be trained, so latency alone is known, and candidates are ranked by it. */
+  readonly isBlind: boolean;
+  /** No network that was measured is within the target. */
+  readonly isLate: boolean;
+  /** The fastest of all that were measured, fastest first. */
+  fastest(most: number): Genotype[];
   learn(observation: Observation): void;
   /** The first `most` candidates that were not tried, each once. */
   fresh(candidates: Iterable<Genotype>, most?: number): Genotype[];
@@ -43,18 +53,32 @@ export function createRanker(space: SearchSpace, options: SearcherOptions, rng: 
   const objective: Objective = options.objective ?? { kind: "reward", rewardOf: (_, { accuracy }) => accuracy };
   const metricsOf = ({ reward, accuracy = null, latencyMs = null }: Observation) =>
     options.objective === undefined ? { accuracy: reward, latencyMs: 1 } : { accuracy, latencyMs };
+  const { targetMs } = options;
   const { pointOf, keyOf } = describer(space, options.describe, rng);
   const accuracy = createModel(accuracyNoises);
   const latency = createModel(latencyNoises);
   const seen = new Set<string>();
   const tried: Tried[] = [];
+  const timed: { readonly genotype: Genotype; readonly latencyMs: number }[] = [];
+  const isBlind = (): boolean => targetMs !== undefined && accuracy.count < 2 && latency.count >= leastLatencies;
 
   return {
     tried,
     get isReady() {
       // Networks over the gate have no accuracy, but their latencies tell where not to look.
-      return seen.size >= leastTrials && accuracy.count >= 2;
+      return isBlind() || (seen.size >= leastTrials && accuracy.count >= 2);
     },
+    get isBlind() {
+      return isBlind();
+    },
+    get isLate() {
+      return targetMs !== undefined && timed.length > 0 && timed.every(({ latencyMs }) => latencyMs > targetMs);
+    },
+    fastest: (most) =>
+      timed
+        .toSorted((a, b) => a.latencyMs - b.latencyMs)
+        .slice(0, most)
+        .map(({ genotype }) => genotype),
     learn(observation) {
       const key = keyOf(observation.genotype);
       if (seen.has(key)) return;
@@ -62,7 +86,10 @@ export function createRanker(space: SearchSpace, options: SearcherOptions, rng: 
       const point = pointOf(observation.genotype);
       const metrics = metricsOf(observation);
       if (metrics.accuracy !== null) accuracy.add(point, metrics.accuracy);
-      if (metrics.latencyMs !== null) latency.add(point, log(metrics.latencyMs));
+      if (metrics.latencyMs !== null) {
+        latency.add(point, log(metrics.latencyMs));
+        timed.push({ genotype: observation.genotype, latencyMs: metrics.latencyMs });
+      }
       if (metrics.accuracy !== null && metrics.latencyMs !== null)
         tried.push({ ...observation, accuracy: metrics.accuracy, latencyMs: metrics.latencyMs });
     },
@@ -76,6 +103,10 @@ export function createRanker(space: SearchSpace, options: SearcherOptions, rng: 
       return [...found.values()];
     },
     choose(candidates, count, stream) {
+      if (isBlind()) {
+        const chosen = chooseFast(latency.predict(candidates.map(pointOf)), log(targetMs!), count);
+        return chosen.map((i) => candidates[i]!);
+      }
       const acquisition = acquisitionOf(objective, tried);
       const points = candidates.map(pointOf);
       const means = accuracy.means(points);

@@ -48,6 +48,8 @@ export interface SearcherOptions {
   readonly objective?: Objective | undefined;
   /** What is known of a network before it is tried; genotypes of one key are one network. */
   readonly describe?: ((genotype: Genotype) => Description) | undefined;
+  /** Latency that networks should not exceed; sought first where those tried are too slow to be trained. */
+  readonly targetMs?: number | undefined;
 }
 
 /** Number of the first trial in the batch of trial `number`: what is told from there on does not count for it. */

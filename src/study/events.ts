@@ -55,6 +55,8 @@ export type SearchEvent =
       /** Where all latencies come from. */
       readonly origin: Origin;
       readonly front: readonly TrialRow[];
+      /** The trial of the lowest latency, whether trained or not; null when none was measured. */
+      readonly fastest: TrialRow | null;
       readonly finals: readonly FinalRow[];
       readonly comparisons: readonly Comparison[];
       readonly report: string;

@@ -32,5 +32,5 @@ export function searcherOptions(config: Config, task: Task, targetMs: number): S
             return rewardOf({ accuracy: share, latencyMs, params, madds }, config.reward, targetMs);
           },
         };
-  return { seed, batch, objective, describe };
+  return { seed, batch, objective, describe, targetMs };
 }

@@ -24,6 +24,7 @@ import { deathOf, emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
 import { runFinals } from "./finals.ts";
 import { bestOf, frontOf } from "./front.ts";
+import { fastestOf, warnOutOfReach } from "./reach.ts";
 import { writeReport } from "./report.ts";
 import { searcherOptions } from "./objective.ts";
 import { proxyNote } from "./proxy/record.ts";
@@ -202,12 +203,14 @@ export async function runSearch(
   emit({ event: "front", trials: front });
   const finals = await runFinals(study, pool);
   const file = writeReport(run);
+  const fastest = fastestOf(store.trials("search"));
   emit({
     event: "done",
     dir: run.dir,
     targetMs: study.targetMs,
     origin: device.origin,
     front,
+    fastest: fastest === null ? null : trialRow(fastest),
     finals,
     comparisons: comparisonsOf(finals),
     report: join(run.dir, file),
@@ -246,6 +249,7 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
       trials: trials.slice(from, to).map(trialRow),
       best: best === null ? null : trialRow(best),
     });
+    warnOutOfReach(study);
     writeReport(study.run);
   }
 }
