@@ -38,7 +38,7 @@ export function scores(table: ResultTable, { goal }: Order, { isOurs }: Row, run
         () => pickOf(table, seen, { goal: "accuracy", reward: { kind: "hard" }, target: 1 }),
         isPicked && isOurs,
       ),
-      hypervolume: hypervolumeShare(table, seen, corner),
+      hypervolume: hypervolumeShare(table, seen, corner) ?? Number.NaN,
       distinct: seen.length / mark,
     };
   });

@@ -19,7 +19,7 @@ import type { RewardConfig } from "../../src/reward/reward.ts";
 import { createSearcher, searcherNames } from "../../src/search/searchers.ts";
 import { version } from "../../src/version.ts";
 import { luckiest } from "./score.ts";
-import { estimate, tableText } from "./text.ts";
+import { estimate, share, tableText } from "./text.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -107,7 +107,7 @@ const cells = results.map(({ reward, pick, target, within, gap, cost }) => [
   pick,
   `${target / 1e6}`,
   `${(100 * within).toFixed(0)} %`,
-  `${(100 * gap.mean).toFixed(3)} ± ${(100 * gap.stderr).toFixed(3)}`,
+  share(gap, 3),
   cost.mean.toFixed(3),
 ]);
 const cpu = cpus()[0]!.model.trim();

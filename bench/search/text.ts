@@ -5,7 +5,7 @@ export { estimate } from "../../src/replay/summary.ts";
 export const share = ({ mean, stderr }: Estimate, digits: number): string =>
   Number.isNaN(mean)
     ? ""
-    : `${(100 * mean).toFixed(digits)}${digits === 0 ? "" : ` ± ${(100 * stderr).toFixed(digits)}`}`;
+    : `${(100 * mean).toFixed(digits)}${digits === 0 || stderr === null ? "" : ` ± ${(100 * stderr).toFixed(digits)}`}`;
 
 /** Rows of Markdown. */
 export const tableText = (heads: readonly string[], cells: readonly (readonly string[])[]): string =>

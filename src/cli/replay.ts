@@ -1,11 +1,13 @@
 import { median } from "../device/statistics.ts";
 import type { Goal } from "../replay/play.ts";
-import { replay as replayOnce, type Corner } from "../replay/replay.ts";
+import { meanAccuracy, replay as replayOnce, trueVolume, type Corner } from "../replay/replay.ts";
 import { summarizeScores, type Estimate, type Summary } from "../replay/summary.ts";
 import { readTable, type ResultTable } from "../replay/table.ts";
 import { curveSvg } from "../report/curve-plot.ts";
 import type { RewardConfig } from "../reward/reward.ts";
 import type { SearcherName } from "../search/searchers.ts";
+import { dash, percent, percentWithError } from "../report/text.ts";
+import { MnasError } from "../errors.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { print, printJson, say, table as tableText } from "./output.ts";
 
@@ -32,7 +34,8 @@ const worstCorner = ({ entries }: ResultTable): Corner => ({
   cost: Math.max(...[...entries.values()].map(({ cost }) => cost)),
 });
 
-const share = ({ mean, stderr }: Estimate): string => `${(100 * mean).toFixed(2)} ± ${(100 * stderr).toFixed(2)} %`;
+const share = (estimate: Estimate | null): string =>
+  estimate === null ? dash : percentWithError(estimate.mean, estimate.stderr);
 
 const rowOf = (summary: Summary): string[] => [
   String(summary.samples),
@@ -45,24 +48,52 @@ const rowOf = (summary: Summary): string[] => [
   summary.time.mean.toFixed(0),
 ];
 
+/** A front that encloses nothing cannot be compared with. */
+function checkCorner(known: ResultTable, reference: Corner, goal: Goal, isGiven: boolean): void {
+  if (trueVolume(known, reference) > 0 || (goal !== "front" && !isGiven)) return;
+  const best = Math.max(...[...known.entries.values()].map(meanAccuracy));
+  const least = Math.min(...[...known.entries.values()].map(({ cost }) => cost));
+  throw new MnasError(
+    "USAGE",
+    `Cannot replay "${known.space.name}": its front encloses nothing above ${percent(reference.accuracy)} and below a ${known.costName} of ${reference.cost}`,
+    {
+      hint: isGiven
+        ? `Give a --reference below ${percent(best)} and above ${least}.`
+        : "Use another --objective: its networks are all as accurate, or all as costly.",
+    },
+  );
+}
+
 /** `mnas replay --table FILE` */
 export async function replay(options: ReplayCliOptions): Promise<void> {
   const { objective: goal, searcher, samples, seeds, seed, batch, workers, out } = options;
   const known = readTable(options.table);
   const { target = medianCost(known), reference = worstCorner(known) } = options;
+  checkCorner(known, reference, goal, options.reference !== undefined);
   const settings = { searcher, goal, reward: { kind: options.reward }, target, samples, batch, workers, reference };
-  if (options.json !== true)
+  if (options.json !== true) {
     say(
       `${known.entries.size} networks of ${known.space.decisions.length} decisions; ${known.costName} target ${target}`,
     );
+    known.notes.forEach(say);
+  }
   const began = performance.now();
   const runs = Array.from({ length: seeds }, (_, i) => replayOnce(known, { ...settings, seed: seed + i }));
   const seconds = (performance.now() - began) / 1000;
   const bySamples = summarizeScores(runs);
-  const result = { table: options.table, options: settings, seeds, seed, ...bySamples.at(-1)!, bySamples, seconds };
+  const { notes } = known;
+  const result = {
+    table: options.table,
+    notes,
+    options: settings,
+    seeds,
+    seed,
+    ...bySamples.at(-1)!,
+    bySamples,
+    seconds,
+  };
   if (out !== undefined) {
     writeFileAtomically(`${out}.json`, JSON.stringify(result, null, 2));
-    const measure = goal === "front" ? "hypervolume" : "accuracy";
     const title = `${searcher} on ${known.entries.size} known networks, ${seeds} seeds`;
     const axis = goal === "front" ? "Share of the true front's hypervolume" : "Accuracy of the pick, mean over seeds";
     writeFileAtomically(
@@ -70,7 +101,7 @@ export async function replay(options: ReplayCliOptions): Promise<void> {
       curveSvg(
         title,
         axis,
-        bySamples.map((one) => ({ samples: one.samples, ...one[measure] })),
+        bySamples.map((one) => ({ samples: one.samples, ...(goal === "front" ? one.hypervolume! : one.accuracy) })),
       ),
     );
   }

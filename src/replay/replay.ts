@@ -31,8 +31,8 @@ export interface Score {
   readonly distance: number;
   /** 1 when that network is within the target. */
   readonly within: number;
-  /** Share of the hypervolume of the table's true front. */
-  readonly hypervolume: number;
+  /** Share of the hypervolume of the table's true front; null where that front encloses nothing. */
+  readonly hypervolume: number | null;
   /** Share of the samples that were networks not proposed before. */
   readonly distinct: number;
   /** Time on the simulated clock, in trainings of one network. */
@@ -58,11 +58,16 @@ export function pickOf(table: ResultTable, seen: readonly Known[], wanted: Wante
   return (feasible.length > 0 ? feasible : ranked).reduce((a, b) => (b.reward > a.reward ? b : a)).known;
 }
 
-/** Share of the hypervolume of the table's true front that the front of what was seen has in truth. */
-export function hypervolumeShare(table: ResultTable, seen: readonly Known[], reference: Corner): number {
+/**
+ * Share of the hypervolume of the table's true front that the front of what was seen has in truth; null where the true
+ * front encloses nothing.
+ */
+export function hypervolumeShare(table: ResultTable, seen: readonly Known[], reference: Corner): number | null {
+  const whole = trueVolume(table, reference);
+  if (whole === 0) return null;
   const front = paretoFront(seen.map((known) => ({ ...known, latencyMs: known.entry.cost })));
   const entries = front.map(({ entry }) => entry);
-  return volumeOf(entries, reference) / trueVolume(table, reference);
+  return volumeOf(entries, reference) / whole;
 }
 
 /** A search against a table, scored at each mark. Deterministic: the seed decides the searcher and what it sees. */
@@ -113,7 +118,8 @@ const volumeOf = (entries: Iterable<TableEntry>, { accuracy, cost }: Corner): nu
 
 const volumes = new WeakMap<ResultTable, Map<string, number>>();
 
-function trueVolume(table: ResultTable, reference: Corner): number {
+/** Hypervolume of the table's true front. */
+export function trueVolume(table: ResultTable, reference: Corner): number {
   const known = volumes.get(table) ?? new Map<string, number>();
   volumes.set(table, known);
   const key = JSON.stringify(reference);

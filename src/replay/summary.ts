@@ -1,27 +1,33 @@
 import { mean, variance } from "../util/welch.ts";
 import type { Score } from "./replay.ts";
 
-/** Over seeds; the standard error is that of the mean. */
+/** Over seeds; the standard error is that of the mean, and null for a single seed. */
 export interface Estimate {
   readonly mean: number;
-  readonly stderr: number;
+  readonly stderr: number | null;
 }
 
 export const measures = ["accuracy", "reward", "distance", "within", "hypervolume", "distinct", "time"] as const;
-export type Measure = (typeof measures)[number];
+type Measure = (typeof measures)[number];
 
-export type Summary = { readonly samples: number } & { readonly [M in Measure]: Estimate };
+/** Null where the scores have no value. */
+export type Summary = { readonly samples: number } & {
+  readonly [M in Measure]: null extends Score[M] ? Estimate | null : Estimate;
+};
 
 /** Mean of values, each of another seed. */
 export const estimate = (values: readonly number[]): Estimate => ({
   mean: mean(values),
-  stderr: values.length < 2 ? 0 : Math.sqrt(variance(values) / values.length),
+  stderr: values.length < 2 ? null : Math.sqrt(variance(values) / values.length),
 });
 
 /** Means over searches that differ in their seeds, for each number of samples. */
 export function summarizeScores(runs: readonly (readonly Score[])[]): Summary[] {
   return runs[0]!.map(({ samples }, i) => {
-    const of = (measure: Measure): Estimate => estimate(runs.map((scores) => scores[i]![measure]));
-    return { samples, ...(Object.fromEntries(measures.map((m) => [m, of(m)])) as Record<Measure, Estimate>) };
+    const of = (measure: Measure): Estimate | null => {
+      const values = runs.flatMap((scores) => scores[i]![measure] ?? []);
+      return values.length === 0 ? null : estimate(values);
+    };
+    return { samples, ...Object.fromEntries(measures.map((m) => [m, of(m)])) } as Summary;
   });
 }

@@ -1,13 +1,14 @@
 import { horizontalAxis, percentTick, verticalAxis, type Area } from "./axes.ts";
 import { markup, raw } from "./markup.ts";
+import { percentWithError } from "./text.ts";
 import { linearScale, logScale, paddedDomain } from "./scale.ts";
 import { plotStyle } from "./theme.ts";
 
-/** A value with its standard error at each number of samples. */
+/** A value with its standard error, where that is known, at each number of samples. */
 export interface CurvePoint {
   readonly samples: number;
   readonly mean: number;
-  readonly stderr: number;
+  readonly stderr: number | null;
 }
 
 /** A curve of shares by the number of samples, each point with its standard error, as an SVG file of its own. */
@@ -16,7 +17,7 @@ export function curveSvg(title: string, axis: string, points: readonly CurvePoin
   const area: Area = { left: 70, right: width - 24, top: 76, bottom: height - 50 };
   const y = linearScale(
     paddedDomain(
-      points.flatMap(({ mean, stderr }) => [mean - stderr, mean + stderr]),
+      points.flatMap(({ mean, stderr }) => [mean - (stderr ?? 0), mean + (stderr ?? 0)]),
       { minimum: 0.002 },
     ),
     [area.bottom, area.top],
@@ -39,8 +40,8 @@ ${points.map(
     samples,
     mean,
     stderr,
-  }) => markup`<line class="target" x1="${x.at(samples)}" x2="${x.at(samples)}" y1="${y.at(mean - stderr)}" y2="${y.at(mean + stderr)}"/>
-<circle class="finalist" cx="${x.at(samples)}" cy="${y.at(mean)}" r="4"><title>${`${samples} samples: ${(100 * mean).toFixed(2)} ± ${(100 * stderr).toFixed(2)} %`}</title></circle>
+  }) => markup`${stderr === null ? null : markup`<line class="target" x1="${x.at(samples)}" x2="${x.at(samples)}" y1="${y.at(mean - stderr)}" y2="${y.at(mean + stderr)}"/>`}
+<circle class="finalist" cx="${x.at(samples)}" cy="${y.at(mean)}" r="4"><title>${`${samples} samples: ${percentWithError(mean, stderr)}`}</title></circle>
 `,
 )}</svg>
 `.markup;
