@@ -69,7 +69,7 @@ export const rows: readonly Row[] = [
   ),
   plain("evolution of the front", ["front"], frontEvolution),
   plain("local search", both, localSearch),
-  optuna("Optuna TPE", "tpe", both),
-  optuna("Optuna TPE multivariate", "tpe-multivariate", ["accuracy"]),
+  optuna("Optuna TPE multivariate", "tpe-multivariate", both),
+  optuna("Optuna TPE independent", "tpe-independent", both),
   optuna("Optuna NSGA-II", "nsga2", both),
 ];
