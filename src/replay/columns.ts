@@ -3,31 +3,16 @@ import { entryColumn, type Row, type Sheet } from "./sheet.ts";
 
 /** Names of columns, the most telling first, without what is neither letter nor digit. */
 const names = {
-  key: [
-    "notation",
-    "key",
-    "network",
-    "arch",
-    "archstr",
-    "architecture",
-    "genotype",
-    "encoding",
-    "config",
-    "model",
-    "name",
-  ],
-  accuracy: [
-    ...["accuracy", "accuracies", "testacc", "testaccuracy", "meanacc", "valacc", "valaccuracy", "validationaccuracy"],
-    ...["acc", "top1", "top1acc"],
-  ],
-  cost: ["latencyms", "latency", "cost", "flops", "madds", "macs", "params"],
+  key: "notation key network arch archstr architecture genotype encoding config model name",
+  accuracy: "accuracy accuracies testacc testaccuracy meanacc valacc valaccuracy validationaccuracy acc top1 top1acc",
+  cost: "latencyms latency cost flops madds macs params",
 } as const;
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
 
 /** The columns that have one of some names, in the order of these. */
-const columnsOf = (columns: readonly string[], some: readonly string[]): string[] =>
-  some.flatMap((name) => columns.filter((column) => plain(column) === name));
+const columnsOf = (columns: readonly string[], some: string): string[] =>
+  some.split(" ").flatMap((name) => columns.filter((column) => plain(column) === name));
 
 /** Whether a column is of latencies, which are not known before a network is tried. */
 export const isMeasured = (column: string): boolean => plain(column).startsWith("latency");
@@ -55,8 +40,8 @@ function tellsNetworks(values: readonly string[]): boolean {
 
 /** The text of a cell, with which networks are told apart. */
 export const textOf = (row: Row, column: string): string => {
-  const value = row[column];
-  return value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  const value = row[column] ?? "";
+  return typeof value === "string" ? value : JSON.stringify(value);
 };
 
 /**

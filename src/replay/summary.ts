@@ -7,7 +7,7 @@ export interface Estimate {
   readonly stderr: number | null;
 }
 
-export const measures = ["accuracy", "reward", "distance", "within", "hypervolume", "distinct", "time"] as const;
+const measures = ["accuracy", "reward", "distance", "within", "hypervolume", "distinct", "time"] as const;
 type Measure = (typeof measures)[number];
 
 /** Null where the scores have no value. */
