@@ -221,16 +221,27 @@ test("a run exports what it trained without its images, and nothing that it did 
   writeFileSync(join(folder.dir, "mnas.config.ts"), toyConfig(`device: "madds", ${settings}`));
   const search = await mnas(["search", "--data", "photos", "--size", "12", "--out", "run"], folder.dir);
   expect(search.code).toBe(0);
-  rmSync(data, { recursive: true });
+  const moved = join(folder.dir, "moved");
+  renameSync(data, moved);
   const { stdout } = await mnas(["trials", "run", "--json"], folder.dir);
   const trials = JSON.parse(stdout) as { number: number; state: string }[];
   const [trained, pruned] = ["complete", "pruned"].map((is) => trials.find(({ state }) => state === is)!);
   const named = (number: number): string => `${join(folder.dir, "run")}#${number}`;
   const network = exportedNetwork(named(trained!.number), {});
   const exported = await exportData(network, {});
-  expect(exported.facts).toMatchObject({ classes: ["cat", "dog"], mean: known.mean, deviation: known.deviation });
+  const { classes, mean, deviation } = known;
+  expect(exported).toEqual({
+    facts: { ...network.facts, classes, mean, deviation, crop: 1 },
+    images: null,
+    warning: null,
+  });
   expect(network.facts!.data).toEqual({ name: "photos", key: known.key, seed: 0 });
-  expect(() => exportedNetwork(named(pruned!.number), {})).toThrow(`(trial ${pruned!.number} is pruned)`);
+  expect(() => exportedNetwork(named(pruned!.number), {})).toThrow(`(trial ${pruned!.number}: over the gate)`);
+  // Weights of an older version say nothing; then the run's own images do, wherever they lie now.
+  const older = { ...network, facts: null };
+  await expect(exportData(older, {})).rejects.toMatchObject({ hint: expect.stringContaining("--data") });
+  await expect(exportData(older, { data: photos })).rejects.toMatchObject({ code: "RUN_MISMATCH" });
+  expect((await exportData(older, { data: moved })).facts).toEqual({ classes, mean, deviation, crop: 1 });
   for (const phase of ["trials", "finals"]) rmSync(join(folder.dir, "run", phase), { recursive: true, force: true });
   expect(() => exportedNetwork(named(trained!.number), {})).toThrow(
     expect.objectContaining({ code: "FILE_NOT_FOUND", message: expect.stringMatching(/are lost$/) }),

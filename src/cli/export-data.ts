@@ -36,16 +36,26 @@ async function namedData(text: string, task: Task, seed: number): Promise<Datase
   return dataset;
 }
 
-/** The data of a run. Throws as `loadKnown`. */
-async function runData(dir: string): Promise<{ readonly dataset: Dataset; readonly config: RecordedConfig }> {
+/** The data of a run, from where the user says they are now. Throws as `dataPlace` and `loadKnown`. */
+async function runData(dir: string, text?: string): Promise<Dataset> {
   using run = openRun(dir);
-  const config = run.store.get("config") as RecordedConfig;
-  return { dataset: await loadRunData(run), config };
+  return loadRunData(run, text === undefined ? undefined : dataPlace(text));
+}
+
+/** The facts of a training in a run whose weights do not say them. */
+function factsInRun(dir: string, training: ExportedNetwork["training"], dataset: Dataset): ModelFacts {
+  using run = openRun(dir);
+  const {
+    evaluate = null,
+    final,
+    proxy,
+  } = run.store.get("config") as Pick<RecordedConfig, "final" | "proxy"> & Partial<RecordedConfig>;
+  return modelFacts(dataset, evaluate !== null ? null : training?.phase === "final" ? final : proxy);
 }
 
 /** Data for ranges of int8 that the user does not have to name: those of the run, or the embedded ones. */
 async function knownData({ facts, run, name }: ExportedNetwork): Promise<Dataset> {
-  if (run !== null) return (await runData(run)).dataset;
+  if (run !== null) return runData(run);
   const embedded = facts?.data.name === embeddedName ? await loadDataset(undefined, facts.data) : null;
   if (embedded !== null && embedded.key === facts?.data.key) return embedded;
   throw new MnasError("USAGE", `Cannot write "${name}" in int8: its ranges come from images, and none are named`, {
@@ -86,7 +96,7 @@ export async function exportData(network: ExportedNetwork, options: ExportDataOp
   const { facts, run, training, isTrained, name, candidate } = network;
   const { data, int8 = false, seed } = options;
   const { task } = candidate.arch;
-  const isSeeded = !isTrained || (facts === null && data !== undefined);
+  const isSeeded = !isTrained || (facts === null && run === null && data !== undefined);
   if (seed !== undefined && !isSeeded) {
     throw new MnasError(
       "USAGE",
@@ -95,6 +105,11 @@ export async function exportData(network: ExportedNetwork, options: ExportDataOp
         hint: "Leave it out.",
       },
     );
+  }
+  if (facts === null && run !== null) {
+    const dataset = await runData(run, data);
+    const found = factsInRun(run, training, dataset);
+    return { facts: found, images: judgedImages(dataset, found), warning: null };
   }
   const named = data === undefined ? null : await namedData(data, task, facts?.data.seed ?? seed ?? 0);
   if (facts !== null) {
@@ -108,12 +123,6 @@ export async function exportData(network: ExportedNetwork, options: ExportDataOp
     return { facts: found, images: judgedImages(named, found), warning: null };
   }
   if (!isTrained) return { facts: plainFacts(task), images: null, warning: null };
-  if (run !== null) {
-    const { dataset, config } = await runData(run);
-    const recipe = training?.phase === "final" ? config.final : config.proxy;
-    const found = modelFacts(dataset, config.evaluate === null ? recipe : null);
-    return { facts: found, images: judgedImages(dataset, found), warning: null };
-  }
   throw new MnasError(
     "MODEL_INVALID",
     `Cannot export "${name}": its weights do not say its classes and how images are prepared`,

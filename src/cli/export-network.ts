@@ -2,6 +2,7 @@ import { MnasError } from "../errors.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import { formatArch, parseArch } from "../space/notation.ts";
 import { candidateOf, type Candidate } from "../study/candidate.ts";
+import type { Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingFacts } from "../train/facts.ts";
 import { createRng } from "../util/rng.ts";
@@ -61,6 +62,9 @@ function fromFile(text: string | undefined, file: string, options: NetworkOption
   };
 }
 
+/** How a trial ended, as tables of trials say it. */
+const stateText = ({ state }: Trial): string => (state === "pruned" ? "over the gate" : state);
+
 /** Why a network has no weights to export. */
 function refuseUntrained(text: string, { trial, lost }: NamedNetwork): never {
   const word = shellWord(text);
@@ -71,7 +75,7 @@ function refuseUntrained(text: string, { trial, lost }: NamedNetwork): never {
       hint: lost.isFinal ? again : `${train}.`,
     });
   }
-  const state = trial === null ? "" : ` (trial ${trial.trial.number} is ${trial.trial.state})`;
+  const state = trial === null ? "" : ` (trial ${trial.trial.number}: ${stateText(trial.trial)})`;
   throw new MnasError("USAGE", `Cannot export "${text}": it has no trained weights${state}`, {
     hint: `${train}, or add --untrained for random weights.`,
   });

@@ -96,7 +96,9 @@ function readArchFile(file: string): Arch {
   try {
     notation = (JSON.parse(text) as { notation?: unknown }).notation;
   } catch (error) {
-    throw new MnasError("ARCH_INVALID", `Cannot read architecture "${file}": it is not JSON`, { cause: error });
+    const hint =
+      "Give a JSON file that `mnas models NAME --json` wrote; files of weights go to --weights of `mnas export`.";
+    throw new MnasError("ARCH_INVALID", `Cannot read architecture "${file}": it is not JSON`, { cause: error, hint });
   }
   if (typeof notation !== "string") {
     throw new MnasError("ARCH_INVALID", `Cannot read architecture "${file}": it has no "notation"`, {
