@@ -27,11 +27,14 @@ async function runOf(dir: string, settings: UserConfig, notations: readonly stri
   return run;
 }
 
+const dataset = await loadStudyData(resolveConfig({}, "the options"));
+
 const poolOf = ({ dir, store }: Run, onStep: () => void = () => {}) =>
   startPool({
     count: 1,
     runDir: dir,
     store,
+    dataset,
     onMessage: ({ kind }) => (kind === "progress" ? onStep() : undefined),
     onDeath: () => {},
   });
@@ -78,6 +81,7 @@ test.runIf(process.platform === "linux")(
       count: 2,
       runDir: run.dir,
       store: run.store,
+      dataset,
       onMessage: ({ kind }) => {
         if (kind !== "progress") return;
         const [first] = workersOf(process.pid);
@@ -159,6 +163,7 @@ test("an error in answering a worker ends the work", async () => {
     count: 1,
     runDir: run.dir,
     store: run.store,
+    dataset,
     onMessage: ({ kind }) => {
       if (kind === "ended") throw new Error("no value for this");
     },

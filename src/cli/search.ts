@@ -1,6 +1,7 @@
 import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { fileDataset } from "../data/filed.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Notice, OpenOptions } from "../device/options.ts";
 import { MnasError } from "../errors.ts";
@@ -57,7 +58,7 @@ export async function search(options: SearchOptions): Promise<void> {
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
       if (note !== null) tell({ event: "warning", message: note });
-      const dataset = await abortable(loadRunData(run, config.data, config), signal);
+      const dataset = fileDataset(await abortable(loadRunData(run, config.data, config), signal));
       moveRunData(run, dataset, config);
       record(run, config, file);
       if (changes.length > 0 && !json) say(`changed  ${changes.join(", ")}`);
@@ -69,7 +70,7 @@ export async function search(options: SearchOptions): Promise<void> {
       const file = await loadConfigFile(options.config);
       const config = mergeConfig(file, flags);
       checkReward(config.reward, config.target ?? 1);
-      const dataset = await abortable(loadStudyData(config), signal);
+      const dataset = fileDataset(await abortable(loadStudyData(config), signal));
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       signal.throwIfAborted();
       const made = environment();

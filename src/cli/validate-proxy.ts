@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { differences, recordConfig, type Config, type RecordedConfig, type UserConfig } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { fileDataset } from "../data/filed.ts";
 import { MnasError } from "../errors.ts";
 import { findValidation, saveValidation, validationDir, type Validation } from "../study/proxy/record.ts";
 import { fewestNetworks } from "../study/proxy/result.ts";
@@ -88,7 +89,7 @@ export async function validateProxyCommand(options: ValidateProxyOptions): Promi
     ),
   );
   const config = await loadConfig(options.config, flags);
-  const dataset = await loadStudyData(config);
+  const dataset = fileDataset(await loadStudyData(config));
 
   const report = (validation: Validation, file: string): void => {
     if (out !== undefined) writeFileAtomically(out, JSON.stringify(validation, null, 2));

@@ -1,3 +1,4 @@
+import { readSync } from "node:fs";
 import { isTooDamaged, tellDamage, usualDamage } from "./damage.ts";
 import { checkRead } from "./decode.ts";
 import { decodeAside } from "./decoder.ts";
@@ -21,10 +22,21 @@ export interface HeldImages extends Omit<Images, "pixels"> {
   readonly files: FileIndex | null;
 }
 
+/** Decoded pictures in an open file, of which all processes that have it share what the system keeps in memory. */
+export interface FiledImages extends Omit<HeldImages, "all"> {
+  readonly fd: number;
+  /** Where in the file its pixels begin, in bytes; those of parts that were cut from one are the same. */
+  readonly start: number;
+}
+
 /** One part of a data set. */
-export type ImageSource = HeldImages | StoredImages;
+export type ImageSource = HeldImages | FiledImages | StoredImages;
 
 export const isInMemory = (source: ImageSource): source is HeldImages => "all" in source;
+
+/** Whether its images are decoded, wherever they are. */
+export const isDecoded = (source: ImageSource): source is HeldImages | FiledImages =>
+  isInMemory(source) || "fd" in source;
 
 /** A source of all images, and of the files that they were decoded from. */
 export const heldImages = ({ pixels, ...images }: Images, files: FileIndex | null = null): HeldImages => ({
@@ -55,12 +67,17 @@ export const select = (source: ImageSource, indices: Uint32Array): ImageSource =
   places: indices.map((i) => source.places[i]!),
 });
 
-/** The images at `indices` of a source in memory, copied. */
-export function copyImages(source: HeldImages, indices: Uint32Array): Images {
-  const { height, width, channels, all, places } = source;
+/** The decoded images at `indices`, copied. */
+export function copyImages(source: HeldImages | FiledImages, indices: Uint32Array): Images {
+  const { height, width, channels, places } = source;
   const size = sizeOf(source);
   const pixels = new Uint8Array(indices.length * size);
-  indices.forEach((i, to) => pixels.set(all.subarray(places[i]! * size, (places[i]! + 1) * size), to * size));
+  const copy = (place: number, to: number): void => {
+    if (isInMemory(source)) pixels.set(source.all.subarray(place * size, (place + 1) * size), to);
+    else if (readSync(source.fd, pixels, to, size, source.start + place * size) !== size)
+      throw new Error("internal: the file of decoded images is cut off");
+  };
+  indices.forEach((i, to) => copy(places[i]!, to * size));
   return { count: indices.length, height, width, channels, pixels, labels: labelsOf(source, indices) };
 }
 
@@ -103,7 +120,7 @@ function countDamage(files: FileIndex, loaded: number, damaged: number): void {
  * @throws MnasError `DATA_INVALID` naming the files that cannot be read, or when too many are damaged.
  */
 export async function loadImages(source: ImageSource, indices: Uint32Array): Promise<Images> {
-  if (isInMemory(source)) return copyImages(source, indices);
+  if (isDecoded(source)) return copyImages(source, indices);
   const { files, places, height, width, channels } = source;
   const paths = Array.from(indices, (i) => pathOf(files, places[i]!));
   const { shift = 0 } = files;

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { Dataset } from "../data/dataset.ts";
 import { pathOf } from "../data/file-index.ts";
 import { partNames, upTo } from "../data/images.ts";
-import { copyImages, isInMemory, type ImageSource } from "../data/source.ts";
+import { copyImages, isDecoded, type ImageSource } from "../data/source.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
 
 /** The folder of a run in which programs outside of mnas find its images. */
@@ -26,7 +26,7 @@ function labelBytes(labels: Int32Array): Buffer {
 
 function writeImages(file: string, source: ImageSource): void {
   const { count, height, width, channels } = source;
-  if (isInMemory(source)) {
+  if (isDecoded(source)) {
     const { pixels } = copyImages(source, upTo(count));
     writeFileAtomically(file, npy("|u1", [count, height, width, channels], pixels));
   } else writeFileAtomically(file, Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join(""));
@@ -34,7 +34,7 @@ function writeImages(file: string, source: ImageSource): void {
 
 /** A file of a part: its images as an array, or the list of their files where these are too many to be in memory. */
 const imagesFile = (part: string, source: ImageSource): string =>
-  isInMemory(source) ? `${part}-images.npy` : `${part}-files.txt`;
+  isDecoded(source) ? `${part}-images.npy` : `${part}-files.txt`;
 
 /**
  * Writes the images and labels of a run where a program outside of mnas can read them, once; `data.json`, written last,

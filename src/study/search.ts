@@ -182,6 +182,7 @@ export async function runSearch(
     count: workersOf(config),
     runDir: run.dir,
     store,
+    dataset,
     onMessage: (message) => {
       if (message.kind === "progress") emit({ ...message, event: "training" });
       if (message.kind === "ended") emitEnded(study, message);

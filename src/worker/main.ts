@@ -1,9 +1,9 @@
-/* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent. */
+/* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent and the file of the images. */
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
 import { onCacheFault } from "../data/cache.ts";
 import { onDamage } from "../data/damage.ts";
-import { loadKnown } from "../data/known.ts";
+import { readFiled } from "../data/filed.ts";
 import { openQuietLock } from "../device/quiet.ts";
 import { MnasError } from "../errors.ts";
 import { builtinEvaluator } from "../evaluator/builtin.ts";
@@ -14,13 +14,14 @@ import { onStoreWait } from "../store/patience.ts";
 import { openStore } from "../store/sqlite.ts";
 import { isOutOfMemory, preferToKill } from "../util/machine.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import { workOrderOf } from "./order.ts";
 import { work } from "./work.ts";
 
 // When memory is short, it is better to lose a training than the search.
 preferToKill();
 
 const [runDir = "", name = ""] = process.argv.slice(2);
+/** As the pool opens it, behind the channel. */
+const datasetFd = 4;
 const stop = new AbortController();
 // A message that cannot be sent is for a parent that is gone, which `disconnect` tells.
 const say = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => {});
@@ -38,12 +39,7 @@ process.on("message", (message: ToWorker) => (message.kind === "stop" ? stop.abo
 async function start(): Promise<void> {
   const store = openStore(join(runDir, "study.db"));
   const config = store.get("config") as RecordedConfig;
-  const { data, known } = workOrderOf(store);
-  // No trial is in hand yet, and reading may take minutes.
-  const abandon = (): void => process.exit(0);
-  stop.signal.addEventListener("abort", abandon);
-  const dataset = await loadKnown(data, known);
-  stop.signal.removeEventListener("abort", abandon);
+  const dataset = readFiled(datasetFd);
   const lock = openQuietLock();
   const settings = config.evaluate;
   const evaluator =

@@ -1,7 +1,10 @@
 import { fork, type ChildProcess } from "node:child_process";
+import { closeSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tellDamage } from "../data/damage.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { fileDataset } from "../data/filed.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { killGroup } from "../evaluator/process.ts";
 import type { Store, Trial } from "../store/store.ts";
@@ -13,6 +16,8 @@ export interface PoolOptions {
   readonly count: number;
   readonly runDir: string;
   readonly store: Store;
+  /** The images to train on, of which workers make no copies. */
+  readonly dataset: Dataset;
   readonly onMessage: (message: FromWorker, worker: string) => void;
   /** A worker ended without being asked to, with a trial or without; `message` says why and who goes on. */
   readonly onDeath: (message: string, trial: Trial | null) => void;
@@ -55,7 +60,8 @@ const starved = (): MnasError =>
   );
 
 /** A pool of `count` worker processes. They start when they are needed: starting would disturb measurements. */
-export function startPool({ count, runDir, store, onMessage, onDeath, kills }: PoolOptions): Pool {
+export function startPool({ count, runDir, store, dataset, onMessage, onDeath, kills }: PoolOptions): Pool {
+  const filed = fileDataset(dataset);
   const workers = new Set<Worker>();
   const started = Date.now();
   let serial = 0;
@@ -108,7 +114,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath, kills }: P
     // Workers write nothing to standard output: it belongs to the results of the command.
     const child = fork(entry, [runDir, name], {
       execArgv: [...process.execArgv, ...childOptions],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "inherit", "ipc", filed.fd],
     });
     const worker: Worker = { name, process: child, isReady: false, isIdle: false, isStarved: false, program: null };
     workers.add(worker);
@@ -192,6 +198,7 @@ export function startPool({ count, runDir, store, onMessage, onDeath, kills }: P
             }),
         ),
       );
+      if (filed !== dataset) closeSync(filed.fd);
     },
   };
 }

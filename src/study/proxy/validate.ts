@@ -123,6 +123,7 @@ export async function validateProxy(
     count: workers,
     runDir: run.dir,
     store,
+    dataset,
     onMessage: (message) => {
       if (message.kind === "progress") {
         const part = (message.step / message.steps) * work(store.trial(message)!);
