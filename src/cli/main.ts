@@ -214,8 +214,11 @@ command("fit", "measure some networks of a search space on a device, and fit a p
   .addOption(device())
   .addOption(listen())
   .addOption(space())
-  .addOption(new Option("--samples <n>", "networks to fit to").argParser(several).default(30))
-  .addOption(new Option("--held-out <n>", "networks that show how well it predicts").argParser(several).default(15))
+  .addOption(
+    new Option("--samples <n>", "networks to fit to (30, or all of a file but the held-out)").argParser(several),
+  )
+  .addOption(new Option("--held-out <n>", "networks that show how well it predicts (15)").argParser(several))
+  .option("--measurements <file>", "CSV of network and ms to fit to, instead of measuring", path)
   .option("--prior <file>", "table or predictor to build upon, also of another device (built in: a server)", path)
   .addOption(data())
   .addOption(size())

@@ -37,7 +37,7 @@ const predictorSchema = z.strictObject({
   /** Of mnas. */
   version: z.string(),
   measuredOn: provenanceSchema,
-  /** ISO 8601; null for devices that compute. */
+  /** ISO 8601; null for devices that compute, and for measurements of an unknown time. */
   time: z.string().nullable(),
   /** Null for one that is of no space in particular. */
   space: z.string().nullable(),
