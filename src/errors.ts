@@ -16,6 +16,7 @@ export type ErrorCode =
   | "RUN_MISMATCH"
   | "RUN_NOT_FOUND"
   | "TRIAL_NOT_FOUND"
+  | "DEVICE_INVALID"
   | "DEVICE_UNAVAILABLE"
   | "DISK_FAULTY"
   | "DISK_FULL"
@@ -27,7 +28,10 @@ export type ErrorCode =
   | "EXPORT_MISMATCH"
   | "INTERRUPTED";
 
-/** Process exit code for each error, so shell scripts can tell failures apart. */
+/** Exit codes without an error of the table below: success, a defect of mnas, and a reader of our output that left. */
+export const otherExitCodes = { done: 0, defect: 70, readerGone: 141 } as const;
+
+/** Exit code of the process for each error; docs/exit-codes.md gives the meaning of each. */
 export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   EXPORT_MISMATCH: 1,
   TRAINING_FAILED: 1,
@@ -39,6 +43,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   GRAPH_INVALID: 2,
   MODEL_INVALID: 2,
   DATA_INVALID: 2,
+  DEVICE_INVALID: 2,
   RUN_EXISTS: 2,
   RUN_INVALID: 2,
   RUN_MISMATCH: 2,

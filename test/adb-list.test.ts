@@ -171,6 +171,6 @@ test("parseAdbName() takes serials, addresses, masks and runtimes, and nothing f
     "a@fffffffffffffffff",
   ])
     expect(() => parseAdbName(`adb:${rest}`, rest), rest).toThrowError(
-      expect.objectContaining({ code: "DEVICE_UNAVAILABLE", hint: expect.stringContaining("adb[:SERIAL]") }),
+      expect.objectContaining({ code: "DEVICE_INVALID", hint: expect.stringContaining("adb[:SERIAL]") }),
     );
 });

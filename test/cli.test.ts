@@ -50,7 +50,7 @@ test.each<[string, string[], Record<string, string | Uint8Array>, number, string
     'Cannot use space "mnasnet-huge": no such preset',
   ],
   ["an unknown searcher", ["search", "--searcher", "bayes"], {}, 2, "Allowed choices are"],
-  ["an unknown device", ["search", "--device", "pixel"], {}, 4, 'Cannot open device "pixel"'],
+  ["an unknown device", ["search", "--device", "pixel"], {}, 2, 'Cannot open device "pixel"'],
   ["data that are not there", ["search", "--data", "./photos"], {}, 3, '/photos": no such folder'],
   ["a config with a typo", ["search"], config("trails: 8"), 2, 'Unrecognized key: "trails"'],
   ["a config with two mistakes", ["search"], config("trials: 0, gate: 0"), 2, "gate"],

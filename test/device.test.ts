@@ -93,7 +93,7 @@ test("the contract holds for every device that openDevice() knows", () => {
 
 test("openDevice() names the devices there are", async () => {
   await expect(openDevice("pixel")).rejects.toMatchObject({
-    code: "DEVICE_UNAVAILABLE",
+    code: "DEVICE_INVALID",
     message: 'Cannot open device "pixel": no such device',
     hint: "Use one of host, madds, table:FILE, predictor:FILE, page[:NAME][@RUNTIME], adb[:SERIAL][@MASK][@onnx], tcp://HOST:PORT.",
   });

@@ -153,18 +153,18 @@ test("browsers, and who has no token, are refused, and that is not said without 
 });
 
 test.each([
-  ["tcp://", "it is no address"],
-  ["tcp:///x", "it is no address"],
-  ["tcp://a.b/path", "it is no address"],
-  ["tcp://a:b@c.d", "it is no address"],
-  ["tcp://127.0.0.1", "it needs a token"],
-  ["tcp://%zz@127.0.0.1:1", "its token has characters that no token has"],
-  ["tcp://secret@127.0.0.1:1", "nothing listens there"],
-])("%s cannot be opened: %s", async (name, why) => {
+  ["tcp://", "DEVICE_INVALID", "it is no address"],
+  ["tcp:///x", "DEVICE_INVALID", "it is no address"],
+  ["tcp://a.b/path", "DEVICE_INVALID", "it is no address"],
+  ["tcp://a:b@c.d", "DEVICE_INVALID", "it is no address"],
+  ["tcp://127.0.0.1", "DEVICE_INVALID", "it needs a token"],
+  ["tcp://%zz@127.0.0.1:1", "DEVICE_INVALID", "its token has characters that no token has"],
+  ["tcp://secret@127.0.0.1:1", "DEVICE_UNAVAILABLE", "nothing listens there"],
+])("%s cannot be opened, %s: %s", async (name, code, why) => {
   vi.stubEnv("MNAS_TOKEN", "");
   const error: unknown = await openDevice(name).catch((reason: unknown) => reason);
   vi.unstubAllEnvs();
-  expect(error).toMatchObject({ code: "DEVICE_UNAVAILABLE", message: expect.stringContaining(why) });
+  expect(error).toMatchObject({ code, message: expect.stringContaining(why) });
   expect((error as Error).message).not.toContain("secret");
 });
 

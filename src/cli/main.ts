@@ -2,7 +2,7 @@ import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { onCacheFault } from "../data/cache.ts";
 import { inWords, onDamage } from "../data/damage.ts";
-import { MnasError } from "../errors.ts";
+import { exitCodes, MnasError, otherExitCodes } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
 import { onStoreWait } from "../store/patience.ts";
 import { recipeNames } from "../train/presets.ts";
@@ -12,8 +12,6 @@ import { version } from "../version.ts";
 import { reportError, say, warn } from "./output.ts";
 
 refuseDebugger();
-
-const usageError = 2;
 
 const number = (need: string, holds: (n: number) => boolean) => (text: string) => {
   const value = Number(text);
@@ -321,7 +319,7 @@ tab(program);
 // search end with it, and the run can be resumed. A terminal that is gone (EIO) has sent SIGHUP, which ends the command.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(141);
+    if (error.code === "EPIPE") process.exit(otherExitCodes.readerGone);
     if (error.code !== "EIO") throw error;
   });
 }
@@ -350,7 +348,7 @@ try {
   else await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : usageError;
+    process.exitCode = error.exitCode === 0 ? otherExitCodes.done : exitCodes.USAGE;
     if (asJson && error.exitCode !== 0) {
       process.stderr.write(
         `${JSON.stringify({ error: { code: "USAGE", message: error.message.replace(/^error: /, "") } })}\n`,

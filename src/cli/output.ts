@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { HeldOut } from "../device/predict/fit.ts";
-import { exitCodes, MnasError } from "../errors.ts";
+import { exitCodes, MnasError, otherExitCodes } from "../errors.ts";
 
 /** Results go to standard output. */
 export const print = (text = ""): void => void process.stdout.write(`${text}\n`);
@@ -89,7 +89,7 @@ export function reportError(error: unknown, { json }: { json: boolean }): number
     say(`${paint(["bold", "red"], "error:", process.stderr)} ${message}`);
     if (hint !== undefined) say(`${paint("bold", "hint:", process.stderr)} ${hint}`);
   }
-  return known ? exitCodes[error.code] : 70;
+  return known ? exitCodes[error.code] : otherExitCodes.defect;
 }
 
 /** How the user calls mnas: in a clone it is `npx mnas`. */

@@ -145,7 +145,7 @@ function stopped(error: unknown, { name, plan, keeper }: Task, isInterrupted: bo
   if (error instanceof Diverged) {
     // Going on would end in the same way.
     keeper?.remove();
-    return new MnasError("CONFIG_INVALID", `Cannot train ${name} with this recipe: ${error.message}`, {
+    return new MnasError("TRAINING_FAILED", `Cannot train ${name} with this recipe: ${error.message}`, {
       hint: "Lower the learning rate: `learningRate` of the recipe in mnas.config.ts, or a smaller --batch.",
       cause: error,
     });

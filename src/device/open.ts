@@ -70,7 +70,7 @@ export const deviceNames: readonly string[] = [...kinds.keys()];
 function unknown(name: string): never {
   const known = kinds.get(/^[a-z]*/.exec(name)![0]);
   const problem = known === undefined ? "no such device" : `it is called ${known.form}`;
-  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${withoutToken(name)}": ${problem}`, {
+  throw new MnasError("DEVICE_INVALID", `Cannot open device "${withoutToken(name)}": ${problem}`, {
     hint: `Use one of ${[...kinds.values()].map(({ form }) => form).join(", ")}.`,
   });
 }

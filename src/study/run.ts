@@ -24,7 +24,7 @@ const lockFile = "lock.db";
 /** Only one process at a time may search in a run; the operating system drops the lock when the process ends. */
 function lockRun(dir: string): Disposable {
   const refuse = (why: string, hint: string): never => {
-    throw new MnasError("RUN_INVALID", `Cannot search in run "${dir}": ${why}`, { hint });
+    throw new MnasError("FILE_NOT_FOUND", `Cannot search in run "${dir}": ${why}`, { hint });
   };
   const lock = join(dir, lockFile);
   for (const path of [dir, database(dir), lock])

@@ -1,3 +1,5 @@
+import { exitCodes } from "../errors.ts";
+
 /** Signals by which a user, a terminal or a cluster asks a process to end. */
 export const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
 export type EndingSignal = (typeof endingSignals)[number];
@@ -29,7 +31,7 @@ export function onEndingSignal(stop: (signal: EndingSignal) => void): () => void
     if (first === null) {
       first = performance.now();
       stop(signal);
-    } else if (performance.now() - first > echoMs) process.exit(130);
+    } else if (performance.now() - first > echoMs) process.exit(exitCodes.INTERRUPTED);
   };
   for (const signal of endingSignals) process.on(signal, listen);
   return () => {

@@ -5,7 +5,7 @@ import { onCacheFault } from "../data/cache.ts";
 import { onDamage } from "../data/damage.ts";
 import { readFiled } from "../data/filed.ts";
 import { openQuietLock } from "../device/quiet.ts";
-import { MnasError } from "../errors.ts";
+import { MnasError, otherExitCodes } from "../errors.ts";
 import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";
 import { outsideEvaluator } from "../evaluator/outside.ts";
@@ -81,7 +81,7 @@ function give(error: unknown): void {
   const isFull = isOutOfMemory(error);
   if (!(error instanceof MnasError || isFull)) {
     console.error(error);
-    process.exit(70);
+    process.exit(otherExitCodes.defect);
   }
   const { message: text } = error as Error;
   const message: FromWorker =

@@ -21,11 +21,11 @@ const maskForm = /^(?=.*[1-9a-f])[0-9a-f]{1,16}$/;
 /**
  * Parses what follows `adb`: `[SERIAL][@MASK][@onnx]`.
  *
- * @throws MnasError `DEVICE_UNAVAILABLE` when it is of another form.
+ * @throws MnasError `DEVICE_INVALID` when it is of another form.
  */
 export function parseAdbName(name: string, rest: string): AdbName {
   const fail = (why: string): never => {
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": ${why}`, {
+    throw new MnasError("DEVICE_INVALID", `Cannot open device "${name}": ${why}`, {
       hint: "Use adb[:SERIAL][@MASK][@onnx], for example adb:R5CT10XXXXX@f0; `adb devices` lists serials.",
     });
   };

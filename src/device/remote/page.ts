@@ -48,16 +48,16 @@ export interface PageOptions extends OpenOptions {
   readonly join?: Partial<JoinOptions>;
 }
 
-/** `[NAME][@RUNTIME]` of a page device. Throws `DEVICE_UNAVAILABLE`. */
+/** `[NAME][@RUNTIME]` of a page device. Throws `DEVICE_INVALID`. */
 function parsePage(name: string, rest: string): { readonly who: string | null; readonly runtime: string | null } {
   const [all, who = null, runtime = null] = /^([a-z0-9-]+)?(?:@([a-z0-9-]+))?$/.exec(rest) ?? [];
   // Said before any page is waited for, since it would lack it; a device with a name may be none of our pages.
   if (who === null && runtime !== null && !pageRuntimes.some((id) => id === runtime))
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": pages have no runtime ${runtime}`, {
+    throw new MnasError("DEVICE_INVALID", `Cannot open device "${name}": pages have no runtime ${runtime}`, {
       hint: `Use one of ${pageRuntimes.join(", ")}.`,
     });
   if (all !== undefined) return { who, runtime };
-  throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": it is no name of a page`, {
+  throw new MnasError("DEVICE_INVALID", `Cannot open device "${name}": it is no name of a page`, {
     hint: "Use page, page:NAME, or page:NAME@RUNTIME, as `mnas devices` lists them.",
   });
 }

@@ -38,11 +38,11 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: "it does not answer",
 };
 
-/** `tcp://[TOKEN@]HOST[:PORT]`. Throws `DEVICE_UNAVAILABLE`. */
+/** `tcp://[TOKEN@]HOST[:PORT]`. Throws `DEVICE_INVALID`. */
 function parseTarget(given: string): Target {
   const name = withoutToken(given);
   const fail = (why: string, hint: string): never => {
-    throw new MnasError("DEVICE_UNAVAILABLE", `Cannot open device "${name}": ${why}`, { hint });
+    throw new MnasError("DEVICE_INVALID", `Cannot open device "${name}": ${why}`, { hint });
   };
   const url = URL.canParse(given) ? new URL(given) : fail("it is no address", "Use tcp://HOST:PORT.");
   if (url.hostname === "" || !/^\/?$/.test(url.pathname + url.search + url.hash) || url.password !== "")

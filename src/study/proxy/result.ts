@@ -34,9 +34,13 @@ export function validationOf(
   const whole = trainings.map((one, n) => ({ ...one, network: networks[n]! })).filter(isWhole);
   const failed = networks.filter((_, n) => !isWhole(trainings[n]!)).map(({ notation }) => notation);
   if (whole.length < fewestNetworks) {
-    throw new MnasError("CONFIG_INVALID", `Cannot validate the proxy: only ${whole.length} networks could be trained`, {
-      hint: "Lower the learning rates of the recipes.",
-    });
+    throw new MnasError(
+      "TRAINING_FAILED",
+      `Cannot validate the proxy: only ${whole.length} networks could be trained`,
+      {
+        hint: "Lower the learning rates of the recipes.",
+      },
+    );
   }
   const accuracies = (trials: readonly Trial[]): number[] => trials.map(({ accuracy }) => accuracy!);
   const full = whole.map((one) => accuracies(one.full));
