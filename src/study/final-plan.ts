@@ -1,12 +1,16 @@
 import type { FinalProposal, Trial } from "../store/store.ts";
 import { mean } from "../util/welch.ts";
 import { taskOf } from "./candidate.ts";
+import { nameOf } from "./ended.ts";
 import { finalistLatency } from "./finals-device.ts";
 import { isUnfit } from "./measure.ts";
 import { chooseFinalists } from "./pick.ts";
 import { referenceFinder, type Reference } from "./reference.ts";
 import type { Study } from "./search.ts";
 import { latencyAt, type Point } from "./speedup.ts";
+
+/** A network in full, as errors of devices name it. */
+const wholeNotation = /in\d+x\d+x\d+ .*? classes\d+/g;
 
 /** How many times as slow the next wider baseline is. */
 const step = 1.4;
@@ -79,7 +83,9 @@ export function finalPlanner(study: Study): () => Promise<FinalProposal[]> {
         if (!isUnfit(error)) throw error;
         if (unknown.has(number)) continue;
         unknown.add(number);
-        emit({ event: "warning", message: `no baseline for trial ${number}: ${error.message}` });
+        const subject = nameOf(study.run, finalist);
+        const why = error.message.replaceAll(wholeNotation, "mobilenet-v2");
+        emit({ event: "warning", message: `no baseline for ${subject}: ${why}`, subject });
       }
     }
     for (let round = 1; round < config.baselines && wanted.every(hasEnded); round++) {
