@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -108,6 +109,36 @@ test.each<[string, TrialState[], RegExp | null]>([
 /** More than Node takes, less than it takes with one of these networks. */
 const group = smallMemory(300 * mib);
 afterAll(() => (typeof group === "string" ? undefined : group[Symbol.asyncDispose]()));
+
+test.runIf(process.platform === "linux")("training that is slow for want of addresses says so, and only then", () => {
+  const module = new URL("../src/engine/guard.ts", import.meta.url).href;
+  const script = `import { guardWarning } from ${JSON.stringify(module)}; console.log(guardWarning());`;
+  const limited = (kib: string): string =>
+    execFileSync(
+      "sh",
+      ["-c", `ulimit -v ${kib} && exec "$@"`, "sh", process.execPath, "--input-type=module", "-e", script],
+      {
+        encoding: "utf8",
+      },
+    );
+  expect(["unlimited", "64000000", "6000000"].map(limited)).toEqual([
+    "null\n",
+    "null\n",
+    expect.stringContaining("ulimit -v"),
+  ]);
+});
+
+test.skipIf(typeof group === "string")(
+  "doctor shows the memory of its container, not that of the machine",
+  async () => {
+    if (typeof group === "string") return;
+    const { stdout } = await group.mnas(["doctor", "--json"], ".");
+    const { says } = (JSON.parse(stdout) as { name: string; says: string }[]).find(({ name }) => name === "memory")!;
+    expect(says).toMatch(
+      /^0\.3 GiB, the limit of this container or job, of which 0\.\d GiB can be had now; the machine has /,
+    );
+  },
+);
 
 test.skipIf(typeof group === "string")(
   `what the system kills for want of memory is no fault of the networks${typeof group === "string" ? ` (${group})` : ""}`,

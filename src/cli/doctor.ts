@@ -1,13 +1,16 @@
-import { cpus, freemem, totalmem } from "node:os";
+import { cpus } from "node:os";
 import { cacheUse } from "../data/cache.ts";
 import { describeDataset, loadDataset } from "../data/dataset.ts";
 import { openDevice } from "../device/open.ts";
 import { createEngine } from "../engine/engine.ts";
+import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { mnasnetTinySpace } from "../space/presets.ts";
 import { archOf } from "../space/arch.ts";
 import { candidateOf, deviceModel } from "../study/candidate.ts";
 import { initWeights } from "../graph/weights.ts";
+import { coresOfGroup } from "../util/cgroup.ts";
+import { gib, memoryHere, usableCores } from "../util/machine.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
 import { counted, ms, paint, print, printJson } from "./output.ts";
@@ -37,6 +40,20 @@ async function check(name: string, look: () => Promise<string> | string): Promis
   }
 }
 
+function coresText(): string {
+  const quota = coresOfGroup();
+  const by = quota === null ? "" : `: its container has a quota of ${Number(quota.toFixed(2))}`;
+  return `of which mnas may use ${usableCores()}${by}`;
+}
+
+function memoryText(): string {
+  const { total, limit, available } = memoryHere();
+  const free = available === null ? "" : `, of which ${gib(available)} can be had now`;
+  return limit === null
+    ? `${gib(total)}${free}`
+    : `${gib(limit)}, the limit of this container or job${free}; the machine has ${gib(total)}`;
+}
+
 /** Trains a small network for some steps, to say how fast this machine is. */
 async function trainingSpeed(): Promise<string> {
   const { graph } = network();
@@ -52,7 +69,8 @@ async function trainingSpeed(): Promise<string> {
   for (let i = 0; i < 5; i++) engine.step(0);
   const start = performance.now();
   for (let i = 0; i < 20; i++) engine.step(0);
-  return `WebAssembly SIMD, ${Math.round((20 * 64 * 1000) / (performance.now() - start))} images/s per core on a small network`;
+  const warning = guardWarning();
+  return `WebAssembly SIMD, ${Math.round((20 * 64 * 1000) / (performance.now() - start))} images/s per core on a small network${warning === null ? "" : `; ${warning}`}`;
 }
 
 /** `mnas doctor` */
@@ -60,11 +78,8 @@ export async function doctor({ json = false }: { json?: boolean }): Promise<void
   const checks = [
     await check("mnas", () => version),
     await check("node", () => `${process.versions.node}, V8 ${process.versions.v8}`),
-    await check(
-      "machine",
-      () =>
-        `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB memory, ${(freemem() / 2 ** 30).toFixed(1)} free`,
-    ),
+    await check("machine", () => `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${coresText()}`),
+    await check("memory", memoryText),
     await check("engine", trainingSpeed),
     await check("runtime", async () => {
       await using device = await openDevice("host");

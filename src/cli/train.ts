@@ -4,6 +4,7 @@ import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { loadKnown } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
 import { openQuietLock } from "../device/quiet.ts";
+import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { describeTask, isSameTask } from "../space/arch.ts";
 import { candidateOf, taskOf, type Candidate } from "../study/candidate.ts";
@@ -120,6 +121,8 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
       `recipe   ${which}, ${fixed(plan.epochs, plan.epochs < 1 ? 2 : 0)} epochs (${plan.steps} steps), seed ${config.seed}`,
     );
     say(`batch    ${batchLine(plan, recipe)}`);
+    const slowness = guardWarning();
+    if (slowness !== null) say(`slow     ${slowness}`);
     if (keeper?.resume !== undefined) say(`resumed  after step ${keeper.resume.steps}`);
   }
   const order = {

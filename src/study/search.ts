@@ -7,6 +7,7 @@ import { guessWarning } from "../data/guess.ts";
 import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Address } from "../device/remote/address.ts";
+import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { dataFolder, exportData } from "../evaluator/data.ts";
 import { ignoresTarget } from "../reward/reward.ts";
@@ -153,6 +154,8 @@ export async function runSearch(
   emit({ event: "data", description: describeDataset(dataset) });
   for (const message of dataset.warnings) emit({ event: "warning", message });
   emit({ event: "device", name: device.name, description: device.description, origin: device.origin });
+  const slowness = config.evaluate === null ? guardWarning() : null;
+  if (slowness !== null) emit({ event: "warning", message: slowness });
   for (const message of warningsOf(config, device, taskOf(dataset))) emit({ event: "warning", message });
   const known = { run, store, config, dataset, device, listen, signal, emit };
   const target = await findTarget(known);

@@ -49,7 +49,7 @@ export function watchKills(kills = memoryKills): (signal: string | null) => bool
   };
 }
 
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+export const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** Bytes of memory for people, with the container's limit if there is one. */
 export const describeMemory = ({ total, limit }: Memory): string =>
