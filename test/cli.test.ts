@@ -315,6 +315,7 @@ const row = {
   notation: "in28x28x1 stem8_k3_s22 r1_k3_s22_e1_i8_o8 head0 classes10",
   accuracy: 0.5,
   latencyMs: 2,
+  accuracyError: 0.011,
   isUnstable: false,
   reward: 0.25,
   params: 1000,
@@ -323,6 +324,11 @@ const row = {
   rungs: null,
   source: null,
 } as const;
+
+test("a validation accuracy is shown with its standard error, where the number of images is known", () => {
+  expect(frontTable([row], 2)).toContain("50.00 ± 1.10 %");
+  expect(frontTable([{ ...row, accuracyError: null }], 2)).toContain("50.00 %");
+});
 
 test("a latency that may be too high because the device was not stable is marked", () => {
   expect(frontTable([row], 2)).not.toContain("unstable");

@@ -33,6 +33,7 @@ const trialOf = (number: number, facts: Partial<ReportTrial> = {}): ReportTrial 
   state: "complete",
   accuracy: 0.8 + 0.01 * (number % 7),
   latencyMs: 0.2 + 0.05 * (number % 7),
+  accuracyError: 0.012,
   isUnstable: false,
   reward: 0.79 + 0.01 * (number % 7),
   reason: null,
@@ -213,6 +214,11 @@ test("a report says how well the proxy ranks, or that nobody knows", () => {
   expect(html).toContain("Recommended are 4 epochs instead of 2.");
 });
 
+test("a report shows validation accuracies with their standard errors", () => {
+  expect(reportHtml(full)).toContain("80.00 ± 1.20 %");
+  expect(reportHtml({ ...full, trials: [trialOf(0, { accuracyError: null })] })).toContain('">80.00 %<');
+});
+
 test("what is said of a comparison is what trainings allow, and a bound is called one", () => {
   expect(gainText(comparison)).toContain("2.00 points above mobilenet-v2 × 0.25, and 20 % faster; more than trainings");
   expect(gainText({ ...comparison, gain: -0.004, low: -0.01, high: 0.002, isClear: false })).toContain(
@@ -227,9 +233,12 @@ test("what is said of a comparison is what trainings allow, and a bound is calle
     "1.83 times its proxy latency (95 % interval from the differences between trainings: 1.40 to",
   );
   expect(text({ bound: "atLeast", high: null })).toMatch(
-    /at least 1\.83 times .*from 1\.40 up.*× 0\.5, is still less acc/,
+    /at least 1\.40 times .*from 1\.40 up.*× 0\.5, is still less acc/,
   );
-  expect(text({ bound: "atMost", low: null })).toMatch(/at most 1\.83 times .*up to 2\.20.*× 0\.25, is already more/);
+  expect(text({ bound: "atMost", low: null })).toMatch(/at most 2\.20 times .*up to 2\.20.*× 0\.25, is already more/);
+  for (const bound of ["exact", "atLeast", "atMost"] as const)
+    expect(text({ bound, low: null, high: null })).toMatch(/it is open how many times its proxy latency/);
+  expect(text({ bound: "atLeast", low: null, high: null })).not.toMatch(/at least|bound/);
   expect(text({ low: null, high: null, hasInterval: false })).toContain("one training each gives no interval");
   expect(reportHtml(full)).toContain("interpolated between the widths");
   expect(reportHtml({ ...full, isProxy: true })).toContain("its proxy latency");

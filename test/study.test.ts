@@ -5,10 +5,10 @@ import type { LatencyDevice } from "../src/device/device.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { createStore } from "../src/store/sqlite.ts";
-import type { Store } from "../src/store/store.ts";
+import type { Store, Trial } from "../src/store/store.ts";
 import { measureBatch } from "../src/study/batch.ts";
 import { candidateOf, taskOf } from "../src/study/candidate.ts";
-import type { SearchEvent } from "../src/study/events.ts";
+import { trialRow, type SearchEvent } from "../src/study/events.ts";
 import { rewardTrial } from "../src/study/rewards.ts";
 import { measureTrials } from "../src/study/measure.ts";
 import { referenceFinder } from "../src/study/reference.ts";
@@ -41,6 +41,15 @@ function studyOf(store: Store, device: LatencyDevice, targetMs: number): { study
   const run = { dir: "run", store, [Symbol.dispose]: () => {} };
   return { events, study: { run, store, config, dataset, device, targetMs, signal, emit: (e) => events.push(e) } };
 }
+
+test("an accuracy has the standard error of the validation images, where it is known on which it was judged", () => {
+  using store = createStore(":memory:");
+  const accurate = { number: 0, accuracy: 0.8 } as Trial;
+  expect(trialRow(store, accurate).accuracyError).toBe(null);
+  store.set("validationCount", 400);
+  expect(trialRow(store, accurate).accuracyError).toBeCloseTo(0.02, 12);
+  expect(trialRow(store, { ...accurate, accuracy: null }).accuracyError).toBe(null);
+});
 
 test("what was measured while the machine was busy is measured again, before the gate", async () => {
   using store = createStore(":memory:");

@@ -55,7 +55,7 @@ export function resultOf(dir: string): object {
       .flatMap((trial) => ["weights.safetensors", "model.onnx"].map((name) => join(trialDir(trial), name))),
   );
   return {
-    trials: trials.map(trialRow),
+    trials: trials.map((trial) => trialRow(run.store, trial)),
     front: frontOf(trials).map(({ number }) => number),
     finals: finalRows(run),
     files: files.map((file) => [file, hashOf(join(dir, file))]),

@@ -11,7 +11,7 @@ import { shellWord } from "../util/shell.ts";
 import { noticeLines } from "./notices.ts";
 import { createPace } from "./pace.ts";
 import type { SearchOptions } from "./resume.ts";
-import { originNote } from "./tables.ts";
+import { accuracyCell, originNote } from "./tables.ts";
 import { proxyLine } from "./validation-table.ts";
 import { warningGroups } from "./warnings.ts";
 
@@ -28,7 +28,7 @@ type TrialsOf<Name> = Extract<SearchEvent, { event: Name; trials: unknown }>;
 const isTrained = ({ state, source }: TrialRow): boolean =>
   source === null && (state === "complete" || state === "stopped" || state === "failed");
 
-const bestLine = ({ accuracy, latencyMs }: TrialRow): string => `${percent(accuracy)} at ${ms(latencyMs)}`;
+const bestLine = (row: TrialRow): string => `${accuracyCell(row)} at ${ms(row.latencyMs)}`;
 
 /** What became of a batch: `5 trained, 2 over the gate, 1 seen before; best reward so far: …`. */
 function batchLine({ trials, best }: TrialsOf<"batch">): string {

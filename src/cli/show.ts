@@ -8,8 +8,8 @@ import { openRun } from "../study/run.ts";
 import { weightsFile } from "../worker/work.ts";
 import { layersTable } from "./models.ts";
 import { findTrial } from "./network.ts";
-import { testedCell } from "./tables.ts";
-import { counted, fixed, ms, percent, print, printJson, thousands } from "./output.ts";
+import { accuracyCell, testedCell } from "./tables.ts";
+import { counted, fixed, ms, print, printJson, thousands } from "./output.ts";
 
 /** `mnas show RUN#N` */
 export function show(text: string, { json = false }: { json?: boolean }): void {
@@ -22,7 +22,7 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   const weights = weightsFile(dir, trial);
   if (json) {
     return printJson({
-      ...trialRow(trial),
+      ...trialRow(run.store, trial),
       latency: trial.latency,
       seconds: trial.seconds,
       weights: existsSync(weights) ? weights : null,
@@ -35,11 +35,11 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
   line("trial", `${trial.number} of ${dir}`);
   line("state", [trial.state, trial.reason].filter(Boolean).join(": "));
   line("network", trial.notation);
-  line("accuracy", `${percent(trial.accuracy)} on validation after the proxy training`);
+  line("accuracy", `${accuracyCell(trialRow(run.store, trial))} on validation after the proxy training`);
   if (long !== null)
     line(
       "final",
-      `${testedCell(long)} on test, ${percent(long.accuracy)} on validation after ${counted(long.seeds.length, "long training")}`,
+      `${testedCell(long)} on test, ${accuracyCell(long)} on validation after ${counted(long.seeds.length, "long training")}`,
     );
   line("latency", trial.latency === null ? "–" : latencyLine(trial.latency));
   line("reward", fixed(trial.reward));

@@ -20,6 +20,12 @@ export const originNote = (origin: Origin): string => originNotes[origin];
 export const latencyCell = ({ latencyMs, isUnstable }: Pick<TrialRow, "latencyMs" | "isUnstable">): string =>
   `${ms(latencyMs)}${isUnstable ? " (unstable)" : ""}`;
 
+/** A validation accuracy with one standard error, `88.10 ± 1.02 %`. */
+export const accuracyCell = ({ accuracy, accuracyError }: Pick<TrialRow, "accuracy" | "accuracyError">): string =>
+  accuracy === null || accuracyError === null
+    ? percent(accuracy)
+    : `${(100 * accuracy).toFixed(2)} ± ${percent(accuracyError)}`;
+
 /** A table of trials, with one column of the caller's. */
 export const trialTable = <Row extends TrialRow>(
   rows: readonly Row[],
@@ -30,7 +36,7 @@ export const trialTable = <Row extends TrialRow>(
     rows.map((row) => [
       String(row.number),
       latencyCell(row),
-      percent(row.accuracy),
+      accuracyCell(row),
       fixed(row.reward),
       thousands(row.params),
       thousands(row.madds),
@@ -70,7 +76,7 @@ export function finalsTable(finals: readonly FinalRow[]): string {
       ...predicted(ms(row.predictedMs)),
       testedCell(row),
       points(row.testDeviation),
-      percent(row.accuracy),
+      accuracyCell(row),
       thousands(row.madds),
     ]),
   );

@@ -21,7 +21,9 @@ import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
 import { dataOf, findNetwork } from "./network.ts";
 import { noticeView } from "./notices.ts";
-import { counted, duration, fixed, paint, percent, print, say, thousands } from "./output.ts";
+import { imagesError } from "../study/events.ts";
+import { accuracyCell } from "./tables.ts";
+import { counted, duration, fixed, paint, print, say, thousands } from "./output.ts";
 import { trainProgress } from "./train-progress.ts";
 import { claimTraining, createKeeper, type StateKeeper } from "./train-state.ts";
 
@@ -235,7 +237,9 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   }
   const warning = guessWarning(accuracy, task.dataset.validation);
   if (warning !== null) say(`${paint("yellow", "warning:", process.stderr)} ${warning}`);
-  print(`validation accuracy  ${percent(accuracy)}`);
-  if (test) print(`test accuracy        ${percent(testAccuracy)}`);
+  const shown = (share: number | null, images: { readonly count: number }): string =>
+    accuracyCell({ accuracy: share, accuracyError: imagesError(share, images.count) });
+  print(`validation accuracy  ${shown(accuracy, task.dataset.validation)}`);
+  if (test) print(`test accuracy        ${shown(testAccuracy, task.dataset.test)}`);
   print(`trained in           ${duration(seconds)}${out === undefined ? "" : `, weights in ${out}`}`);
 }

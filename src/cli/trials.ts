@@ -8,7 +8,7 @@ import { frontTable, trialTable } from "./tables.ts";
 /** `mnas pareto RUN` */
 export function pareto(name: string, { json = false }: { json?: boolean }): void {
   using run = openRun(findRun(name));
-  const front = frontOf(run.store.trials("search")).map(trialRow);
+  const front = frontOf(run.store.trials("search")).map((trial) => trialRow(run.store, trial));
   if (json) return printJson(front);
   const target = run.store.get("target") as Target | null;
   print(front.length === 0 ? "no trial is trained yet" : frontTable(front, target?.targetMs ?? null));
@@ -25,7 +25,7 @@ const outcome = ({ source, state, reason }: TrialRow): string =>
 /** `mnas trials RUN` */
 export function trials(name: string, { json = false }: { json?: boolean }): void {
   using run = openRun(findRun(name));
-  const rows = run.store.trials("search").map(trialRow);
+  const rows = run.store.trials("search").map((trial) => trialRow(run.store, trial));
   if (json) return printJson(rows);
   print(trialTable(rows, ["state", outcome]));
 }

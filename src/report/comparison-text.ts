@@ -24,9 +24,16 @@ export function gainText({ finalist, baseline, accuracy, trainings, gain, ...res
 
 const times = (ratio: number): string => `${ratio.toFixed(2)} times`;
 
-/** How long MobileNetV2 takes at a finalist's accuracy; `latency` is how its latencies are called, such as `proxy latency`. */
+/** The end of the interval that a bound rests on; the ratio itself where there is no interval, or it is no bound. */
+const supported = ({ ratio, bound, low, high, hasInterval }: Comparison["speedup"]): number | null =>
+  hasInterval ? { exact: ratio, atLeast: low, atMost: high }[bound] : ratio;
+
+/**
+ * How long MobileNetV2 takes at a finalist's accuracy; `latency` is how its latencies are called, such as `proxy latency`.
+ * Claims no more than the interval does.
+ */
 export function speedupText({ finalist, speedup }: Comparison, latency: string): string {
-  const { ratio, bound, low, high, hasInterval, baselines } = speedup;
+  const { bound, low, high, hasInterval, baselines } = speedup;
   const [fastest, slowest] = [baselines[0] ?? "", baselines.at(-1) ?? ""];
   const how = { exact: "", atLeast: "at least ", atMost: "at most " }[bound];
   const why = {
@@ -34,15 +41,17 @@ export function speedupText({ finalist, speedup }: Comparison, latency: string):
     atLeast: `not bracketed: the widest baseline tried, ${slowest}, is still less accurate, so this is a lower bound; more --baselines may bracket it`,
     atMost: `not bracketed: the narrowest baseline tried, ${fastest}, is already more accurate, so this is an upper bound`,
   }[bound];
+  const claim = supported(speedup);
+  const isOpen = claim === null || (hasInterval && low === null && high === null);
+  if (isOpen)
+    return `At the test accuracy of ${finalist} it is open how many times its ${latency} MobileNetV2 has: trainings differ too much to tell (${why.replace(/, so this is .*$/, "")}).`;
   const ends =
     low !== null && high !== null
       ? `${low.toFixed(2)} to ${high.toFixed(2)}`
       : low !== null
         ? `from ${low.toFixed(2)} up`
-        : high !== null
-          ? `up to ${high.toFixed(2)}`
-          : "open at both ends";
+        : `up to ${(high ?? claim).toFixed(2)}`;
   const interval = hasInterval ? ` (95 % interval from the differences between trainings: ${ends})` : "";
   const single = hasInterval ? "" : "; one training each gives no interval";
-  return `At the test accuracy of ${finalist} MobileNetV2 has ${how}${times(ratio)} its ${latency}${interval}, ${why}${single}.`;
+  return `At the test accuracy of ${finalist} MobileNetV2 has ${how}${times(claim)} its ${latency}${interval}, ${why}${single}.`;
 }

@@ -5,6 +5,8 @@ export interface ReportTrial {
   readonly notation: string;
   /** Share of the validation images that are classified right, 0..1. */
   readonly accuracy: number | null;
+  /** One standard error of it, by the number of validation images; null where that is not known. */
+  readonly accuracyError: number | null;
   readonly latencyMs: number | null;
   /** The device was not as fast or as steady as it can be whenever it was measured; the latency may be too high. */
   readonly isUnstable: boolean;

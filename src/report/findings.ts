@@ -1,5 +1,5 @@
 import { byReward, configNumber, frontOf, tallyOf, type ReportData } from "./data.ts";
-import { latencyName, listed, ms, percent, plural } from "./text.ts";
+import { latencyName, listed, ms, percentWithError, plural } from "./text.ts";
 
 /** How the trials ended, in words. */
 export function tallyText(data: ReportData): string {
@@ -34,10 +34,10 @@ export function unfinishedText(data: ReportData): string | null {
 export function bestText(data: ReportData): string | null {
   const best = byReward(frontOf(data))[0];
   if (best === undefined) return null;
-  const { number, latencyMs, accuracy } = best;
+  const { number, latencyMs, accuracy, accuracyError } = best;
   const against = latencyMs <= data.targetMs ? "within" : "over";
   const latency = latencyName(data.isProxy).toLowerCase();
-  return `Highest reward: trial ${number}, ${percent(accuracy)} validation accuracy at a ${latency} of ${ms(latencyMs)}, ${against} the target of ${ms(data.targetMs)}.`;
+  return `Highest reward: trial ${number}, ${percentWithError(accuracy, accuracyError)} validation accuracy at a ${latency} of ${ms(latencyMs)}, ${against} the target of ${ms(data.targetMs)}.`;
 }
 
 /** How well the short training ranks networks. */
@@ -70,6 +70,7 @@ export function caveatsOf(data: ReportData): string[] {
         ? `Latency of trials was predicted from earlier measurements of the device, not measured.${predictionText(data)}`
         : `Latency is the median of repeated runs on the device named above; another device can rank the networks differently.`,
     `Accuracy of trials is a proxy: after a short training, on validation images cut from the training part. It ranks networks; it is not what they reach when trained to the end. ${proxyText(data)}`,
+    "± of a validation accuracy is one standard error of the share of the validation images classified right, √(p(1−p)/n), for finals with the differences between trainings. The images are the same for all networks, so differences between networks vary less.",
     "The front is picked by the same validation accuracies it shows, so these are a little too good. Test images had no part in choosing.",
   ];
   const unstable = [...data.trials, ...data.finals].filter(({ isUnstable }) => isUnstable).length;

@@ -11,7 +11,7 @@ import {
 import { dot, dotRadius, mark, progressClass, type Shape } from "./marks.ts";
 import { markup, type Markup } from "./markup.ts";
 import { latencyDomain, linearScale, logScale, outlierFloor, shareDomain, spansDecades, type Scale } from "./scale.ts";
-import { latencyName, ms, percent, shortened, tooltip } from "./text.ts";
+import { latencyName, ms, percentWithError, shortened, tooltip } from "./text.ts";
 
 /** Height of the strip under the plot for trials without an accuracy. */
 const strip = 30;
@@ -60,8 +60,8 @@ function frontNumbers(points: readonly { number: number; x: number; y: number }[
 
 /** Finalists and references where their long training took them; the names of references beside them. */
 function finalMarks(finals: readonly TrainedFinal[], { area, x, y, floor, isProxy }: Layout): Markup[] {
-  return finals.map(({ name, isReference, latencyMs, accuracy }) => {
-    const title = `${name}, trained long: ${percent(accuracy)} validation accuracy, ${ms(latencyMs)}${isProxy ? " (proxy)" : ""}`;
+  return finals.map(({ name, isReference, latencyMs, accuracy, accuracyError }) => {
+    const title = `${name}, trained long: ${percentWithError(accuracy, accuracyError)} validation accuracy, ${ms(latencyMs)}${isProxy ? " (proxy)" : ""}`;
     const [left, top] = [x.at(latencyMs), accuracy < floor ? area.bottom - 5 : y.at(accuracy)];
     const shape = accuracy < floor ? "chevron" : isReference ? "square" : "diamond";
     const isRight = left > (area.left + area.right) / 2;

@@ -2,7 +2,7 @@ import { byReward, frontOf, type ReportData, type ReportFinal, type ReportTrial 
 import { byLatency } from "./final-plot.ts";
 import { mark } from "./marks.ts";
 import { markup, type Markup, type Piece } from "./markup.ts";
-import { compact, dash, latencyName, ms, percent, percentWithError, reward } from "./text.ts";
+import { compact, dash, latencyName, ms, percentWithError, reward } from "./text.ts";
 
 /** A column: its header, and its cell for a row. Numbers are aligned right. */
 interface Column<Row> {
@@ -53,9 +53,9 @@ const notationColumn: Column<ReportTrial> = {
   cell: ({ notation }) => markup`<code>${notation}</code>`,
 };
 const accuracyColumn: Column<ReportTrial> = {
-  header: "Validation accuracy",
+  header: "Validation accuracy ± 1 s.e.",
   isNumber: true,
-  cell: ({ accuracy }) => percent(accuracy),
+  cell: ({ accuracy, accuracyError }) => percentWithError(accuracy, accuracyError),
 };
 const rewardColumn: Column<ReportTrial> = { header: "Reward", isNumber: true, cell: (trial) => reward(trial.reward) };
 

@@ -51,10 +51,10 @@ export const time = (iso: string): string =>
 
 /** What the mouse gets to see of a trial. */
 export function tooltip(trial: ReportTrial, isProxy: boolean): string {
-  const { number, state, latencyMs, accuracy, reason, notation } = trial;
+  const { number, state, latencyMs, accuracy, accuracyError, reason, notation } = trial;
   const facts = [
     latencyMs === null ? null : `${ms(latencyMs)}${isProxy ? " (proxy)" : ""}`,
-    accuracy === null ? null : `${percent(accuracy)} validation accuracy`,
+    accuracy === null ? null : `${percentWithError(accuracy, accuracyError)} validation accuracy`,
     trial.reward === null ? null : `reward ${reward(trial.reward)}`,
   ].filter((fact) => fact !== null);
   const end = state === "complete" ? "" : `: ${state === "pruned" ? "not trained" : state}`;

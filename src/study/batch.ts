@@ -39,7 +39,7 @@ export async function measureBatch(study: Study, from: number, to: number): Prom
     const { latency } = store.trial(trial)!;
     if (latency === null || latency.medianMs <= gateMs) continue;
     store.prune(trial, `${latency.medianMs.toFixed(3)} ms is over the gate of ${gateMs.toFixed(3)} ms`);
-    emit({ event: "trial", trial: trialRow(store.trial(trial)!) });
+    emit({ event: "trial", trial: trialRow(store, store.trial(trial)!) });
   }
 }
 
@@ -51,7 +51,7 @@ export function reuseTwins({ store, emit }: Study, from: number, to: number): vo
     const twin = trials.find(({ notation, number }) => notation === trial.notation && number < trial.number);
     if (twin === undefined || !ended(twin)) continue;
     store.reuse(trial, twin.number);
-    emit({ event: "trial", trial: trialRow(store.trial(trial)!) });
+    emit({ event: "trial", trial: trialRow(store, store.trial(trial)!) });
   }
 }
 

@@ -30,5 +30,5 @@ export function emitEnded({ run, store, emit }: Pick<Study, "run" | "store" | "e
   const network = reference ?? `trial ${source}`;
   if (trial.state === "failed") emit(failureOf(run, trial));
   if (isFinal) emit({ event: "final", name: network, isReference: reference !== null, training: finalTraining(trial) });
-  else emit({ event: "trial", trial: trialRow(trial) });
+  else emit({ event: "trial", trial: trialRow(store, trial) });
 }

@@ -2,7 +2,7 @@ import type { Origin } from "../device/device.ts";
 import type { Notice } from "../device/options.ts";
 import type { Comparison } from "../report/report.ts";
 import type { ProxyNote } from "./proxy/record.ts";
-import type { LatencyRecord, Phase, Trial } from "../store/store.ts";
+import type { LatencyRecord, Phase, Store, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
@@ -68,6 +68,11 @@ export interface TrialRow {
   readonly state: Trial["state"];
   readonly notation: string;
   readonly accuracy: number | null;
+  /**
+   * One standard error of `accuracy` that other validation images would bring, √(p(1−p) / images); null where their number
+   * is not known.
+   */
+  readonly accuracyError: number | null;
   readonly latencyMs: number | null;
   /** Whether the device was not stable whenever the latency was measured, so that it may be too high. */
   readonly isUnstable: boolean;
@@ -118,11 +123,22 @@ export interface FinalRow extends TrialRow {
 
 export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.["isUnstable"] === true;
 
-export const trialRow = (trial: Trial): TrialRow => ({
+/** One standard error that the choice of `count` images brings to the share of them that is classified right. */
+export const imagesError = (share: number | null, count: number | null): number | null =>
+  share === null || count === null ? null : Math.sqrt((share * (1 - share)) / count);
+
+/** The validation images that the trainings of a run are judged on; null where an evaluator may have others. */
+export const validationCountOf = (store: Pick<Store, "get">): number | null => {
+  const count = store.get("validationCount");
+  return typeof count === "number" ? count : null;
+};
+
+export const trialRow = (store: Pick<Store, "get">, trial: Trial): TrialRow => ({
   number: trial.number,
   state: trial.state,
   notation: trial.notation,
   accuracy: trial.accuracy,
+  accuracyError: imagesError(trial.accuracy, validationCountOf(store)),
   latencyMs: trial.latency?.medianMs ?? null,
   isUnstable: isUnstable(trial.latency),
   reward: trial.reward,

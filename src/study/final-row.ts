@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Store, Trial } from "../store/store.ts";
 import { mean, variance } from "../util/welch.ts";
 import { trialDir } from "../worker/work.ts";
-import { trialRow, type FinalRow, type FinalTraining } from "./events.ts";
+import { trialRow, type FinalRow, type FinalTraining, imagesError, validationCountOf } from "./events.ts";
 import type { FormatName } from "./formats.ts";
 import type { Run } from "./run.ts";
 
@@ -60,32 +60,38 @@ function stateOf(trainings: readonly Trial[]): Trial["state"] {
   return has("waiting") ? "waiting" : has("complete") ? "complete" : "failed";
 }
 
-const meanOf = (values: readonly (number | null)[]): number | null => {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : mean(known);
-};
+const meanOf = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
 
-/** A network of the final phase of the run in `dir` as it is printed; `testCount` is the number of test images behind each accuracy. */
-function finalRow({ name, isReference, trainings }: Network, testCount: number, dir: string): FinalRow {
+/** One standard error of a mean share over trainings that are judged on the same images; null where none is known. */
+function meanError(shares: readonly number[], count: number | null): number | null {
+  const ofImages = imagesError(meanOf(shares), count);
+  return ofImages === null
+    ? null
+    : Math.hypot(ofImages, shares.length > 1 ? Math.sqrt(variance(shares) / shares.length) : 0);
+}
+
+/** A network of the final phase of a run as it is printed. */
+function finalRow({ name, isReference, trainings }: Network, { dir, store }: Pick<Run, "dir" | "store">): FinalRow {
+  const testCount = Number(store.get("testCount"));
   const best = bestTraining(trainings);
   const tested = trainings.flatMap(({ testAccuracy }) => testAccuracy ?? []);
-  const p = meanOf(tested);
-  const spread = tested.length > 1 ? variance(tested) : null;
+  const validated = trainings.flatMap(({ accuracy }) => accuracy ?? []);
   const failures = trainings.flatMap(({ seed, reason }) => (reason === null ? [] : [`seed ${seed}: ${reason}`]));
   const written = (format: FormatName): string | null =>
     best !== null && !isReference && existsSync(join(dir, modelFile(best, format))) ? modelFile(best, format) : null;
   const predictedMs = trainings[0]!.latency?.["predictedMs"];
   return {
-    ...trialRow(best ?? trainings[0]!),
+    ...trialRow(store, best ?? trainings[0]!),
     state: stateOf(trainings),
-    accuracy: meanOf(trainings.map(({ accuracy }) => accuracy)),
+    accuracy: meanOf(validated),
+    accuracyError: meanError(validated, validationCountOf(store)),
     reason: failures.length === 0 ? null : failures.join("; "),
     name,
     isReference,
     predictedMs: typeof predictedMs === "number" ? predictedMs : null,
-    testAccuracy: p,
-    testDeviation: spread === null ? null : Math.sqrt(spread),
-    testError: p === null ? null : Math.sqrt((p * (1 - p)) / testCount + (spread ?? 0) / tested.length),
+    testAccuracy: meanOf(tested),
+    testDeviation: tested.length > 1 ? Math.sqrt(variance(tested)) : null,
+    testError: meanError(tested, testCount),
     testCount,
     seeds: trainings.map(finalTraining),
     model: written("onnx"),
@@ -94,5 +100,5 @@ function finalRow({ name, isReference, trainings }: Network, testCount: number, 
 }
 
 /** The finals of a run as they are printed, in the order of {@link finalNetworks}. */
-export const finalRows = ({ dir, store }: Pick<Run, "dir" | "store">): FinalRow[] =>
-  finalNetworks(store).map((network) => finalRow(network, Number(store.get("testCount")), dir));
+export const finalRows = (run: Pick<Run, "dir" | "store">): FinalRow[] =>
+  finalNetworks(run.store).map((network) => finalRow(network, run));

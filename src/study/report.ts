@@ -32,7 +32,7 @@ function reportData(run: Run): ReportData {
     targetMs: target.targetMs,
     targetSource: target.source,
     gateMs: config.gate * target.targetMs,
-    trials: trials.map(trialRow),
+    trials: trials.map((trial) => trialRow(store, trial)),
     front: frontOf(trials).map(({ number }) => number),
     finals,
     comparisons: comparisonsOf(finals),

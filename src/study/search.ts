@@ -57,6 +57,7 @@ export function initStudy(store: Store, config: Config, dataset: Dataset, enviro
   store.set("environment", environment);
   store.set("dataset", describeDataset(dataset));
   store.set("testCount", dataset.test.count);
+  if (config.evaluate === null) store.set("validationCount", dataset.validation.count);
   store.set("created", new Date().toISOString());
 }
 
@@ -200,7 +201,7 @@ export async function runSearch(
     },
   });
   await searchBatches(study, pool);
-  const front = frontOf(store.trials("search")).map(trialRow);
+  const front = frontOf(store.trials("search")).map((trial) => trialRow(store, trial));
   const best = front.at(-1)?.accuracy ?? null;
   const warning = guessWarning(best, dataset.validation);
   if (warning !== null) emit({ event: "warning", message: warning });
@@ -214,7 +215,7 @@ export async function runSearch(
     targetMs: study.targetMs,
     origin: device.origin,
     front,
-    fastest: fastest === null ? null : trialRow(fastest),
+    fastest: fastest === null ? null : trialRow(store, fastest),
     finals,
     comparisons: comparisonsOf(finals),
     report: join(run.dir, file),
@@ -250,8 +251,8 @@ async function searchBatches(study: Study, pool: Pool): Promise<void> {
       event: "batch",
       batch: batch + 1,
       batches,
-      trials: trials.slice(from, to).map(trialRow),
-      best: best === null ? null : trialRow(best),
+      trials: trials.slice(from, to).map((trial) => trialRow(store, trial)),
+      best: best === null ? null : trialRow(store, best),
     });
     warnOutOfReach(study);
     writeReport(study.run);
