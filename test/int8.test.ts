@@ -8,10 +8,13 @@ import { quantizationOf, storeWeights, type Ranges } from "../src/lower/quantiza
 import { decodeModel } from "../src/lower/tflite-file.ts";
 import { operators, tensorTypes, type Table } from "../src/lower/tflite-schema.ts";
 import { toTflite } from "../src/lower/tflite.ts";
+import { modelMetadata } from "../src/lower/metadata.ts";
+import { decode, elementTypes } from "../src/lower/onnx-proto.ts";
 import { toOnnx } from "../src/lower/onnx.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { calibrate, clip } from "../src/study/calibrate.ts";
 import { candidateOf } from "../src/study/candidate.ts";
+import { ship, usualForms } from "../src/study/file-form.ts";
 import { formats } from "../src/study/formats.ts";
 import { exportInt8 } from "../src/study/int8.ts";
 import { judgedImages, spread, type ProbeImages } from "../src/study/probe.ts";
@@ -105,7 +108,7 @@ test("int8 files hold to the specification and compute the same in LiteRT and ON
   await fc.assert(
     fc.asyncProperty(randomNetwork, async (graph) => {
       const { weights, images, ranges } = await calibrated(graph);
-      const tflite = toTflite(graph, weights, metadata, ranges);
+      const tflite = toTflite(graph, weights, metadata, { ranges });
       const { codes, subgraphs } = decodeModel(tflite);
       const tensors = subgraphs![0]!.tensors as readonly Quantized[];
       for (const { code, inputs, outputs } of subgraphs![0]!.operators!) {
@@ -119,13 +122,40 @@ test("int8 files hold to the specification and compute the same in LiteRT and ON
       const task = { height, width, channels, classes: graph.output.shape[2] };
       const [a, b] = await Promise.all([
         formats.tflite.run(tflite, task, images),
-        formats.onnx.run(toOnnx(graph, weights, metadata, ranges), task, images),
+        formats.onnx.run(toOnnx(graph, weights, metadata, { ranges }), task, images),
       ]);
       const { scale } = quantizationOf(graph, ranges).get(graph.output)!;
       const apart = a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!) / scale, 0) / a.length;
       expect(apart).toBeLessThan(6);
     }),
     { numRuns: 60, seed: 1 },
+  );
+});
+
+test("symmetric int8 ONNX has zero points of 0 only and no int32, and computes what the other one does", async () => {
+  await fc.assert(
+    fc.asyncProperty(randomNetwork, async (graph) => {
+      const { weights, images, ranges } = await calibrated(graph);
+      const symmetric = toOnnx(graph, weights, metadata, { ranges, symmetric: true });
+      const { nodes, initializers } = decode("Model", symmetric).graph!;
+      const constants = new Map(initializers!.map((tensor) => [tensor.name!, tensor]));
+      const zeros = nodes!.filter(({ type }) => type!.endsWith("quantizeLinear") || type === "QuantizeLinear");
+      expect(
+        zeros.flatMap(({ inputs }) => [...constants.get(inputs![2]!)!.data!]).filter((zero) => zero !== 0),
+      ).toEqual([]);
+      expect(new Set(initializers!.map(({ type }) => type))).not.toContain(elementTypes.int32);
+      const [height, width, channels] = graph.input.shape;
+      const task = { height, width, channels, classes: graph.output.shape[2] };
+      const [a, b] = await Promise.all([
+        formats.onnx.run(symmetric, task, images),
+        formats.onnx.run(toOnnx(graph, weights, metadata, { ranges }), task, images),
+      ]);
+      // Half of the steps are lost to the zero point.
+      const { scale } = quantizationOf(graph, ranges, true).get(graph.output)!;
+      const apart = a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!) / scale, 0) / a.length;
+      expect(apart).toBeLessThan(6);
+    }),
+    { numRuns: 30, seed: 1 },
   );
 });
 
@@ -142,7 +172,9 @@ test("int8 costs a trained network little, and both runtimes say mostly the same
     onnx: await exportInt8("onnx", candidate, weights, judged),
     tflite: await exportInt8("tflite", candidate, weights, judged),
   };
-  for (const { report } of Object.values(files)) {
+  const symmetric = await exportInt8("onnx", candidate, weights, judged, { ...usualForms.onnx, symmetric: true });
+  const pixels = await exportInt8("onnx", candidate, weights, judged, { input: "pixels", rgb: true, batch: 7 });
+  for (const { report } of [files.onnx, files.tflite, symmetric, pixels]) {
     expect(report).toMatchObject({ calibrationImages: 256, validationImages: 1000 });
     expect(report.floatAccuracy).toBeGreaterThan(0.6);
     expect(Math.abs(report.accuracy - report.floatAccuracy)).toBeLessThan(0.03);
@@ -152,11 +184,17 @@ test("int8 costs a trained network little, and both runtimes say mostly the same
     const row = logits.subarray(10 * n, 10 * n + 10);
     return row.indexOf(Math.max(...row));
   };
+  const { inputOf } = ship(
+    { graph: candidate.graph, task: candidate.arch.task },
+    weights,
+    modelMetadata(candidate.notation, judged, candidate.arch.task),
+    usualForms.tflite,
+  );
   let [same, count] = [0, 0];
   for await (const images of spread(judged, "validation", 300)) {
     const { task } = candidate.arch;
     const a = await formats.onnx.run(files.onnx.model, task, images);
-    const b = await formats.tflite.run(files.tflite.model, task, images);
+    const b = await formats.tflite.run(files.tflite.model, task, inputOf(images));
     for (let n = 0; n < images.count; n++) if (best(a, n) === best(b, n)) same++;
     count += images.count;
   }

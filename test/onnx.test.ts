@@ -8,7 +8,7 @@ import { graphOf, type Graph } from "../src/graph/graph.ts";
 import { apply } from "../src/graph/ops.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { decode, encode } from "../src/lower/onnx-proto.ts";
-import { readOnnxMetadata, toOnnx } from "../src/lower/onnx.ts";
+import { readOnnxMetadata, toOnnx, type Batch, type OnnxOptions } from "../src/lower/onnx.ts";
 import { archOf } from "../src/space/arch.ts";
 import { mnasnetSpace, mnasnetTinySpace } from "../src/space/presets.ts";
 import { sample } from "../src/space/space.ts";
@@ -22,7 +22,7 @@ const toNchw = (nhwc: Float64Array, channels: number): Float32Array => {
 };
 
 /** Largest difference between ONNX Runtime and the interpreter on two images in one batch, in units of the largest output. */
-async function disagreement(graph: Graph, seed: string): Promise<number> {
+async function disagreement(graph: Graph, seed: string, batch: Batch = 2): Promise<number> {
   const rng = createRng(seed);
   const weights = trainedWeights(graph, rng);
   const [height, width, channels] = graph.input.shape;
@@ -30,7 +30,9 @@ async function disagreement(graph: Graph, seed: string): Promise<number> {
     const own = rng.fork(`image ${n}`);
     return Float64Array.from({ length: height * width * channels }, () => Math.fround(own.normal()));
   });
-  const session = await InferenceSession.create(toOnnx(graph, weights, metadata), { logSeverityLevel: 3 });
+  const session = await InferenceSession.create(toOnnx(graph, weights, metadata, { batch }), {
+    logSeverityLevel: 3,
+  });
   const data = Float32Array.from(images.flatMap((image) => [...toNchw(image, channels)]));
   const { logits } = await session.run({ image: new Tensor("float32", data, [2, channels, height, width]) });
   await session.release();
@@ -73,22 +75,50 @@ test.each(zooNames)("toOnnx() agrees on %s", async (name) => {
 
 const tiny = (): Graph => graphOf(apply("Dense", "dense", [pixel], { units: 3 }));
 
-test("toOnnx() names its values image and logits, and leaves the batch open", () => {
+test.each<[options: OnnxOptions, batch: object, output: string]>([
+  [{}, { size: 1 }, "logits"],
+  [{ batch: 3 }, { size: 3 }, "logits"],
+  [{ batch: "any", softmax: true }, { symbol: "batch" }, "probabilities"],
+])("toOnnx() names its values, and fixes the batch to 1 unless it is told otherwise: %j", (options, batch, output) => {
   const graph = tiny();
-  const model = decode("Model", toOnnx(graph, initWeights(graph, createRng(1)), metadata));
+  const model = decode("Model", toOnnx(graph, initWeights(graph, createRng(1)), metadata, options));
   const shape = (dims: readonly object[]) => ({ tensor: { element: 1, shape: { dims } } });
   expect(model.opsets).toEqual([{ domain: "", version: 17 }]);
-  expect(model.graph?.inputs).toEqual([
-    { name: "image", type: shape([{ symbol: "batch" }, { size: 7 }, { size: 1 }, { size: 1 }]) },
-  ]);
-  expect(model.graph?.outputs).toEqual([{ name: "logits", type: shape([{ symbol: "batch" }, { size: 3 }]) }]);
+  expect(model.graph?.inputs).toEqual([{ name: "image", type: shape([batch, { size: 7 }, { size: 1 }, { size: 1 }]) }]);
+  expect(model.graph?.outputs).toEqual([{ name: output, type: shape([batch, { size: 3 }]) }]);
+});
+
+test("toOnnx() runs on as many images at a time as there are, where the batch is open", async () => {
+  const graph = buildGraph(zooArch("mnasnet-small", { width: 0.25, task: { height: 32, width: 32, classes: 5 } }));
+  expect(await disagreement(graph, "open", "any")).toBeLessThan(1e-4);
+});
+
+/** Operators that ONNX Runtime 1.30 has in NNAPI and in both forms of Core ML, by its own lists for phones. */
+const onPhones = new Set([
+  "Add",
+  "Clip",
+  "Conv",
+  "Gemm",
+  "GlobalAveragePool",
+  "Mul",
+  "Relu",
+  "Sigmoid",
+  "Softmax",
+  "Squeeze",
+]);
+
+test.each(zooNames)("toOnnx() writes %s with operators only that phones' accelerators have", (name) => {
+  const graph = buildGraph(zooArch(name, { width: 0.25, task: { height: 32, width: 32, classes: 5 } }));
+  const bytes = toOnnx(graph, initWeights(graph, createRng(1)), metadata, { softmax: true });
+  const types = new Set(decode("Model", bytes).graph!.nodes!.map(({ type }) => type!));
+  expect([...types.difference(onPhones)]).toEqual([]);
 });
 
 test("toOnnx() leaves no batch-norm and no dropout in a network", () => {
   const graph = buildGraph(zooArch("mnasnet-small", { task: { height: 32, width: 32 } }));
   const model = decode("Model", toOnnx(graph, initWeights(graph, createRng(1)), metadata));
   expect(new Set(model.graph!.nodes!.map(({ type }) => type))).toEqual(
-    new Set(["Conv", "Relu", "Add", "GlobalAveragePool", "Sigmoid", "Mul", "Flatten", "Gemm"]),
+    new Set(["Conv", "Relu", "Add", "GlobalAveragePool", "Sigmoid", "Mul", "Squeeze", "Gemm"]),
   );
 });
 

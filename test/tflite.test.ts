@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { buildGraph } from "../src/arch/build.ts";
@@ -6,7 +7,7 @@ import { runTflite } from "../src/device/litert.ts";
 import { graphOf, type Graph } from "../src/graph/graph.ts";
 import { apply } from "../src/graph/ops.ts";
 import { initWeights } from "../src/graph/weights.ts";
-import { decodeModel, encodeModel } from "../src/lower/tflite-file.ts";
+import { decodeMetadata, decodeModel, encodeModel } from "../src/lower/tflite-file.ts";
 import { operators, tensorTypes } from "../src/lower/tflite-schema.ts";
 import { readTfliteMetadata, toTflite } from "../src/lower/tflite.ts";
 import { archOf } from "../src/space/arch.ts";
@@ -143,6 +144,79 @@ test("toTflite() refuses weights of another network", () => {
 
 test("readTfliteMetadata() gives back what toTflite() was given", () => {
   expect(readTfliteMetadata(fileOf(tiny()))).toEqual(metadata);
+});
+
+/** What Google's tools read of a file. */
+function standardOf(bytes: Uint8Array) {
+  const { metadata: entries, buffers } = decodeModel(bytes);
+  const { buffer } = entries!.find(({ name }) => name === "TFLITE_METADATA")!;
+  return decodeMetadata(buffers![buffer!]!.data!);
+}
+
+test("toTflite() says in TFLite's own metadata what goes in and what comes out", () => {
+  const { classes, preprocessing, notation } = metadata;
+  const pixels = { ...preprocessing, mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] };
+  const weights = initWeights(tiny(), createRng(1));
+  const bytes = toTflite(tiny(), weights, { ...metadata, classes, preprocessing: pixels }, { softmax: true });
+  expect(standardOf(bytes)).toEqual({
+    name: "mnas",
+    description: notation,
+    version: "0.1.0",
+    minParserVersion: "1.0.0",
+    subgraphs: [
+      {
+        name: "main",
+        inputs: [
+          {
+            name: "image",
+            description: "Take the square in the middle with the shorter side, resize it to 32×28 px; RGB.",
+            content: { type: 2, properties: { colourSpace: 1, size: { width: 32, height: 28 } } },
+            processUnits: [{ type: 1, options: { mean: [0], deviation: [1] } }],
+            stats: { max: [255], min: [0] },
+          },
+        ],
+        outputs: [
+          {
+            name: "probabilities",
+            description: "One of the probabilities for each class.",
+            associatedFiles: [{ name: "labels.txt", description: "Names of the classes.", type: 2 }],
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test("toTflite() gives the normalisation of each channel where they differ, and no labels where there are none", () => {
+  const weights = initWeights(tiny(), createRng(1));
+  const [subgraph] = standardOf(toTflite(tiny(), weights, { ...metadata, classes: [] })).subgraphs!;
+  const { inputs, outputs } = subgraph!;
+  const { mean, deviation } = inputs![0]!.processUnits![0]!.options!;
+  const { preprocessing } = metadata;
+  expect(mean).toEqual(preprocessing.mean.map((value) => Math.fround(255 * value)));
+  expect(deviation).toEqual(preprocessing.deviation.map((value) => Math.fround(255 * value)));
+  expect(outputs![0]!.associatedFiles).toBeUndefined();
+});
+
+/** Reads an archive by hand, from its end, as readers do, with places that count from the begin of the file. */
+test("toTflite() appends an archive with the labels, one a line", () => {
+  const classes = ["cat", "two\nlines", "œuf"];
+  const bytes = toTflite(tiny(), initWeights(tiny(), createRng(1)), { ...metadata, classes });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = (from: number, to: number): string => new TextDecoder().decode(bytes.subarray(from, to));
+  const end = bytes.length - 22;
+  const directory = view.getUint32(end + 16, true);
+  const local = view.getUint32(directory + 42, true);
+  expect([view.getUint32(end, true), view.getUint16(end + 10, true)]).toEqual([0x06054b50, 1]);
+  expect(directory + view.getUint32(end + 12, true)).toBe(end);
+  expect([view.getUint32(directory, true), text(directory + 46, end)]).toEqual([0x02014b50, "labels.txt"]);
+  // No compression, as MediaPipe needs it.
+  expect([view.getUint32(local, true), view.getUint16(local + 8, true)]).toEqual([0x04034b50, 0]);
+  const size = view.getUint32(local + 22, true);
+  const labels = text(local + 40, local + 40 + size);
+  expect(labels).toBe("cat\ntwo lines\nœuf\n");
+  expect(view.getUint32(local + 14, true)).toBe(crc32(labels));
+  expect(local + 40 + size).toBe(directory);
 });
 
 const invalid = expect.objectContaining({ code: "MODEL_INVALID" }) as Error;

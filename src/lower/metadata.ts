@@ -43,6 +43,14 @@ const preprocessingSchema = z
     return { mean, deviation, ...shown, height, width, channels };
   });
 
+/** Order of the channels. */
+export const orderOf = (channels: number): string =>
+  channels === 3 ? "RGB" : channels === 1 ? "grey" : `${channels} channels`;
+
+/** How to get from a photograph to the input of a model, for people. */
+export const imageAdvice = ({ height, width, channels, crop = 1 }: Preprocessing): string =>
+  `Take the square in the middle with ${crop === 1 ? "" : `${crop} × `}the shorter side, resize it to ${width}×${height} px; ${orderOf(channels)}.`;
+
 /** What a model file says about itself, so that it can be used without the run that made it. */
 export interface ModelMetadata {
   /** Version of mnas. */
@@ -77,7 +85,10 @@ export const metadataEntries = (
   { key: keys.version, value: version },
   { key: keys.notation, value: notation },
   { key: keys.classes, value: JSON.stringify(classes) },
-  { key: keys.preprocessing, value: JSON.stringify({ ...preprocessing, scale, layout }) },
+  {
+    key: keys.preprocessing,
+    value: JSON.stringify({ ...preprocessing, scale, layout, order: orderOf(preprocessing.channels) }),
+  },
 ];
 
 function parse<T>(schema: z.ZodType<T>, text: string | undefined): T | null {

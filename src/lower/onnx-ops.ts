@@ -28,6 +28,12 @@ export interface Context extends Folding {
   ) => string;
   readonly float: (name: string, dims: readonly number[], values: Float32Array) => string;
   readonly int64: (name: string, values: readonly number[]) => string;
+  /**
+   * Whether values go through int8. Then Flatten keeps the classifier in float32 in ONNX Runtime, whose integer product adds
+   * pairs in 16 bits on processors without VNNI and cuts what does not fit. Core ML's newer form has no Flatten, and takes no
+   * int8 of ours.
+   */
+  readonly isInt8: boolean;
   /** Filters and bias of an operation with which the work of some nodes begins, as operands. */
   readonly weights: (nodes: readonly Node[], weights: Filters) => readonly string[];
   /** The name of the value that leaves a dense layer, when that is the output. */
@@ -99,7 +105,10 @@ const lower: { readonly [Name in OpName]: (node: NodeOf<Name>, context: Context)
   Dense: (node, context) => {
     const { name, inputs, attrs } = node;
     const { of, emit, int64, weight } = context;
-    const flat = emit("Flatten", `${name}.flat`, [of(inputs[0])]);
+    const pixel = (): string => int64("pixel", [2, 3]);
+    const flat = context.isInt8
+      ? emit("Flatten", `${name}.flat`, [of(inputs[0])])
+      : emit("Squeeze", `${name}.flat`, [of(inputs[0]), pixel()]);
     const operands = context.weights([node], {
       filters: weight(node, "weight"),
       bias: weight(node, "bias"),
@@ -109,7 +118,7 @@ const lower: { readonly [Name in OpName]: (node: NodeOf<Name>, context: Context)
     });
     const result = context.result(node);
     if (result !== null) return emit("Gemm", result, [flat, ...operands]);
-    return emit("Unsqueeze", name, [emit("Gemm", `${name}.rows`, [flat, ...operands]), int64("pixel", [2, 3])]);
+    return emit("Unsqueeze", name, [emit("Gemm", `${name}.rows`, [flat, ...operands]), pixel()]);
   },
 };
 

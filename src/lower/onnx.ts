@@ -3,6 +3,7 @@ import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Weights } from "../graph/weights.ts";
 import { foldingOf, tailOf } from "./folding.ts";
+import { front } from "./input.ts";
 import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
 import { lowerNode, type Attribute, type Context } from "./onnx-ops.ts";
 import { attributeTypes, elementTypes, decode, encode, type Message } from "./onnx-proto.ts";
@@ -12,8 +13,29 @@ import { quantizationOf, storeWeights, type Affine, type Quantization, type Rang
 const opset = 17;
 /** The file format version that goes with opset 17. */
 const irVersion = 8;
-/** The batch dimension has a name instead of a size: it costs no time, and a user may run many images at once. */
-const batch = "batch";
+/** The name of a batch dimension without a size. */
+const batchSymbol = "batch";
+
+/** Number of images in the input: fixed, as accelerators of phones need it, or any. */
+export type Batch = number | "any";
+
+/**
+ * Most that a filter from colour to grey may be in int8. On processors without VNNI, ONNX Runtime adds pairs of products in 16
+ * bits and cuts what does not fit: 255 × (127 + 65) for the pixels of white.
+ */
+const largestInFront = 63;
+
+/** The form of an ONNX file. */
+export interface OnnxOptions {
+  /** 1 by default. */
+  readonly batch?: Batch;
+  /** Probabilities as the output instead of logits. */
+  readonly softmax?: boolean;
+  /** With ranges, the file works on int8. */
+  readonly ranges?: Ranges;
+  /** With ranges: every zero point 0, and float32 biases, as TensorRT needs it. */
+  readonly symmetric?: boolean;
+}
 
 function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
   if (typeof value === "string") return { name, string: value, type: attributeTypes.string };
@@ -22,6 +44,8 @@ function attributeOf([name, value]: [string, Attribute]): Message<"Attribute"> {
     ? { name, int: value, type: attributeTypes.int }
     : { name, float: value, type: attributeTypes.float };
 }
+
+const lastAxis = attributeOf(["axis", -1]);
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Constants): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
@@ -37,7 +61,7 @@ interface Lowered extends Required<Pick<Message<"Graph">, "nodes" | "initializer
  * The operations and constants that compute a graph from the value "image" to the value "logits". Where `stored` says
  * how values are in int8, each is quantized and dequantized again, which runtimes take for work on int8.
  */
-function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null): Lowered {
+function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null, symmetric = false): Lowered {
   const nodes: Message<"Operation">[] = [];
   const initializers = new Map<string, Message<"Tensor">>();
   const values = new Map<Node, string>();
@@ -78,6 +102,7 @@ function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null)
   };
   const context: Context = {
     ...folding,
+    isInt8: stored !== null,
     of: (node) => values.get(node)!,
     emit,
     float,
@@ -88,12 +113,13 @@ function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null)
         const weight = float(`${name}.weight`, dims, order(filters));
         return bias === null ? [weight] : [weight, float(`${name}.bias`, [bias.length], bias)];
       }
-      const scaling = { input: stored.get(inputs[0]!)!, output: stored.get(last)!, perOutput };
-      const int8 = storeWeights({ filters, bias: bias ?? new Float32Array(last.shape[2]) }, scaling);
-      return [
-        dequantized(`${name}.weight`, dims, order(int8.filters), int8.scales),
-        dequantized(`${name}.bias`, [int8.bias.length], int8.bias, int8.biasScales),
-      ];
+      const bound = name === front ? { largest: largestInFront } : {};
+      const scaling = { input: stored.get(inputs[0]!)!, output: stored.get(last)!, perOutput, ...bound };
+      const none = new Float32Array(last.shape[2]);
+      const int8 = storeWeights({ filters, bias: symmetric ? none : (bias ?? none) }, scaling);
+      const weight = dequantized(`${name}.weight`, dims, order(int8.filters), int8.scales);
+      if (symmetric) return bias === null ? [weight] : [weight, float(`${name}.bias`, [bias.length], bias)];
+      return [weight, dequantized(`${name}.bias`, [int8.bias.length], int8.bias, int8.biasScales)];
     },
     result: (node) => (node !== graph.output ? null : stored === null ? "logits" : "logits.float"),
   };
@@ -106,32 +132,41 @@ function lowerGraph(graph: Graph, weights: Weights, stored: Quantization | null)
     const isDone = stored === null || inner.has(node) || isRounded;
     values.set(node, isDone ? value : rounded(name, value, stored.get(node)!));
   }
-  const [height, width] = graph.output.shape;
   const result = context.of(graph.output);
-  if (result !== "logits") context.emit(height === 1 && width === 1 ? "Flatten" : "Identity", "logits", [result]);
+  if (result !== "logits") {
+    if (isRow(graph.output)) context.emit("Squeeze", "logits", [result, context.int64("pixel", [2, 3])]);
+    else context.emit("Identity", "logits", [result]);
+  }
   return { nodes, initializers: [...initializers.values()], values };
 }
 
-function valueInfo(name: string, dims: readonly number[]): Message<"Value"> {
-  const shape = { dims: [{ symbol: batch }, ...dims.map((size) => ({ size }))] };
+/** Whether a value is one number for each channel, which leaves the file without height and width. */
+const isRow = ({ shape: [height, width] }: Node): boolean => height === 1 && width === 1;
+
+function valueInfo(name: string, batch: Batch, dims: readonly number[]): Message<"Value"> {
+  const first = batch === "any" ? { symbol: batchSymbol } : { size: batch };
+  const shape = { dims: [first, ...dims.map((size) => ({ size }))] };
   return { name, type: { tensor: { element: elementTypes.float, shape } } };
 }
 
 /**
  * The network as an ONNX model for inference: batch-norm folded into the convolutions, float32 input `image`
- * [batch, channels, height, width], output `logits` [batch, classes]. With the ranges of all values, weights are int8
- * and every value goes through int8, so that runtimes work on int8.
+ * [batch, channels, height, width], output `logits` or `probabilities` [batch, classes].
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges): Uint8Array {
-  const { nodes, initializers } = lowerGraph(
-    graph,
-    weights,
-    ranges === undefined ? null : quantizationOf(graph, ranges),
-  );
+export function toOnnx(
+  graph: Graph,
+  weights: Weights,
+  metadata: ModelMetadata,
+  { batch = 1, softmax = false, ranges, symmetric = false }: OnnxOptions = {},
+): Uint8Array {
+  const stored = ranges === undefined ? null : quantizationOf(graph, ranges, symmetric);
+  const { nodes, initializers } = lowerGraph(graph, weights, stored, symmetric);
   const [height, width, channels] = graph.input.shape;
   const [rows, columns, classes] = graph.output.shape;
+  const output = softmax ? "probabilities" : "logits";
+  const scores = { type: "Softmax", name: output, inputs: ["logits"], outputs: [output], attributes: [lastAxis] };
   return encode("Model", {
     irVersion,
     producerName: "mnas",
@@ -139,10 +174,10 @@ export function toOnnx(graph: Graph, weights: Weights, metadata: ModelMetadata, 
     opsets: [{ domain: "", version: opset }],
     graph: {
       name: "mnas",
-      nodes,
+      nodes: softmax ? [...nodes, scores] : nodes,
       initializers,
-      inputs: [valueInfo("image", [channels, height, width])],
-      outputs: [valueInfo("logits", rows === 1 && columns === 1 ? [classes] : [classes, rows, columns])],
+      inputs: [valueInfo("image", batch, [channels, height, width])],
+      outputs: [valueInfo(output, batch, isRow(graph.output) ? [classes] : [classes, rows, columns])],
     },
     metadata: metadataEntries(metadata, "NCHW"),
   });
@@ -167,7 +202,7 @@ export function toOnnxWithValues(
       name: "values",
       nodes,
       initializers,
-      inputs: [valueInfo("image", [channels, height, width])],
+      inputs: [valueInfo("image", 1, [channels, height, width])],
       outputs: [...new Set(names.values())].map((name) => ({ name, type: { tensor } })),
     },
   });

@@ -29,6 +29,7 @@ const highest = 127;
 
 /** A sigmoid's result is between 0 and 1, and stored so that runtimes may compute it with a table. */
 const sigmoid: Affine = { scale: 1 / 256, zeroPoint: lowest };
+const unit: Range = { min: 0, max: 1 };
 
 /** Ops that only move or choose numbers, or average neighbours: their result is stored as what they read. */
 const keeping: ReadonlySet<Node["op"]> = new Set(["AvgPool", "MaxPool", "FitChannels", "Dropout"]);
@@ -41,15 +42,22 @@ function affineFor({ min, max }: Range): Affine {
   return { scale, zeroPoint: Math.min(highest, Math.max(lowest, Math.round(lowest - low / scale))) };
 }
 
-/** How each value of a graph is stored, given the ranges of all. */
-export function quantizationOf(graph: Graph, ranges: Ranges): Quantization {
+/** Stores with zero point 0; a value that is never negative keeps seven of its eight bits. */
+function symmetricFor({ min, max }: Range): Affine {
+  const scale = Math.fround(Math.max(-min, max) / highest);
+  return { scale: scale > 0 && Number.isFinite(scale) ? scale : 1, zeroPoint: 0 };
+}
+
+/** How each value of a graph is stored, given the ranges of all; `symmetric` for zero points that are all 0. */
+export function quantizationOf(graph: Graph, ranges: Ranges, symmetric = false): Quantization {
   const stored = new Map<Node, Affine>();
   for (const node of graph.nodes) {
     const range = ranges.get(node.name);
     if (range === undefined) throw new Error(`internal: the range of ${node.name} is not known`);
     const isSigmoid = node.op === "Activation" && node.attrs.function === "sigmoid";
     const kept = keeping.has(node.op) ? stored.get(node.inputs[0]!) : undefined;
-    stored.set(node, kept ?? (isSigmoid ? sigmoid : affineFor(range)));
+    const own = symmetric ? symmetricFor(isSigmoid ? unit : range) : isSigmoid ? sigmoid : affineFor(range);
+    stored.set(node, kept ?? own);
   }
   return stored;
 }
@@ -68,10 +76,20 @@ const largestBias = 2 ** 30;
 /** Filters so small that they change no result get no smaller scale: runtimes bound the ratio of scales. */
 const smallestRatio = 2 ** -24;
 
+/** How filters and biases are to be stored. */
+interface Scaling {
+  readonly input: Affine;
+  readonly output: Affine;
+  /** Whether each output has a scale of its own. */
+  readonly perOutput: boolean;
+  /** Most that a filter may be as it is stored. */
+  readonly largest?: number;
+}
+
 /** Stores filters, in which the output is the last dimension, and biases for an input and output stored as given. */
 export function storeWeights(
   { filters, bias }: { readonly filters: Float32Array; readonly bias: Float32Array },
-  { input, output, perOutput }: { readonly input: Affine; readonly output: Affine; readonly perOutput: boolean },
+  { input, output, perOutput, largest = highest }: Scaling,
 ): StoredWeights {
   const outputs = bias.length;
   const groups = perOutput ? outputs : 1;
@@ -79,10 +97,10 @@ export function storeWeights(
   const raise = (group: number, scale: number): void => {
     if (scale > scales[group]!) scales[group] = scale;
   };
-  filters.forEach((value, i) => raise(i % groups, Math.abs(value) / highest));
+  filters.forEach((value, i) => raise(i % groups, Math.abs(value) / largest));
   bias.forEach((value, i) => raise(i % groups, Math.abs(value) / largestBias / input.scale));
   const biasScales = scales.map((scale) => scale * input.scale);
-  const clamp = (value: number): number => Math.min(highest, Math.max(-highest, Math.round(value)));
+  const clamp = (value: number): number => Math.min(largest, Math.max(-largest, Math.round(value)));
   return {
     filters: Int8Array.from(filters, (value, i) => clamp(value / scales[i % groups]!)),
     scales,

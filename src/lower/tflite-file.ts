@@ -1,4 +1,5 @@
 import { Builder, ByteBuffer } from "flatbuffers";
+import { metadataIdentifier } from "./tflite-metadata-schema.ts";
 import {
   identifier,
   optionTypes,
@@ -61,17 +62,24 @@ function writeTable(builder: Builder, name: TableName, row: Row): number {
     if (pointed[i] != null) builder.addFieldOffset(number, pointed[i], 0);
     else if (kind === "byte") builder.addFieldInt8(number, value, 0);
     else if (kind === "int") builder.addFieldInt32(number, value, typeof initial === "number" ? initial : 0);
+    else if (kind === "float") builder.addFieldFloat32(number, value, 0);
     else throw new Error(`internal: no single ${kind} is in the tables`);
   });
   return builder.endObject();
 }
 
-/** The bytes of a model; the same for the same model. */
-export function encodeModel(model: Table<"Model">): Uint8Array {
+function encode(name: TableName, row: Row, identifier: string): Uint8Array {
   const builder = new Builder(1 << 16);
-  builder.finish(writeTable(builder, "Model", model), identifier);
+  builder.finish(writeTable(builder, name, row), identifier);
   return builder.asUint8Array().slice();
 }
+
+/** The bytes of a model; the same for the same model. */
+export const encodeModel = (model: Table<"Model">): Uint8Array => encode("Model", model, identifier);
+
+/** The bytes of the metadata of a model. */
+export const encodeMetadata = (metadata: Table<"ModelMetadata">): Uint8Array =>
+  encode("ModelMetadata", metadata, metadataIdentifier);
 
 /** A place in a file, refusing what is outside of it. */
 class Reader {
@@ -153,12 +161,21 @@ function readTable(reader: Reader, name: TableName, table: number): Row {
   return row;
 }
 
-/** Reads a model, passing over fields that the tables do not have. Throws `RangeError` when the bytes are none. */
-export function decodeModel(bytes: Uint8Array): Table<"Model"> {
+/** Reads a table, passing over fields that the tables do not have. Throws `RangeError` when the bytes have none. */
+function decode<Name extends TableName>(name: Name, bytes: Uint8Array, identifier: string): Table<Name> {
   const found = new TextDecoder("latin1").decode(bytes.subarray(4, 8));
-  if (found !== identifier) throw new RangeError("it does not begin as a TFLite file");
+  if (found !== identifier) throw new RangeError(`it does not begin with ${identifier}`);
   const reader = new Reader(bytes);
-  const model = readTable(reader, "Model", reader.follow(0)) as Table<"Model">;
+  return readTable(reader, name, reader.follow(0)) as Table<Name>;
+}
+
+/** Reads a model. Throws `RangeError` when the bytes are none. */
+export function decodeModel(bytes: Uint8Array): Table<"Model"> {
+  const model = decode("Model", bytes, identifier);
   if (model.version !== schemaVersion || model.subgraphs === undefined) throw new RangeError("it has no network");
   return model;
 }
+
+/** Reads the metadata of a model. Throws `RangeError` when the bytes are none. */
+export const decodeMetadata = (bytes: Uint8Array): Table<"ModelMetadata"> =>
+  decode("ModelMetadata", bytes, metadataIdentifier);

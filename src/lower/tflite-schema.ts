@@ -4,9 +4,13 @@
  * every table by its fields, every field by its number and what it holds.
  */
 
+import { metadataTables } from "./tflite-metadata-schema.ts";
+
 const many = "many";
 
 export const tables = {
+  ...metadataTables,
+
   Model: {
     version: [0, "int"],
     codes: [1, "OperatorCode", many],
@@ -94,6 +98,7 @@ export const tables = {
   AddOptions: { activation: [0, "byte"] },
   ReshapeOptions: { shape: [0, "int", many] },
   MulOptions: { activation: [0, "byte"] },
+  SoftmaxOptions: { beta: [0, "float"] },
   PadOptions: {},
   ReduceOptions: { keepsDims: [0, "byte"] },
   DequantizeOptions: {},
@@ -108,6 +113,7 @@ export const optionTypes = {
   DepthwiseConvOptions: 2,
   PoolOptions: 5,
   DenseOptions: 8,
+  SoftmaxOptions: 9,
   AddOptions: 11,
   ReshapeOptions: 17,
   MulOptions: 21,
@@ -133,6 +139,7 @@ export const operators = {
   RELU: 19,
   RELU6: 21,
   RESHAPE: 22,
+  SOFTMAX: 25,
   PAD: 34,
   MEAN: 40,
   SLICE: 65,

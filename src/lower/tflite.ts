@@ -2,11 +2,14 @@ import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
 import type { Weights } from "../graph/weights.ts";
+import { zip } from "../util/zip.ts";
 import { foldingOf, outputsFirst } from "./folding.ts";
 import { metadataEntries, metadataOf, type FoundMetadata, type ModelMetadata } from "./metadata.ts";
 import { quantizationOf, storeWeights, type Affine, type Quantization, type Ranges } from "./quantization.ts";
 import { decodeModel, encodeModel } from "./tflite-file.ts";
 import { lowerNode, type Context, type OperatorName, type Options } from "./tflite-ops.ts";
+import { metadataName } from "./tflite-metadata-schema.ts";
+import { labelsName, labelsText, standardMetadata } from "./tflite-metadata.ts";
 import { operators, optionTypes, schemaVersion, tensorTypes, type Table } from "./tflite-schema.ts";
 
 /** What TensorFlow calls the signature of a model that has only one. */
@@ -28,6 +31,14 @@ const symmetric = (scales: Float32Array, axis: number): Stored => ({
   zeroPoint: Array<number>(scales.length).fill(0),
   ...(scales.length > 1 ? { axis } : {}),
 });
+
+/** The form of a TFLite file. */
+export interface TfliteOptions {
+  /** Probabilities as the output instead of logits. */
+  readonly softmax?: boolean;
+  /** With the ranges of all values, everything between the first and the last operator is int8. */
+  readonly ranges?: Ranges;
+}
 
 /** The parts of a file while it is built. */
 interface Parts {
@@ -106,7 +117,7 @@ function tensorsOf(parts: Parts) {
 function lowerGraph(
   graph: Graph,
   weights: Weights,
-  stored: Quantization | null,
+  { stored, softmax }: { readonly stored: Quantization | null; readonly softmax: boolean },
   parts: Parts,
 ): { input: number; output: number } {
   const { tensor, constant } = tensorsOf(parts);
@@ -157,27 +168,38 @@ function lowerGraph(
     const reshaped = value("logits", resultShape, graph.output);
     result = operate(parts, "RESHAPE", [result, shape], reshaped, ["ReshapeOptions", { shape: resultShape }]);
   }
-  if (stored === null) return { input, output: result };
-  const output = tensor("logits", resultShape, "float32");
-  return { input, output: operate(parts, "DEQUANTIZE", [result], output, ["DequantizeOptions", {}]) };
+  if (stored !== null) {
+    const logits = tensor("logits", resultShape, "float32");
+    result = operate(parts, "DEQUANTIZE", [result], logits, ["DequantizeOptions", {}]);
+  }
+  if (!softmax) return { input, output: result };
+  const probabilities = tensor("probabilities", resultShape, "float32");
+  return { input, output: operate(parts, "SOFTMAX", [result], probabilities, ["SoftmaxOptions", { beta: 1 }]) };
 }
 
 /**
  * The network as a TFLite model for inference of one image: batch-norm folded into the convolutions, ReLU and ReLU6
- * fused into the operators before them, float32 input `image` [1, height, width, channels], output `logits`
- * [1, classes]. With the ranges of all values, everything in between is int8.
+ * fused into the operators before them, float32 input `image` [1, height, width, channels], output `logits` or
+ * `probabilities` [1, classes]. Behind the model is a ZIP archive with the names of the classes.
  *
  * @throws MnasError `MODEL_INVALID` when an array of weights is missing or has the wrong length.
  */
-export function toTflite(graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges): Uint8Array {
+export function toTflite(
+  graph: Graph,
+  weights: Weights,
+  metadata: ModelMetadata,
+  { softmax = false, ranges }: TfliteOptions = {},
+): Uint8Array {
   const stored = ranges === undefined ? null : quantizationOf(graph, ranges);
   const parts: Parts = { isInt8: stored !== null, tensors: [], buffers: [{}], codes: [], operations: [] };
-  const { input, output } = lowerGraph(graph, weights, stored, parts);
-  const texts = metadataEntries(metadata, "NHWC").map(({ key, value }) => ({
-    name: key,
-    buffer: add(parts.buffers, { data: new TextEncoder().encode(value) }),
-  }));
-  return encodeModel({
+  const { input, output } = lowerGraph(graph, weights, { stored, softmax }, parts);
+  const name = softmax ? "probabilities" : "logits";
+  const utf8 = new TextEncoder();
+  const entries = [
+    ...metadataEntries(metadata, "NHWC").map(({ key, value }) => ({ name: key, data: utf8.encode(value) })),
+    { name: metadataName, data: standardMetadata(metadata, name) },
+  ];
+  const model = encodeModel({
     version: schemaVersion,
     description: `mnas ${metadata.version}`,
     codes: parts.codes,
@@ -185,15 +207,18 @@ export function toTflite(graph: Graph, weights: Weights, metadata: ModelMetadata
     subgraphs: [
       { name: "main", tensors: parts.tensors, inputs: [input], outputs: [output], operators: parts.operations },
     ],
-    metadata: texts,
+    metadata: entries.map((entry) => ({ name: entry.name, buffer: add(parts.buffers, { data: entry.data }) })),
     signatures: [
       {
         key: signatureKey,
         inputs: [{ name: "image", tensor: input }],
-        outputs: [{ name: "logits", tensor: output }],
+        outputs: [{ name, tensor: output }],
       },
     ],
   });
+  if (metadata.classes.length === 0) return model;
+  const labels = { name: labelsName, data: utf8.encode(labelsText(metadata.classes)) };
+  return Buffer.concat([model, zip([labels], model.length)]);
 }
 
 /**

@@ -4,8 +4,7 @@ import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { ModelMetadata } from "../lower/metadata.ts";
-import { toOnnx } from "../lower/onnx.ts";
-import type { Ranges } from "../lower/quantization.ts";
+import { toOnnx, type OnnxOptions } from "../lower/onnx.ts";
 import { toTflite } from "../lower/tflite.ts";
 import type { Task } from "../space/arch.ts";
 import type { ProbeImages } from "./probe.ts";
@@ -24,18 +23,26 @@ export function* onnxImages(
   }
 }
 
-/** Logits of ONNX Runtime, one image at a time. */
-async function onnxLogits(model: Uint8Array, task: Task, images: ProbeImages): Promise<Float32Array> {
+/** Outputs of ONNX Runtime, as many images at a time as the model takes. */
+async function onnxOutputs(model: Uint8Array, task: Task, images: ProbeImages): Promise<Float32Array> {
   const ort = await loadRuntime();
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   try {
-    const logits: number[] = [];
-    for (const image of onnxImages(images, task)) {
-      const tensor = new ort.Tensor("float32", image, [1, task.channels, task.height, task.width]);
-      const results = await session.run({ image: tensor });
-      logits.push(...(results["logits"]!.data as Float32Array));
+    const { channels, height, width } = task;
+    const [declared] = session.inputMetadata.map((input) => (input.isTensor ? input.shape[0] : undefined));
+    const batch = typeof declared === "number" && declared > 0 ? declared : 1;
+    const outputs: Float32Array[] = [];
+    const inputs = [...onnxImages(images, task)];
+    for (let from = 0; from < inputs.length; from += batch) {
+      // The last batch may be too large for the images; what is left of it stays 0 and its outputs are dropped.
+      const values = new Float32Array(batch * channels * height * width);
+      const some = inputs.slice(from, from + batch);
+      some.forEach((image, i) => values.set(image, i * image.length));
+      const results = await session.run({ image: new ort.Tensor("float32", values, [batch, channels, height, width]) });
+      const output = results[session.outputNames[0]!]!.data as Float32Array;
+      outputs.push(output.slice(0, (output.length / batch) * some.length));
     }
-    return Float32Array.from(logits);
+    return Float32Array.from(outputs.flatMap((output) => [...output]));
   } finally {
     await session.release();
   }
@@ -45,15 +52,15 @@ async function onnxLogits(model: Uint8Array, task: Task, images: ProbeImages): P
 interface Format {
   /** What the file is checked with, for people. */
   readonly runtime: string;
-  /** With ranges in int8, else in float32. */
-  readonly write: (graph: Graph, weights: Weights, metadata: ModelMetadata, ranges?: Ranges) => Uint8Array;
-  /** Logits for all images, as the runtime computes them. */
+  /** Without ranges in float32. */
+  readonly write: (graph: Graph, weights: Weights, metadata: ModelMetadata, options?: OnnxOptions) => Uint8Array;
+  /** The model's output for all images, as the runtime computes it. */
   readonly run: (model: Uint8Array, task: Task, images: ProbeImages) => Promise<Float32Array>;
 }
 
 /** Formats by their names, which are also the endings of their files. */
 export const formats = {
-  onnx: { runtime: "ONNX Runtime", write: toOnnx, run: onnxLogits },
+  onnx: { runtime: "ONNX Runtime", write: toOnnx, run: onnxOutputs },
   tflite: { runtime: "LiteRT", write: toTflite, run: (model, _, images) => runTflite(model, images.values) },
 } as const satisfies Record<string, Format>;
 

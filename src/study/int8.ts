@@ -1,7 +1,9 @@
 import type { Weights } from "../graph/weights.ts";
 import { modelMetadata } from "../lower/metadata.ts";
+import type { OnnxOptions } from "../lower/onnx.ts";
 import { calibrate } from "./calibrate.ts";
 import type { Candidate } from "./candidate.ts";
+import { ship, usualForms, type FileForm, type Shipped } from "./file-form.ts";
 import { formats, type FormatName } from "./formats.ts";
 import { spread, type JudgedImages } from "./probe.ts";
 
@@ -24,14 +26,14 @@ const argmax = (row: Float32Array): number => row.reduce((best, value, i) => (va
 async function accuracyOf(
   model: Uint8Array,
   format: FormatName,
-  { arch: { task } }: Candidate,
+  { task, inputOf }: Shipped,
   dataset: JudgedImages,
 ): Promise<{ accuracy: number; count: number }> {
   let [right, count] = [0, 0];
   for await (const images of spread(dataset, "validation", validationCount)) {
-    const logits = await formats[format].run(model, task, images);
+    const outputs = await formats[format].run(model, task, inputOf(images));
     images.labels.forEach((label, n) => {
-      if (argmax(logits.subarray(n * task.classes, (n + 1) * task.classes)) === label) right++;
+      if (argmax(outputs.subarray(n * task.classes, (n + 1) * task.classes)) === label) right++;
     });
     count += images.count;
   }
@@ -47,18 +49,26 @@ export async function exportInt8(
   candidate: Candidate,
   weights: Weights,
   dataset: JudgedImages,
+  form: FileForm = usualForms[format],
 ): Promise<{ model: Uint8Array; report: Int8Report }> {
   const { arch, notation, graph } = candidate;
-  const metadata = modelMetadata(notation, dataset, arch.task);
-  const { ranges, count } = await calibrate(graph, weights, () => spread(dataset, "train", calibrationCount));
-  const { write } = formats[format];
-  const model = write(graph, weights, metadata, ranges);
-  const before = await accuracyOf(write(graph, weights, metadata), format, candidate, dataset);
-  const after = await accuracyOf(model, format, candidate, dataset);
+  const { task } = arch;
+  const shipped = ship({ graph, task }, weights, modelMetadata(notation, dataset, task), form);
+  const inputs = async function* () {
+    for await (const images of spread(dataset, "train", calibrationCount)) yield shipped.inputOf(images);
+  };
+  const found = await calibrate(shipped.graph, shipped.weights, inputs);
+  const own = shipped.range === null ? [] : [[shipped.graph.input.name, shipped.range] as const];
+  const ranges = new Map([...found.ranges, ...own]);
+  const write = (options: OnnxOptions): Uint8Array =>
+    formats[format].write(shipped.graph, shipped.weights, shipped.metadata, options);
+  const model = write({ ...form, ranges });
+  const before = await accuracyOf(write(form), format, shipped, dataset);
+  const after = await accuracyOf(model, format, shipped, dataset);
   return {
     model,
     report: {
-      calibrationImages: count,
+      calibrationImages: found.count,
       validationImages: after.count,
       floatAccuracy: before.accuracy,
       accuracy: after.accuracy,

@@ -17,9 +17,11 @@ const rangesOf = (graph: Graph): Ranges => {
 
 const writers = {
   "ONNX float32": (graph: Graph) => toOnnx(graph, trainedWeights(graph, createRng(1)), metadata),
-  "ONNX int8": (graph: Graph) => toOnnx(graph, trainedWeights(graph, createRng(1)), metadata, rangesOf(graph)),
+  "ONNX int8": (graph: Graph) =>
+    toOnnx(graph, trainedWeights(graph, createRng(1)), metadata, { ranges: rangesOf(graph) }),
   "TFLite float32": (graph: Graph) => toTflite(graph, trainedWeights(graph, createRng(1)), metadata),
-  "TFLite int8": (graph: Graph) => toTflite(graph, trainedWeights(graph, createRng(1)), metadata, rangesOf(graph)),
+  "TFLite int8": (graph: Graph) =>
+    toTflite(graph, trainedWeights(graph, createRng(1)), metadata, { ranges: rangesOf(graph) }),
 };
 
 /** The bytes of exported files: a network of every op, and all small networks of one op together. */
