@@ -32,6 +32,12 @@ function shareOf(text: string): number {
   return value;
 }
 
+/** A number of images, or `any`. */
+const batch = (text: string): number | "any" =>
+  text === "any"
+    ? text
+    : number("any, or an integer from 1 to 1024", (n) => Number.isInteger(n) && n > 0 && n <= 1024)(text);
+
 /** `0.8,105e6` or `80%,105e6`. */
 function corner(text: string): { accuracy: number; cost: number } {
   const [accuracy = "", cost = "", ...rest] = text.split(",");
@@ -179,6 +185,16 @@ command("export [network]", "write a trained network as ONNX or TFLite: RUN#N, o
   .option("--weights <file>", "weights that `mnas train --out` wrote; they say which network they are for", path)
   .option("--untrained", "random weights, for a zoo name, a notation or a JSON file")
   .option("--int8", "int8 weights and values; says what it costs in accuracy")
+  .addOption(
+    new Option("--input <kind>", "pixels 0 to 255, as TFLite has it by default, or normalised, as ONNX").choices([
+      "pixels",
+      "normalised",
+    ]),
+  )
+  .option("--rgb", "colour input for a network of grey images")
+  .option("--softmax", "probabilities instead of logits")
+  .addOption(new Option("--batch <n>", "images at a time in an ONNX file, or any (default: 1)").argParser(batch))
+  .option("--symmetric", "with --int8, ONNX whose zero points are 0, as TensorRT needs it")
   .addOption(data())
   .option("--force", "overwrite the file")
   .addOption(width())

@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MnasError } from "../errors.ts";
+import { labelsName, labelsText } from "../lower/tflite-metadata.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import { modelFacts } from "../train/facts.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
-import { weightsFile } from "../worker/work.ts";
+import { trialDir, weightsFile } from "../worker/work.ts";
 import { candidateOf } from "./candidate.ts";
 import type { FinalRow } from "./events.ts";
 import { exportModel } from "./export.ts";
@@ -74,6 +75,7 @@ async function exportFinalists(study: Study): Promise<void> {
       const model = await exportModel(format, candidate, weights, judged, images);
       writeFileAtomically(join(run.dir, modelFile(best, format)), model);
     }
+    writeFileAtomically(join(run.dir, trialDir(best), labelsName), labelsText(judged.classes));
   }
 }
 
