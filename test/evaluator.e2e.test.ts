@@ -64,7 +64,7 @@ test("without weights there is no model, and the run says so, each time", async 
   expect(again.stdout).not.toContain("training it again");
 });
 
-test("networks with which an evaluator dies fail after three tries, and the search goes on", async () => {
+test("networks with which an evaluator dies fail after three tries, and a search without any other says so", async () => {
   using folder = folderOf();
   const search = [
     "search",
@@ -78,8 +78,8 @@ test("networks with which an evaluator dies fail after three tries, and the sear
     "--out",
     "run",
   ];
-  const { code, stdout } = await mnas(search, folder.dir);
-  expect(code).toBe(0);
+  const { code, stdout, stderr } = await mnas(search, folder.dir);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('"code":"TRAINING_FAILED"')]);
   expect(stdout).toContain("the evaluator died in search trial 0 (exit code 3: out of memory)");
   expect(stdout).toContain("run#0 failed: its evaluator died 3 times");
   expect(readFileSync(join(folder.dir, "run", "evaluator.log"), "utf8").split("out of memory")).toHaveLength(7);
