@@ -21,6 +21,17 @@ export function onStoreWait(listen: OnWait): void {
   listener = listen;
 }
 
+/** One holder keeps many processes waiting, which say so once in this time. */
+const silenceMs = 60_000;
+let toldAt = -Infinity;
+
+/** Tells that another process of ours waits, unless that was said a moment ago. */
+export function tellStoreWait(message: string): void {
+  if (performance.now() - toldAt < silenceMs) return;
+  toldAt = performance.now();
+  listener(message)();
+}
+
 const held = (file: string, seconds: number, cause: unknown): MnasError =>
   new MnasError("RUN_BUSY", `Cannot use "${file}": another program has held it for ${seconds} s`, {
     hint: "Close the program that has it open, such as a viewer or a backup, then go on with `mnas search --resume`.",
@@ -53,7 +64,9 @@ export function createPatience(file: string): Patience {
             isSpent = true;
             throw held(file, Math.round(waitedMs / 1000), error);
           }
-          if (waitedMs >= tellAfterMs) end ??= listener(`waiting for "${file}", which another program holds`);
+          if (waitedMs < tellAfterMs || end !== null) continue;
+          toldAt = start + waitedMs;
+          end = listener(`waiting for "${file}", which another program holds`);
         }
       }
     } finally {

@@ -29,7 +29,10 @@ const say = (message: FromWorker): void => void process.send?.(message, undefine
 onDamage((damage) => say({ kind: "damage", damage }));
 // The command itself has said it.
 onCacheFault(() => {});
-onStoreWait(() => () => {});
+onStoreWait((message) => {
+  say({ kind: "held", message });
+  return () => {};
+});
 // A worker without its parent has nobody to work for.
 process.on("disconnect", () => stop.abort());
 leaveSignalsToParent();

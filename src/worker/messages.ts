@@ -23,6 +23,8 @@ export type FromWorker =
   | { readonly kind: "rung"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "ended"; readonly phase: Phase; readonly number: number }
   | { readonly kind: "warning"; readonly message: string }
+  /** Another program holds the study. */
+  | { readonly kind: "held"; readonly message: string }
   | { readonly kind: "damage"; readonly damage: Damage }
   /** A program that works for the worker and must not outlive it; null when there is none any more. */
   | { readonly kind: "program"; readonly pid: number | null }

@@ -7,6 +7,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { fileDataset } from "../data/filed.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { killGroup } from "../evaluator/process.ts";
+import { tellStoreWait } from "../store/patience.ts";
 import type { Store, Trial } from "../store/store.ts";
 import { describeMemory, memoryHere, watchKills, type memoryKills } from "../util/machine.ts";
 import { childOptions } from "../util/signals.ts";
@@ -125,6 +126,7 @@ export function startPool({ count, runDir, store, dataset, onMessage, onDeath, k
         if (isDraining) tell(worker, { kind: "work" });
       } else if (message.kind === "idle") worker.isIdle = true;
       else if (message.kind === "damage") tellDamage(message.damage);
+      else if (message.kind === "held") tellStoreWait(message.message);
       else if (message.kind === "program") worker.program = message.pid;
       else if (message.kind === "ended") idleDeaths = 0;
       else if (message.kind === "unable" && message.code === "MEMORY_FULL") worker.isStarved = true;
