@@ -5,7 +5,7 @@ import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { partNames } from "../src/data/images.ts";
 import { MnasError } from "../src/errors.ts";
 import { cifarRecord, idx, picture, pictureBytes, pictures, put, times } from "./data-files.ts";
-import { scratch } from "./mnas.ts";
+import { scratch, start } from "./mnas.ts";
 
 const load = (dir: string, cacheDir: string, isStrict = false): Promise<Dataset> =>
   loadDataset(dir, { seed: 1, cacheDir, isStrict });
@@ -608,4 +608,26 @@ test.skipIf(process.platform !== "linux")("names that are not UTF-8 are read as 
     const data = await loadDataset(dir, { seed: 1, size: 8, cacheDir: join(folder.dir, "cache"), mostInMemory });
     expect([data.classes, counts(data), data.warnings]).toEqual([["café", "dog"], [4, 2, 2], []]);
   }
+});
+
+test("mnas train says what it makes of data, on the terminal and in JSON, and refuses it with --strict-data", async () => {
+  using folder = scratch();
+  await parted("photos/seg_train", "photos/seg_test")(folder.dir);
+  put(folder.dir, "photos/seg_train/cat/bad.jpg", "");
+  const network = "in8x8x3 stem8_k3_s22 r1_k3_s11_e3_i8_o8_noskip head0 classes2";
+  const train = [..."train --recipe proxy --epochs 1 --workers 1".split(" "), "--data", folder.dir, network];
+  const environment = { MNAS_CACHE_DIR: join(folder.dir, ".cache") };
+  const [plain, json, strict] = await Promise.all(
+    [[], ["--json"], ["--strict-data"]].map((more) => start([...train, ...more], folder.dir, environment).ended),
+  );
+  const said = [
+    `the data are read from "${join(folder.dir, "photos")}"`,
+    `1 of 13 images cannot be decoded and is left out: "${join(folder.dir, "photos/seg_train/cat/bad.jpg")}": it is empty`,
+  ];
+  expect([plain!.code, json!.code, strict!.code]).toEqual([0, 0, 2]);
+  for (const message of said) {
+    expect(plain!.stderr).toContain(`warning: ${message}\n`);
+    expect(json!.stdout).toContain(JSON.stringify({ event: "warning", message }));
+  }
+  expect(strict!.stderr).toContain("1 of 13 images cannot be decoded, more than 0 %");
 });

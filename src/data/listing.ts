@@ -15,7 +15,9 @@ export interface Listing {
 
 /** Names that systems and tools leave behind: hidden ones, thumbnails, snapshots, bins and caches. */
 const litter =
-  /^(\..*|(eh)?thumbs(_vista)?\.db|desktop\.ini|__macosx|icon\r|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|recycler|system volume information|lost\+found|network trash folder|temporary items|__pycache__|.*~)$/is;
+  /^(\..*|(eh)?thumbs(_vista)?\.db|desktop\.ini|__macosx|icon\r|@eadir|@recycle|@tmp|#recycle|#snapshot|\$recycle\.bin|recycler|system volume information|lost\+found|network trash folder|temporary items|__pycache__)$/is;
+
+const isLitter = (name: string): boolean => name.endsWith("~") || litter.test(name);
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no such folder",
@@ -39,11 +41,18 @@ function entriesOf(dir: string): Entry[] {
   }));
 }
 
-const isPlain = (name: string): boolean => /^[\0-\x7f]*$/.test(name) || name === name.normalize();
+/** Many names at a time, which is faster, but not all, which takes memory. */
+function areComposed(names: readonly string[]): boolean {
+  for (let from = 0; from < names.length; from += 1024) {
+    const text = names.slice(from, from + 1024).join("/");
+    if (text !== text.normalize()) return false;
+  }
+  return true;
+}
 
 /** Composed and decomposed letters have one place. */
 function sorted(names: readonly string[]): string[] {
-  if (names.every(isPlain)) return names.toSorted();
+  if (areComposed(names)) return names.toSorted();
   const keyed = names.map((name) => [name.normalize(), name] as const);
   return keyed.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))).map(([, name]) => name);
 }
@@ -64,7 +73,7 @@ export function listFolder(dir: string): Listing {
   const folders: string[] = [];
   for (const entry of entries) {
     const { name } = entry;
-    if (litter.test(name)) continue;
+    if (isLitter(name)) continue;
     const isFolder = entry.isSymbolicLink() ? isFolderBehind(join(dir, name)) : entry.isDirectory();
     if (isFolder !== null) (isFolder ? folders : files).push(name);
   }
@@ -119,7 +128,7 @@ export function peek(dir: string): { readonly hasImages: boolean; readonly hasFo
     for (let n = 0; n < lookedAt; n++) {
       const entry = folder.readSync();
       if (entry === null) break;
-      if (litter.test(entry.name)) continue;
+      if (isLitter(entry.name)) continue;
       const path = join(dir, entry.name);
       if (entry.isSymbolicLink() ? isFolderBehind(path) === true : entry.isDirectory()) hasFolders = true;
       else if (isImageName(entry.name)) return { hasImages: true, hasFolders };

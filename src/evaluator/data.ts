@@ -5,6 +5,7 @@ import { pathOf } from "../data/file-index.ts";
 import { partNames, upTo } from "../data/images.ts";
 import { copyImages, isDecoded, type ImageSource } from "../data/source.ts";
 import { makeFolder, readFile, writeFileAtomically } from "../util/files.ts";
+import { bytesOfName } from "../util/names.ts";
 
 /** The folder of a run in which programs outside of mnas find its images. */
 export const dataFolder = (runDir: string): string => join(resolve(runDir), "data");
@@ -29,7 +30,10 @@ function writeImages(file: string, source: ImageSource): void {
   if (isDecoded(source)) {
     const { pixels } = copyImages(source, upTo(count));
     writeFileAtomically(file, npy("|u1", [count, height, width, channels], pixels));
-  } else writeFileAtomically(file, Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join(""));
+    return;
+  }
+  const paths = Array.from(source.places, (i) => `${resolve(pathOf(source.files, i))}\n`).join("");
+  writeFileAtomically(file, bytesOfName(paths));
 }
 
 /** A file of a part: its images as an array, or the list of their files where these are too many to be in memory. */
