@@ -6,8 +6,9 @@ import type { TrialState } from "../src/store/store.ts";
 import { checkTrained } from "../src/study/trained.ts";
 import { openRun } from "../src/study/run.ts";
 import { coresOfGroup, killsInGroup, memoryOfGroup } from "../src/util/cgroup.ts";
-import { memoryKills, watchKills } from "../src/util/machine.ts";
-import { mnas, scratch } from "./mnas.ts";
+import { memoryKills, usableCores, watchKills } from "../src/util/machine.ts";
+import { boundWorkers, type Circumstances } from "../src/worker/bound.ts";
+import { mnas, scratch, start, workersOf } from "./mnas.ts";
 import { smallMemory } from "./small-memory.ts";
 import { toyConfig } from "./toy.ts";
 
@@ -105,6 +106,42 @@ test.each<[string, TrialState[], RegExp | null]>([
   if (message === null) expect(check).not.toThrow();
   else expect(check).toThrow(message);
 });
+
+test.each<[string, Circumstances, number, string]>([
+  ["cores", { cores: 2, trainings: 9, memory: null }, 2, "mnas may use 2 cores"],
+  ["trainings", { cores: 4, trainings: 1, memory: null }, 1, "1 training can be done now"],
+  [
+    "memory",
+    { cores: 8, trainings: 9, memory: { available: 1300 * mib, each: 512 * mib } },
+    2,
+    "a worker takes up to 0.5 GiB of memory, and 1.3 GiB can be had",
+  ],
+  [
+    "memory for less than one",
+    { cores: null, trainings: 9, memory: { available: 0, each: 1024 * mib } },
+    1,
+    "a worker takes up to 1.0 GiB of memory, and 0.0 GiB can be had",
+  ],
+])("no more workers run than are of use, by %s", (_, circumstances, count, why) => {
+  expect(boundWorkers(circumstances)).toMatchObject({ count, why });
+});
+
+test.runIf(process.platform === "linux")(
+  "99 workers for two trials are as many as cores, and the search says why",
+  async () => {
+    using folder = scratch();
+    const settings = `device: "madds", target: 9, trials: 2, finalists: 0, proxy: { epochs: 0.05, batch: 32 },`;
+    writeFileSync(join(folder.dir, "mnas.config.ts"), toyConfig(settings));
+    const { child, ended } = start(["search", "--workers", "99", "--json", "--out", "run"], folder.dir);
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, workersOf(child.pid!).length)), 20);
+    const { code, stdout } = await ended;
+    clearInterval(watch);
+    const cores = usableCores();
+    expect([code, most]).toEqual([0, Math.min(cores, 2)]);
+    expect(stdout).toMatch(new RegExp(`"${cores} of 99 workers runs?: mnas may use ${cores} cores?"`));
+  },
+);
 
 /** More than Node takes, less than it takes with one of these networks. */
 const group = smallMemory(300 * mib);

@@ -74,6 +74,17 @@ const pageBytes = 65536;
 /** WebAssembly's own limit, 4 GiB. */
 const mostPages = 65536;
 
+type Needs = Pick<EngineOptions, "batch" | "optimizer" | "labelSmoothing" | "emaDecay">;
+
+/** Arrays of the size of the weights that an optimizer keeps. */
+const slotsOf = (optimizer: Optimizer): number => (optimizer.kind === "rmsprop" ? 2 : 1);
+
+/** Bytes of memory that training a network takes, beside Node's own. */
+export function trainingBytes(graph: Graph, { batch, optimizer, labelSmoothing, emaDecay }: Needs): number {
+  const sections = slotsOf(optimizer) + (emaDecay === null ? 0 : 1);
+  return compile(graph, 0, { batch, labelSmoothing, batchNormMomentum: null, sections }).bytes;
+}
+
 /**
  * Compiles a network for training.
  *
@@ -83,7 +94,7 @@ const mostPages = 65536;
 export async function createEngine(graph: Graph, options: EngineOptions): Promise<Engine> {
   const { batch, optimizer, weightDecay, emaDecay, seed } = options;
   const { memory, call, run } = await loadKernels();
-  const slots = optimizer.kind === "rmsprop" ? 2 : 1;
+  const slots = slotsOf(optimizer);
   const program = compile(graph, call.heapBase(), {
     batch,
     labelSmoothing: options.labelSmoothing,

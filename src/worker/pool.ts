@@ -11,10 +11,16 @@ import { tellStoreWait } from "../store/patience.ts";
 import type { Store, Trial } from "../store/store.ts";
 import { describeMemory, memoryHere, watchKills, type memoryKills } from "../util/machine.ts";
 import { childOptions } from "../util/signals.ts";
+import { boundWorkers, type Bound } from "./bound.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 export interface PoolOptions {
+  /** The most workers at a time. */
   readonly count: number;
+  /** Bytes that a worker takes for a trial, where mnas itself trains; fewer workers start where memory is short. */
+  readonly bytesOf?: ((trial: Trial) => number) | undefined;
+  /** Told, once for each reason, that fewer than `count` workers start. */
+  readonly onBound?: (bound: Bound) => void;
   readonly runDir: string;
   readonly store: Store;
   /** The images to train on, of which workers make no copies. */
@@ -61,7 +67,8 @@ const starved = (): MnasError =>
   );
 
 /** A pool of `count` worker processes. They start when they are needed: starting would disturb measurements. */
-export function startPool({ count, runDir, store, dataset, onMessage, onDeath, kills }: PoolOptions): Pool {
+export function startPool(options: PoolOptions): Pool {
+  const { count, bytesOf, onBound = () => {}, runDir, store, dataset, onMessage, onDeath, kills } = options;
   const filed = fileDataset(dataset);
   const workers = new Set<Worker>();
   const started = Date.now();
@@ -69,6 +76,10 @@ export function startPool({ count, runDir, store, dataset, onMessage, onDeath, k
   let idleDeaths = 0;
   /** Workers that the memory allows, as far as is known. */
   let most = count;
+  /** Workers that the trainings at hand and the memory for them allow. */
+  let wanted = 0;
+  const { available } = memoryHere();
+  const told = new Set<string>();
   const isKilledForMemory = watchKills(kills);
   let failure: Error | null = null;
   let isClosing = false;
@@ -106,7 +117,7 @@ export function startPool({ count, runDir, store, dataset, onMessage, onDeath, k
         failure ??= signal === null ? new Error(`internal: workers cannot work (${code})`) : killed(signal);
     }
     if (failure === null) attempt(() => onDeath(says, trial));
-    if (failure === null && workers.size < most) start();
+    if (failure === null && workers.size < Math.min(most, wanted)) start();
   };
 
   const start = (): void => {
@@ -145,12 +156,22 @@ export function startPool({ count, runDir, store, dataset, onMessage, onDeath, k
     });
   };
 
-  const hasWork = (): boolean =>
-    (["search", "final"] as const).some((phase) =>
+  const openTrials = (): Trial[] =>
+    (["search", "final"] as const).flatMap((phase) =>
       store
         .trials(phase)
-        .some(({ state, latency }) => latency !== null && (state === "waiting" || state === "running")),
+        .filter(({ state, latency }) => latency !== null && (state === "waiting" || state === "running")),
     );
+
+  /** How many workers the open trials need, and the memory allows. */
+  const wantedFor = (open: readonly Trial[]): number => {
+    const isKnown = bytesOf !== undefined && available !== null && most > 1;
+    const memory = isKnown ? { available, each: Math.max(...open.map(bytesOf)) } : null;
+    const bound = boundWorkers({ cores: null, trainings: open.length, memory });
+    if (bound.count < most && !told.has(bound.why)) onBound(bound);
+    told.add(bound.why);
+    return Math.min(most, bound.count);
+  };
 
   return {
     async drain(signal) {
@@ -158,8 +179,9 @@ export function startPool({ count, runDir, store, dataset, onMessage, onDeath, k
       const wake = (): void => changed();
       signal.addEventListener("abort", wake);
       try {
-        while (hasWork()) {
-          while (workers.size < most) start();
+        for (let open = openTrials(); open.length > 0; open = openTrials()) {
+          wanted = wantedFor(open);
+          while (workers.size < wanted) start();
           for (const worker of workers) {
             worker.isIdle = false;
             if (worker.isReady) tell(worker, { kind: "work" });

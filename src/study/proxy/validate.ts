@@ -12,7 +12,7 @@ import { startPool } from "../../worker/pool.ts";
 import { taskOf } from "../candidate.ts";
 import { deathOf, failureOf } from "../ended.ts";
 import type { Run } from "../run.ts";
-import { workersOf } from "../search.ts";
+import { poolOptions, workersOf } from "../search.ts";
 import { timePerMadd, workOf } from "./estimate.ts";
 import { diverseNetworks, type Member } from "./networks.ts";
 import { saveValidation, type Validation } from "./record.ts";
@@ -120,7 +120,7 @@ export async function validateProxy(
   };
   onDamage(inWords((message) => emit({ event: "warning", message })));
   await using pool = startPool({
-    count: workers,
+    ...poolOptions(config, dataset, (message) => emit({ event: "warning", message })),
     runDir: run.dir,
     store,
     dataset,
