@@ -31,6 +31,9 @@ test("a search whose target no network keeps says so by trial 32, once, and offe
   expect(done.front).toEqual([]);
   expect(done.fastest?.latencyMs).toBe(Math.min(...trials.map(({ latencyMs }) => latencyMs)));
 
+  const front = await mnas(["pareto", "run"], folder.dir);
+  expect(front.stdout).toContain(`no trial is trained yet; the fastest is trial ${done.fastest!.number} with`);
+
   const resumed = await mnas(["search", "--resume", "run"], folder.dir);
   expect([resumed.code, resumed.stderr.includes("probably no network")]).toEqual([0, false]);
   expect(resumed.stdout).toContain(`the fastest is trial ${done.fastest!.number} with`);

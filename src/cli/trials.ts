@@ -1,8 +1,9 @@
 import { trialRow, type TrialRow } from "../study/events.ts";
 import { frontOf } from "../study/front.ts";
+import { fastestOf } from "../study/reach.ts";
 import { findRun, openRun } from "../study/run.ts";
 import type { Target } from "../study/target.ts";
-import { print, printJson } from "./output.ts";
+import { ms, print, printJson } from "./output.ts";
 import { frontTable, trialTable } from "./tables.ts";
 
 /** `mnas pareto RUN` */
@@ -11,7 +12,9 @@ export function pareto(name: string, { json = false }: { json?: boolean }): void
   const front = frontOf(run.store.trials("search")).map((trial) => trialRow(run.store, trial));
   if (json) return printJson(front);
   const target = run.store.get("target") as Target | null;
-  print(front.length === 0 ? "no trial is trained yet" : frontTable(front, target?.targetMs ?? null));
+  const fastest = fastestOf(run.store.trials("search"));
+  const offer = fastest === null ? "" : `; the fastest is trial ${fastest.number} with ${ms(fastest.latencyMs)}`;
+  print(front.length === 0 ? `no trial is trained yet${offer}` : frontTable(front, target?.targetMs ?? null));
 }
 
 /** How a trial ended, in few words; `mnas show` says more of those that were pruned. */
