@@ -108,6 +108,8 @@ test("each setting may change in a run that goes on, or is refused by name", () 
     final: { epochs: 9 },
     stopping: true,
     evaluate: { command: ["a"] },
+    mostDamaged: 0.5,
+    strictData: true,
   };
   // A setting that is added must be added here.
   expect(Object.keys(was).filter((key) => !(key in other))).toEqual([]);
@@ -116,6 +118,6 @@ test("each setting may change in a run that goes on, or is refused by name", () 
     const is = recordConfig(resolveConfig({ [given]: other[given] }, "the options"));
     return [key, differences(was, is).some((change) => change.startsWith(`${key}: `)) ? "refused" : "taken"];
   });
-  const taken = ["data", "trials", "workers", "finalists", "finalSeeds", "baselines"];
+  const taken = ["data", "trials", "workers", "finalists", "finalSeeds", "baselines", "mostDamaged", "strictData"];
   expect(named).toEqual(Object.keys(was).map((key) => [key, taken.includes(key) ? "taken" : "refused"]));
 });

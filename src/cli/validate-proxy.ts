@@ -57,7 +57,7 @@ function openValidation(dir: string, config: Config, dataset: Dataset, { resume,
     const changes = differences(run.store.get("config") as RecordedConfig, recordConfig(config));
     const unlike = changes.filter((change) => /^(seed|final|evaluate):/.test(change));
     if (unlike.length === 0) {
-      moveRunData(run, dataset);
+      moveRunData(run, dataset, config);
       return run;
     }
     run[Symbol.dispose]();
