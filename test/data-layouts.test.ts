@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { partNames } from "../src/data/images.ts";
+import { listFolder, peek } from "../src/data/listing.ts";
 import { MnasError } from "../src/errors.ts";
 import { cifarRecord, idx, picture, pictureBytes, pictures, put, times } from "./data-files.ts";
 import { scratch, start } from "./mnas.ts";
@@ -608,6 +609,15 @@ test.skipIf(process.platform !== "linux")("names that are not UTF-8 are read as 
     const data = await loadDataset(dir, { seed: 1, size: 8, cacheDir: join(folder.dir, "cache"), mostInMemory });
     expect([data.classes, counts(data), data.warnings]).toEqual([["café", "dog"], [4, 2, 2], []]);
   }
+});
+
+test("peek() refuses a folder that it cannot read as listFolder() does", () => {
+  using folder = scratch();
+  const gone = join(folder.dir, "gone");
+  for (const look of [peek, listFolder])
+    expect(() => look(gone)).toThrow(
+      expect.objectContaining({ code: "DATA_NOT_FOUND", message: `Cannot read data "${gone}": no such folder` }),
+    );
 });
 
 test("mnas train says what it makes of data, on the terminal and in JSON, and refuses it with --strict-data", async () => {

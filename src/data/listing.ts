@@ -119,8 +119,22 @@ export function isImageFile(path: string): boolean {
 /** Entries that a look into a folder takes in, and files among them that are opened. */
 const [lookedAt, opened] = [64, 8];
 
-/** A first look into a folder, however many files it has: whether there are images and folders in it. */
-export function peek(dir: string): { readonly hasImages: boolean; readonly hasFolders: boolean } {
+interface Glance {
+  readonly hasImages: boolean;
+  readonly hasFolders: boolean;
+}
+
+/** Looks for images and folders among the first entries of a folder, however many it has. Throws as `listFolder`. */
+export function peek(dir: string): Glance {
+  try {
+    return glance(dir);
+  } catch (error) {
+    if (error instanceof MnasError) throw error;
+    throw unreadable(dir, codeOf(error), error);
+  }
+}
+
+function glance(dir: string): Glance {
   let hasFolders = false;
   const unnamed: string[] = [];
   const folder = opendirSync(openable(dir));
