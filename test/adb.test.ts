@@ -2,6 +2,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { measureSteadily } from "../src/device/canary.ts";
 import { openAdb } from "../src/device/adb/device.ts";
 import { combine } from "../src/device/adb/rounds.ts";
 import type { Latency, LatencyDevice } from "../src/device/device.ts";
@@ -216,6 +217,20 @@ test("a phone with a blank in its serial is measured, and not in place of the on
   await expect(openDevice("adb")).rejects.toMatchObject({
     code: "DEVICE_UNAVAILABLE",
     message: 'Cannot open device "adb": the phone R5CT10TEST, which ANDROID_SERIAL names, is not connected',
+  });
+});
+
+test("a program that crashes on the canary is at fault, and no network", async () => {
+  const crashing = join(space.dir, "crashing.sh");
+  writeFileSync(crashing, "#!/bin/sh\nkill -SEGV $$\n");
+  vi.stubEnv("MNAS_BENCHMARK_MODEL", crashing);
+  await using device = await openDevice("adb");
+  await expect(measureSteadily(device, () => device.measure(network, brief))).rejects.toMatchObject({
+    code: "DEVICE_UNAVAILABLE",
+    message: expect.stringMatching(
+      /^Cannot use device "adb": Cannot run "mobilenet-v2 .*: it crashed \(exit code 139\)$/,
+    ),
+    hint: expect.stringContaining("the device or the program on it is at fault"),
   });
 });
 

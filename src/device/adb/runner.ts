@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import { MnasError } from "../../errors.ts";
 
 export interface AdbResult {
@@ -39,6 +40,8 @@ export const systemAdb: Adb = {
         if (error === null) return resolve({ code: 0, stdout, stderr });
         if (typeof error.code === "number") return resolve({ code: error.code, stdout, stderr });
         if (error.killed === true) return resolve({ code: null, stdout, stderr });
+        // As a shell says it.
+        if (error.signal != null) return resolve({ code: 128 + constants.signals[error.signal], stdout, stderr });
         reject(
           new MnasError(
             "DEVICE_UNAVAILABLE",
