@@ -14,6 +14,12 @@ test.each([
   ["open pixels", input("n", 3, h, w), { size: 96 }, [1, 3, 96, 96]],
   ["open pixels without names", input(null, 3, null, null), { size: 96 }, [1, 3, 96, 96]],
   ["open pixels as torch.export calls them", input("s77", 3, "s2", "s3"), { size: 96 }, [1, 3, 96, 96]],
+  [
+    "open pixels as PyTorch's older exporter calls them",
+    input("x_axes_0", 3, "x_axes_2", "x_axes_3"),
+    { size: 9 },
+    [1, 3, 9, 9],
+  ],
   ["grey pictures", input("batch", 1, "height", "width"), { size: 28 }, [1, 1, 28, 28]],
   ["channels last", input("unk__5", "unk__6", "unk__7", 3), { size: 96 }, [1, 96, 96, 3]],
   ["maps of features", input("N", 64, "H", "W"), { size: 14 }, [1, 64, 14, 14]],
@@ -66,6 +72,14 @@ test.each([
     open,
     "the size of past_length is open",
     "--dim past_length=N",
+  ],
+  [
+    "what an attention with one head remembers",
+    input("batch", 1, "past_sequence", 64),
+    { size: 224 },
+    open,
+    "the size of past_sequence is open",
+    "--dim past_sequence=N",
   ],
   [
     "the number of channels",

@@ -30,22 +30,24 @@ const isNamed = (axis: Axis | undefined, form: RegExp): boolean => typeof axis =
 /** Channels of pictures, grey or colour. */
 const isChannels = (axis: Axis | undefined): boolean =>
   axis === 1 || axis === 3 || isNamed(axis, /^(?:c|.*channels?)$/i);
-/** Whether an axis may be a height or a width, by its name where it has one. Exporters count open axes as s0, unk__1. */
-const isSide = (axis: Axis | undefined): boolean =>
-  typeof axis === "number" ||
+/** Names of axes that are no side of a picture. */
+const sequenceName = /seq|len|past|time|frame|token|head|step|pos|context|mel|samples/i;
+/** Whether an axis beside channels may be a height or a width: exporters also call these `s0` or `x_dynamic_axes_2`. */
+const isSide = (axis: Axis | undefined): boolean => axis !== undefined && !isNamed(axis, sequenceName);
+/** Whether an open axis is surely a height or a width, where nothing else tells of a picture. */
+const isPlainSide = (axis: Axis | undefined): boolean =>
   axis === null ||
-  isNamed(axis, /^(?:h|w|.*(?:height|width|side|pixel|size).*|.*_[hw]|s\d+|unk__\d+|dim_?[123])$/i);
+  isNamed(axis, /^(?:h|w|.*(?:height|width|side|pixel).*|.*_[hw]|s\d+|unk__\d+|.*(?:dim|axes)_?[23])$/i);
 /** Names that exporters give to the number of images. */
 const isBatch = (axis: Axis): boolean => axis === null || isNamed(axis, /^(?:n|b|bs|bsz|none|\?|unk__\d+|.*batch.*)$/i);
 
 /** The axes of height and width; null where an input is no picture. */
 function pixelAxes({ axes }: DeclaredInput): readonly [number, number] | null {
-  const areSides = (...at: readonly number[]): boolean => axes.length === 4 && at.every((each) => isSide(axes[each]));
-  if (isChannels(axes[1]) && areSides(2, 3)) return [2, 3];
-  if (isChannels(axes[3]) && areSides(1, 2)) return [1, 2];
+  if (axes.length !== 4) return null;
+  if (isChannels(axes[1]) && isSide(axes[2]) && isSide(axes[3])) return [2, 3];
+  if (isChannels(axes[3]) && isSide(axes[1]) && isSide(axes[2])) return [1, 2];
   // Maps of features have any number of channels.
-  const isMap = typeof axes[1] === "number" && [2, 3].every((at) => isOpen(axes[at] ?? 0));
-  return isMap && areSides(2, 3) ? [2, 3] : null;
+  return typeof axes[1] === "number" && isPlainSide(axes[2]) && isPlainSide(axes[3]) ? [2, 3] : null;
 }
 
 /** The size that an open axis has by its meaning; undefined when it has none. */
