@@ -306,7 +306,7 @@ test.each([
   [["fit", "--out", "p.json", "--prior", "none.json"], 3, 'Cannot read "none.json"'],
   [["fit", "--out", "there.json"], 2, "it exists"],
   [["fit", "--out", "p.json", "--prior", "there.json"], 2, 'Cannot read latency table or predictor "there.json"'],
-  [["search", "--device", "predictor:there.json"], 2, 'Cannot read latency predictor "there.json"'],
+  [["search", "--device", "predictor:there.json"], 2, 'there.json": it is something else'],
   [["search", "--device", "madds", "--sustained"], 2, "it computes, and measures nothing"],
 ])("mnas %j is refused", async (args, code, says) => {
   using folder = scratch();
