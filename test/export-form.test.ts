@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exportForm, labelsBeside, type ExportFormOptions } from "../src/cli/export-form.ts";
@@ -48,6 +48,14 @@ test("labelsBeside() writes over the labels of other classes only when it is tol
   expect(labelsBeside(out, ["cat", "dog"], false)).toBeNull();
   expect(() => labelsBeside(out, ["dog", "cat"], false)).toThrow(/it exists, with other classes$/);
   expect(labelsBeside(out, ["dog", "cat"], true)).toEqual({ file, text: "dog\ncat\n" });
+});
+
+test("labelsBeside() refuses a folder of that name, and a model of that name", () => {
+  using folder = scratch();
+  const file = join(folder.dir, "labels.txt");
+  expect(() => labelsBeside(file, ["cat"], true)).toThrow(/its labels get that name$/);
+  mkdirSync(file);
+  expect(() => labelsBeside(join(folder.dir, "m.tflite"), ["cat"], true)).toThrow(/labels.txt": it is a folder$/);
 });
 
 test("export writes the form that is asked for, the labels beside it, and says so", async () => {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import type { Comparison } from "../src/report/report.ts";
 import type { FinalRow } from "../src/study/events.ts";
@@ -77,6 +77,8 @@ test("search finds, trains, compares and exports networks, and everything it say
   ]);
   expect(existsSync(join(folder.dir, "run", finalist.model!))).toBe(true);
   expect(existsSync(join(folder.dir, "run", finalist.tflite!))).toBe(true);
+  const labels = readFileSync(join(folder.dir, "run", dirname(finalist.tflite!), "labels.txt"), "utf8");
+  expect(labels.split("\n")).toHaveLength(11);
   expect(readFileSync(join(folder.dir, "run", "report.html"), "utf8")).toContain("<svg");
 
   const trials = (await rowsOf("run", folder.dir)) as { number: number; state: string }[];

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 import type { InputKind } from "../lower/input.ts";
 import { orderOf } from "../lower/metadata.ts";
@@ -7,6 +7,7 @@ import type { Batch } from "../lower/onnx.ts";
 import { labelsName, labelsText } from "../lower/tflite-metadata.ts";
 import { usualForms, type FileForm } from "../study/file-form.ts";
 import type { FormatName } from "../study/formats.ts";
+import { checkWritable, readFile } from "../util/files.ts";
 
 export interface ExportFormOptions {
   readonly input?: InputKind;
@@ -60,7 +61,7 @@ export function formText(
 /**
  * The labels to write beside a TFLite file; null where there are none, or where they lie there already.
  *
- * @throws MnasError `USAGE` when there are others.
+ * @throws MnasError `USAGE` when there are others, or the model has that name; as writing throws where that is impossible.
  */
 export function labelsBeside(
   out: string,
@@ -69,8 +70,14 @@ export function labelsBeside(
 ): { file: string; text: string } | null {
   if (classes.length === 0) return null;
   const [file, text] = [join(dirname(out), labelsName), labelsText(classes)];
+  if (resolve(file) === resolve(out)) {
+    throw new MnasError("USAGE", `Cannot write the model as "${out}": its labels get that name`, {
+      hint: "Choose another name.",
+    });
+  }
+  checkWritable(file);
   if (!existsSync(file) || force) return { file, text };
-  if (readFileSync(file, "utf8") === text) return null;
+  if (readFile(file).toString() === text) return null;
   throw new MnasError("USAGE", `Cannot write "${file}": it exists, with other classes`, {
     hint: "Write the model into another folder, or use --force to overwrite both.",
   });
