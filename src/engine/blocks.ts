@@ -1,4 +1,5 @@
 import type { Buffer } from "./arena.ts";
+import { hasParameter } from "../graph/ops.ts";
 import { callOf } from "./builder.ts";
 import type { Lowering, Window } from "./lowering.ts";
 import type { Tensor } from "./tensor.ts";
@@ -40,7 +41,7 @@ export function reordered(
 
 /** Address of a bias by `at`; 0 for none. */
 export const biasOf = (t: Tensor, at: (name: string) => number): number =>
-  t.node.op === "Dense" || (t.node.op === "Conv" && t.node.attrs.bias) ? at(`${t.node.name}.bias`) : 0;
+  hasParameter(t.node, "bias") ? at(`${t.node.name}.bias`) : 0;
 
 /** How much of an image a depthwise convolution works on at a time: as many rows as fit, of all channels if 4 rows of them do. */
 export function bandOf(

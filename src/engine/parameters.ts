@@ -1,6 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
-import { paramsOf, type Parameter } from "../graph/ops.ts";
+import { paramsOf, traitsOf, type Parameter } from "../graph/ops.ts";
 import type { Weights } from "../graph/weights.ts";
 
 /** Channels in memory: the next multiple of 8, two vectors that the compiler may merge. */
@@ -32,7 +32,7 @@ export interface Layout {
 function slotOf(node: Node, { name, shape }: Parameter, offset: number): { slot: Slot; size: number } {
   const channels = shape.at(-1)!;
   const width = padded(channels);
-  const isMatrix = name.endsWith(".weight") && (node.op === "Conv" || node.op === "Dense");
+  const isMatrix = name.endsWith(".weight") && traitsOf(node).weights === "matrix";
   if (!isMatrix) {
     const rows = shape.slice(0, -1).reduce((n, size) => n * size, 1);
     return { slot: { offset, taps: 1, inputs: rows, paddedInputs: rows, channels }, size: rows * width };

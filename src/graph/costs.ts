@@ -1,6 +1,6 @@
 import type { Graph } from "./graph.ts";
 import type { Node, OpName, Shape } from "./node.ts";
-import { maddsOf, paramsOf } from "./ops.ts";
+import { maddsOf, paramsOf, traitsOf } from "./ops.ts";
 
 /** One layer that does work, with the parameters of the batch-norm behind it. */
 export interface LayerCost {
@@ -24,7 +24,6 @@ export interface Costs {
   readonly layers: readonly LayerCost[];
 }
 
-const inPlace: ReadonlySet<OpName> = new Set(["BatchNorm", "Activation", "Dropout", "Scale"]);
 const sizeOf = ({ shape: [h, w, c] }: Node): number => 4 * h * w * c;
 const trainable = (node: Node): number =>
   paramsOf(node).reduce((sum, { shape, isTrainable }) => sum + (isTrainable ? shape.reduce((n, d) => n * d, 1) : 0), 0);
@@ -33,7 +32,7 @@ function peakBytes(graph: Graph): number {
   const buffer = new Map<Node, Node>();
   const lastUse = new Map<Node, number>();
   graph.nodes.forEach((node, i) => {
-    buffer.set(node, inPlace.has(node.op) ? buffer.get(node.inputs[0]!)! : node);
+    buffer.set(node, traitsOf(node).isInPlace ? buffer.get(node.inputs[0]!)! : node);
     for (const input of [...node.inputs, node]) lastUse.set(buffer.get(input)!, i);
   });
   let live = 0;
@@ -52,8 +51,7 @@ function peakBytes(graph: Graph): number {
 export function costsOf(graph: Graph): Costs {
   const layers: LayerCost[] = [];
   for (const node of graph.nodes) {
-    const isLayer = "kernel" in node.attrs || node.op === "Dense";
-    if (isLayer) {
+    if (traitsOf(node).isLayer) {
       layers.push({
         name: node.name,
         op: node.op,

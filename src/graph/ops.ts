@@ -27,6 +27,24 @@ interface OpDef<Name extends OpName> {
   readonly params?: (node: NodeOf<Name>) => Record<string, Own>;
   /** Multiply-adds for one image. */
   readonly madds?: (node: NodeOf<Name>) => number;
+  /** How programs and files treat the op; none has a default, so that a new op cannot be forgotten. */
+  readonly traits: Traits;
+}
+
+/** Facts of an op that costs, lowering and quantization need to know. */
+export interface Traits {
+  /** A row of its own in tables of costs. */
+  readonly isLayer: boolean;
+  /** Its result may take the place of its first input in memory. */
+  readonly isInPlace: boolean;
+  /** It only moves, chooses or averages numbers: int8 stores its result as its input. */
+  readonly keepsRange: boolean;
+  /** A batch-norm behind it can be worked into its weights. */
+  readonly foldsNorm: boolean;
+  /** Its operator in a file can apply ReLU and ReLU6 on its way. */
+  readonly fusesActivation: boolean;
+  /** `matrix`: its array `weight` is a matrix of inputs × outputs for each tap. */
+  readonly weights: "matrix" | "rows" | "none";
 }
 
 const fail = (message: string): never => {
@@ -58,7 +76,17 @@ const ones: Init = { kind: "constant", value: 1 };
 
 /** The whole IR in one table: an op is its shape rule, its weights and its cost. */
 const ops: { readonly [Name in OpName]: OpDef<Name> } = {
-  Input: { infer: (_, { shape }) => shape },
+  Input: {
+    infer: (_, { shape }) => shape,
+    traits: {
+      isLayer: false,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
   Conv: {
     infer: ([x], attrs) => strided(x, attrs, attrs.filters),
     // Fan-out initialisation of the MnasNet reference code.
@@ -70,6 +98,14 @@ const ops: { readonly [Name in OpName]: OpDef<Name> } = {
       ...(bias ? { bias: weight([filters], zeros) } : {}),
     }),
     madds: ({ inputs: [x], attrs: { kernel }, shape: [h, w, c] }) => h * w * c * kernel * kernel * x.shape[2],
+    traits: {
+      isLayer: true,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: true,
+      fusesActivation: true,
+      weights: "matrix",
+    },
   },
   DepthwiseConv: {
     infer: ([x], attrs) => strided(x, attrs, x[2]),
@@ -77,6 +113,14 @@ const ops: { readonly [Name in OpName]: OpDef<Name> } = {
       weight: weight([kernel, kernel, c], { kind: "normal", deviation: Math.sqrt(2 / (kernel * kernel)) }),
     }),
     madds: ({ attrs: { kernel }, shape: [h, w, c] }) => h * w * c * kernel * kernel,
+    traits: {
+      isLayer: true,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: true,
+      fusesActivation: true,
+      weights: "rows",
+    },
   },
   BatchNorm: {
     infer: same,
@@ -86,18 +130,104 @@ const ops: { readonly [Name in OpName]: OpDef<Name> } = {
       mean: { shape: [c], init: zeros, isTrainable: false, hasDecay: false },
       variance: { shape: [c], init: ones, isTrainable: false, hasDecay: false },
     }),
+    traits: {
+      isLayer: false,
+      isInPlace: true,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: true,
+      weights: "rows",
+    },
   },
-  Activation: { infer: same },
+  Activation: {
+    infer: same,
+    traits: {
+      isLayer: false,
+      isInPlace: true,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
   Scale: {
     infer: ([x, gate]) =>
       gate[0] === 1 && gate[1] === 1 && gate[2] === x[2] ? x : fail(`Cannot scale ${show(x)} by ${show(gate)}`),
+    traits: {
+      isLayer: false,
+      isInPlace: true,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: true,
+      weights: "none",
+    },
   },
-  Add: { infer: ([a, b]) => (show(a) === show(b) ? a : fail(`Cannot add ${show(a)} and ${show(b)}`)) },
-  AvgPool: { infer: ([x], attrs) => strided(x, attrs, x[2]) },
-  MaxPool: { infer: ([x], attrs) => strided(x, attrs, x[2]) },
-  FitChannels: { infer: ([[h, w]], { channels }) => [h, w, channels] },
-  GlobalAvgPool: { infer: ([[, , c]]) => [1, 1, c] },
-  Dropout: { infer: same },
+  Add: {
+    infer: ([a, b]) => (show(a) === show(b) ? a : fail(`Cannot add ${show(a)} and ${show(b)}`)),
+    traits: {
+      isLayer: false,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: true,
+      weights: "none",
+    },
+  },
+  AvgPool: {
+    infer: ([x], attrs) => strided(x, attrs, x[2]),
+    traits: {
+      isLayer: true,
+      isInPlace: false,
+      keepsRange: true,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
+  MaxPool: {
+    infer: ([x], attrs) => strided(x, attrs, x[2]),
+    traits: {
+      isLayer: true,
+      isInPlace: false,
+      keepsRange: true,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
+  FitChannels: {
+    infer: ([[h, w]], { channels }) => [h, w, channels],
+    traits: {
+      isLayer: false,
+      isInPlace: false,
+      keepsRange: true,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
+  GlobalAvgPool: {
+    infer: ([[, , c]]) => [1, 1, c],
+    traits: {
+      isLayer: false,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
+  Dropout: {
+    infer: same,
+    traits: {
+      isLayer: false,
+      isInPlace: true,
+      keepsRange: true,
+      foldsNorm: false,
+      fusesActivation: false,
+      weights: "none",
+    },
+  },
   Dense: {
     infer: ([x], { units }) =>
       x[0] === 1 && x[1] === 1 ? [1, 1, units] : fail(`Cannot apply a dense layer to ${show(x)}`),
@@ -106,6 +236,14 @@ const ops: { readonly [Name in OpName]: OpDef<Name> } = {
       bias: weight([units], zeros),
     }),
     madds: ({ inputs: [x], attrs: { units } }) => x.shape[2] * units,
+    traits: {
+      isLayer: true,
+      isInPlace: false,
+      keepsRange: false,
+      foldsNorm: false,
+      fusesActivation: true,
+      weights: "matrix",
+    },
   },
 };
 
@@ -122,6 +260,13 @@ export function paramsOf(node: Node): Parameter[] {
   const define = ops[node.op].params as ((node: Node) => Record<string, Own>) | undefined;
   return Object.entries(define?.(node) ?? {}).map(([part, own]) => ({ name: `${node.name}.${part}`, ...own }));
 }
+
+/** Whether a node has an array of weights of that name. */
+export const hasParameter = (node: Node, part: string): boolean =>
+  paramsOf(node).some(({ name }) => name === `${node.name}.${part}`);
+
+/** How programs and files treat a node. */
+export const traitsOf = (node: Node): Traits => ops[node.op].traits;
 
 /** Multiply-adds of one node for one image. */
 export function maddsOf(node: Node): number {

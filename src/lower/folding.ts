@@ -1,6 +1,7 @@
 import { MnasError } from "../errors.ts";
 import { parametersOf, type Graph } from "../graph/graph.ts";
 import type { ActivationFunction, Node, NodeOf } from "../graph/node.ts";
+import { traitsOf } from "../graph/ops.ts";
 import type { Weights } from "../graph/weights.ts";
 
 /** What writing a graph as a file needs to know beyond its nodes. */
@@ -38,7 +39,7 @@ export function foldingOf(graph: Graph, weights: Weights): Folding {
   return {
     readerOf,
     normOf: (node) => {
-      const reader = node.op === "Conv" || node.op === "DepthwiseConv" ? readerOf(node) : undefined;
+      const reader = traitsOf(node).foldsNorm ? readerOf(node) : undefined;
       return reader?.op === "BatchNorm" ? reader : undefined;
     },
     weight: (node, part) => arrayOf(weights, `${node.name}.${part}`, lengths.get(`${node.name}.${part}`)!),
@@ -82,15 +83,12 @@ export function outputsFirst<T extends Float32Array | Int8Array>(from: T, output
 export type Fused = "relu" | "relu6";
 const isFused = (f: ActivationFunction): f is Fused => f === "relu" || f === "relu6";
 
-/** Ops whose operators can do it. Those for pooling cannot: int8 is stored behind a pool as it is before. */
-const hosts: ReadonlySet<Node["op"]> = new Set(["Conv", "DepthwiseConv", "BatchNorm", "Scale", "Add", "Dense"]);
-
 /** The nodes whose work an operator for `node` does, and the activation among them. */
 export function tailOf(node: Node, { normOf, readerOf }: Folding): { nodes: Node[]; activation: Fused | "none" } {
   const norm = normOf(node);
   const nodes = norm === undefined ? [node] : [node, norm];
   const reader = readerOf(nodes.at(-1)!);
-  if (!hosts.has(node.op) || reader?.op !== "Activation" || !isFused(reader.attrs.function))
+  if (!traitsOf(node).fusesActivation || reader?.op !== "Activation" || !isFused(reader.attrs.function))
     return { nodes, activation: "none" };
   return { nodes: [...nodes, reader], activation: reader.attrs.function };
 }

@@ -1,5 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import type { Node } from "../graph/node.ts";
+import { traitsOf } from "../graph/ops.ts";
 
 /*
  * int8 as TFLite's quantization specification has it (https://ai.google.dev/edge/litert/models/quantization_spec), for
@@ -31,9 +32,6 @@ const highest = 127;
 const sigmoid: Affine = { scale: 1 / 256, zeroPoint: lowest };
 const unit: Range = { min: 0, max: 1 };
 
-/** Ops that only move or choose numbers, or average neighbours: their result is stored as what they read. */
-const keeping: ReadonlySet<Node["op"]> = new Set(["AvgPool", "MaxPool", "FitChannels", "Dropout"]);
-
 /** Stores 0 exactly, since images are padded with it. */
 function affineFor({ min, max }: Range): Affine {
   const low = Math.min(0, min);
@@ -55,7 +53,7 @@ export function quantizationOf(graph: Graph, ranges: Ranges, symmetric = false):
     const range = ranges.get(node.name);
     if (range === undefined) throw new Error(`internal: the range of ${node.name} is not known`);
     const isSigmoid = node.op === "Activation" && node.attrs.function === "sigmoid";
-    const kept = keeping.has(node.op) ? stored.get(node.inputs[0]!) : undefined;
+    const kept = traitsOf(node).keepsRange ? stored.get(node.inputs[0]!) : undefined;
     const own = symmetric ? symmetricFor(isSigmoid ? unit : range) : isSigmoid ? sigmoid : affineFor(range);
     stored.set(node, kept ?? own);
   }

@@ -1,5 +1,5 @@
 import type { Graph } from "../../graph/graph.ts";
-import type { Node, Shape } from "../../graph/node.ts";
+import type { Node, NodeOf, OpName, Shape } from "../../graph/node.ts";
 import { maddsOf, paramsOf, samePadding } from "../../graph/ops.ts";
 import { log } from "../../util/math.ts";
 
@@ -35,83 +35,87 @@ function windowOf([height, width]: Shape, kernel: number, stride: number): { tap
   return { taps: rows.taps * columns.taps, border: rows.taps * columns.crossing };
 }
 
-function workOf(node: Node): Work {
-  const [input] = node.inputs as readonly Node[];
-  switch (node.op) {
-    case "Conv": {
-      const [h, w, c] = node.shape;
-      const { kernel, stride } = node.attrs;
-      const from = input!.shape;
-      if (h * w === 1 && from[0] * from[1] === 1)
-        return [
-          ["vector", weightsOf(node)],
-          ["small", 1],
-        ];
-      const { taps, border } = windowOf(from, kernel, stride);
-      const kind = kernel === 1 ? "pointwise" : "convolution";
-      return [
-        ["multiply-adds", maddsOf(node)],
-        [kind, taps * from[2] * vectors(c)],
-        [`${kind} loads`, taps * from[2] * Math.ceil(vectors(c) / groups)],
-        ["border", border * from[2] * vectors(c)],
-        ...(from[2] % lanes === 0
-          ? []
-          : ([
-              ["unaligned", valuesOf(from)],
-              ["unaligned work", taps * from[2] * vectors(c)],
-            ] as const)),
-        ["values", h * w * vectors(c)],
-        ["weights", weightsOf(node)],
-        ["nodes", 1],
-      ];
-    }
-    case "DepthwiseConv": {
-      const { kernel, stride } = node.attrs;
-      const { taps, border } = windowOf(input!.shape, kernel, stride);
-      const count = vectors(node.shape[2]);
-      return [
-        ["multiply-adds", maddsOf(node)],
-        [`depthwise ${stride}`, taps * count],
-        ["depthwise border", border * count],
-        ["values", (node.shape[0] * node.shape[1] + input!.shape[0] * input!.shape[1]) * count],
-        ["nodes", 1],
-      ];
-    }
-    case "AvgPool":
-    case "MaxPool": {
-      const { taps, border } = windowOf(input!.shape, node.attrs.kernel, node.attrs.stride);
-      return [
-        ["pool", taps * vectors(node.shape[2])],
-        ["pool border", border * vectors(node.shape[2])],
-        ["nodes", 1],
-      ];
-    }
-    case "FitChannels":
-      return [
-        ["fit", valuesOf(node.shape)],
-        ["nodes", 1],
-      ];
-    case "GlobalAvgPool":
-      return [
-        ["mean", valuesOf(input!.shape)],
-        ["small", 1],
-      ];
-    case "Scale":
-      return [
-        ["scale", valuesOf(node.shape)],
-        ["nodes", 1],
-      ];
-    case "Add":
-      return [["add", valuesOf(node.shape)]];
-    case "Dense":
-      return [
-        ["vector", weightsOf(node)],
-        ["small", 1],
-      ];
-    default:
-      return [];
-  }
+/** A convolution, and a 1×1 one on a vector. */
+function convolution(node: NodeOf<"Conv">): Work {
+  const [h, w, c] = node.shape;
+  const { kernel, stride } = node.attrs;
+  const from = node.inputs[0].shape;
+  if (h * w === 1 && from[0] * from[1] === 1) return onVector(node);
+  const { taps, border } = windowOf(from, kernel, stride);
+  const kind = kernel === 1 ? "pointwise" : "convolution";
+  const unaligned: Work = [
+    ["unaligned", valuesOf(from)],
+    ["unaligned work", taps * from[2] * vectors(c)],
+  ];
+  return [
+    ["multiply-adds", maddsOf(node)],
+    [kind, taps * from[2] * vectors(c)],
+    [`${kind} loads`, taps * from[2] * Math.ceil(vectors(c) / groups)],
+    ["border", border * from[2] * vectors(c)],
+    ...(from[2] % lanes === 0 ? [] : unaligned),
+    ["values", h * w * vectors(c)],
+    ["weights", weightsOf(node)],
+    ["nodes", 1],
+  ];
 }
+
+const onVector = (node: Node): Work => [
+  ["vector", weightsOf(node)],
+  ["small", 1],
+];
+
+function depthwise(node: NodeOf<"DepthwiseConv">): Work {
+  const { kernel, stride } = node.attrs;
+  const from = node.inputs[0].shape;
+  const { taps, border } = windowOf(from, kernel, stride);
+  const count = vectors(node.shape[2]);
+  return [
+    ["multiply-adds", maddsOf(node)],
+    [`depthwise ${stride}`, taps * count],
+    ["depthwise border", border * count],
+    ["values", (node.shape[0] * node.shape[1] + from[0] * from[1]) * count],
+    ["nodes", 1],
+  ];
+}
+
+function pool({ inputs: [x], attrs: { kernel, stride }, shape }: NodeOf<"AvgPool"> | NodeOf<"MaxPool">): Work {
+  const { taps, border } = windowOf(x.shape, kernel, stride);
+  return [
+    ["pool", taps * vectors(shape[2])],
+    ["pool border", border * vectors(shape[2])],
+    ["nodes", 1],
+  ];
+}
+
+/** Ops that runtimes do on the way of another, or not at all. */
+const free = (): Work => [];
+
+const works: { readonly [Name in OpName]: (node: NodeOf<Name>) => Work } = {
+  Input: free,
+  Conv: convolution,
+  DepthwiseConv: depthwise,
+  BatchNorm: free,
+  Activation: free,
+  Scale: ({ shape }) => [
+    ["scale", valuesOf(shape)],
+    ["nodes", 1],
+  ],
+  Add: ({ shape }) => [["add", valuesOf(shape)]],
+  AvgPool: pool,
+  MaxPool: pool,
+  FitChannels: ({ shape }) => [
+    ["fit", valuesOf(shape)],
+    ["nodes", 1],
+  ],
+  GlobalAvgPool: ({ inputs: [x] }) => [
+    ["mean", valuesOf(x.shape)],
+    ["small", 1],
+  ],
+  Dropout: free,
+  Dense: onVector,
+};
+
+const workOf = (node: Node): Work => (works[node.op] as (node: Node) => Work)(node);
 
 /** What something costs, by kind of work: multiply-adds of each kind of layer, values and weights moved, calls. */
 export type Features = Readonly<Record<string, number>>;
