@@ -27,7 +27,8 @@ import { median } from "../src/device/statistics.ts";
 import { emptyTable, predictWith, readTable, type LatencyTable } from "../src/device/table/table.ts";
 import { formatArch } from "../src/space/notation.ts";
 import { presetSpace } from "../src/space/presets.ts";
-import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { buildNetwork } from "../src/arch/network.ts";
+import { deviceModel } from "../src/device/model.ts";
 import { createRng } from "../src/util/rng.ts";
 
 const { values: options } = parseArgs({
@@ -61,7 +62,7 @@ const [tested, fitted, scaling] = [
   archs.slice(count, count + sampleCount),
   archs.slice(count + sampleCount),
 ];
-const modelsOf = (list: typeof archs): DeviceModel[] => list.map((arch) => deviceModel(buildCandidate(arch)));
+const modelsOf = (list: typeof archs): DeviceModel[] => list.map((arch) => deviceModel(buildNetwork(arch)));
 const minutes = (since: number): number => (performance.now() - since) / 60_000;
 
 await using device = await openDevice("host");
@@ -114,7 +115,7 @@ async function measureTable(): Promise<LatencyTable> {
       task,
       parts,
       networks: scaling,
-      modelOf: (arch) => deviceModel(buildCandidate(arch)),
+      modelOf: (arch) => deviceModel(buildNetwork(arch)),
       onProgress: (_, { done, total }) => {
         if (minutes(began) < said + 1) return;
         said = minutes(began);
@@ -129,7 +130,7 @@ async function measureTable(): Promise<LatencyTable> {
 const table = given ?? (await measureTable());
 
 const pointsOf = (list: typeof archs, prior: Prior | null): Point[] =>
-  list.map((arch) => pointOf(deviceModel(buildCandidate(arch)), prior));
+  list.map((arch) => pointOf(deviceModel(buildNetwork(arch)), prior));
 const fittedTo = (samples: number, prior: Prior | null): number[] => {
   const samplesOf = pointsOf(fitted.slice(0, samples), prior).map((point, i) => ({ ...point, ms: fittedMs[i]! }));
   const { model } = fitBest(samplesOf, pricesOf(prior));

@@ -19,7 +19,7 @@ import { sessionOptions } from "../src/device/host-session.ts";
 import { openDevice } from "../src/device/open.ts";
 import { doNothingModel } from "../src/device/overhead.ts";
 import { timeRuns } from "../src/device/protocol.ts";
-import { openQuietLock } from "../src/device/quiet.ts";
+import { openQuietLock } from "../src/util/quiet.ts";
 import { median } from "../src/device/statistics.ts";
 import { costsOf } from "../src/graph/costs.ts";
 import { initWeights } from "../src/graph/weights.ts";

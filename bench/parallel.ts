@@ -12,7 +12,7 @@ import { formatArch } from "../src/space/notation.ts";
 import { recipes } from "../src/train/presets.ts";
 import type { Progress } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
-import { trainInParallel } from "../src/worker/parallel.ts";
+import { trainInParallel } from "../src/train/parallel.ts";
 
 const [workers = 2, pairs = 9] = process.argv.slice(2).map(Number);
 const side = 96;

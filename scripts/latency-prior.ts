@@ -14,7 +14,8 @@ import { networkAround } from "../src/device/table/profile.ts";
 import { partsOfSpace } from "../src/device/table/space.ts";
 import { readTable, type LatencyTable } from "../src/device/table/table.ts";
 import { presetSpace } from "../src/space/presets.ts";
-import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { buildNetwork } from "../src/arch/network.ts";
+import { deviceModel } from "../src/device/model.ts";
 import { createRng } from "../src/util/rng.ts";
 import { version } from "../src/version.ts";
 
@@ -34,7 +35,7 @@ const samples = tables.flatMap(({ space, task, bases, entries, unstable }) => {
     const [key, base] = [keyOf(part), part.kind === "stem" ? 0 : bases[part.size.join("x")]];
     const own = entries[key];
     if (own === undefined || base === undefined || unstable.includes(key)) return [];
-    const model = deviceModel(buildCandidate(networkAround(task, part.size, part)));
+    const model = deviceModel(buildNetwork(networkAround(task, part.size, part)));
     return [{ ...pointOf(model, null), ms: own + base }];
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { luma } from "../src/lower/input.ts";
 import { parseArch } from "../src/space/notation.ts";
-import { candidateOf } from "../src/study/candidate.ts";
-import { exportModel, softmaxOf } from "../src/study/export.ts";
-import { usualForms, type FileForm } from "../src/study/file-form.ts";
+import { networkOf } from "../src/arch/network.ts";
+import { exportModel, softmaxOf } from "../src/export/export-model.ts";
+import { usualForms, type FileForm } from "../src/export/file-form.ts";
 import { createRng } from "../src/util/rng.ts";
 import { browserPath, skipReason, type Page } from "./browser.ts";
 import { openClassifierPage, type Category, type Classify } from "./classifier-page.ts";
@@ -24,7 +24,7 @@ const networks = {
 
 /** A network, twelve colour images of bytes, and the engine's outputs for them. */
 async function expected(notation: string) {
-  const candidate = candidateOf(parseArch(notation));
+  const candidate = networkOf(parseArch(notation));
   const { channels } = candidate.arch.task;
   const facts = { classes, mean: [0.49, 0.4, 0.3].slice(0, channels), deviation: [0.2, 0.3, 0.25].slice(0, channels) };
   const { engine, weights } = await startEngine(candidate.graph, 1, { batch: count });

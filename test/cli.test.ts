@@ -9,7 +9,7 @@ import { createPace } from "../src/cli/pace.ts";
 import { frontTable } from "../src/cli/tables.ts";
 import { formatArch } from "../src/space/notation.ts";
 import { shellWord } from "../src/util/shell.ts";
-import type { Int8Report } from "../src/study/int8.ts";
+import type { Int8Report } from "../src/export/int8.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 
 /** Runs a command that must fail, in a folder with these files, and returns what the user sees. */

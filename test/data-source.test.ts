@@ -22,7 +22,7 @@ import { finalRecipe } from "../src/train/presets.ts";
 import { planFor } from "../src/train/recipe.ts";
 import { train, type Trained } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
-import { trainInParallel } from "../src/worker/parallel.ts";
+import { trainInParallel } from "../src/train/parallel.ts";
 import { sourceConformance } from "./contract/source.ts";
 import { loadInMemory, pictures, put, times } from "./data-files.ts";
 import { scratch } from "./mnas.ts";

@@ -3,7 +3,7 @@
  * line to LOG when it begins and when it ends. With no LOG it takes the lock, says so, and never gives it back.
  */
 import { appendFileSync } from "node:fs";
-import { openQuietLock } from "../src/device/quiet.ts";
+import { openQuietLock } from "../src/util/quiet.ts";
 
 const [path = "", kind = "", turns = "", log = ""] = process.argv.slice(2);
 using lock = openQuietLock(path);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { openQuietLock } from "../src/device/quiet.ts";
+import { openQuietLock } from "../src/util/quiet.ts";
 import { breathe } from "../src/util/async.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mnas-quiet-"));

@@ -10,7 +10,7 @@ import { loadDataset, type Dataset } from "../src/data/dataset.ts";
 import { initWeights } from "../src/graph/weights.ts";
 import { readOnnxMetadata } from "../src/lower/onnx.ts";
 import { parseArch } from "../src/space/notation.ts";
-import { judgedImages, spread } from "../src/study/probe.ts";
+import { judgedImages, spread } from "../src/export/probe-images.ts";
 import { loadCheckpoint, saveCheckpoint } from "../src/train/checkpoint.ts";
 import { factsEntries, factsOf, modelFacts, readFacts, type TrainingFacts } from "../src/train/facts.ts";
 import { createFeed } from "../src/train/feed.ts";

@@ -4,11 +4,13 @@ import { openMadds } from "../src/device/madds.ts";
 import { archOf } from "../src/space/arch.ts";
 import { createStore } from "../src/store/sqlite.ts";
 import type { Store } from "../src/store/store.ts";
-import { candidateOf, taskOf } from "../src/study/candidate.ts";
+import { networkOf } from "../src/arch/network.ts";
+import { taskOf } from "../src/data/task.ts";
 import { comparisonsOf } from "../src/study/comparisons.ts";
 import { bestTraining, finalNetworks, finalRows } from "../src/study/final-row.ts";
 import { finalPlanner } from "../src/study/final-plan.ts";
-import { loadStudyData, type Study } from "../src/study/search.ts";
+import { loadStudyData } from "../src/study/run-data.ts";
+import type { Study } from "../src/study/study.ts";
 
 const dataset = await loadStudyData(resolveConfig({}, "the options"));
 const device = openMadds();
@@ -18,7 +20,7 @@ function studyOf(settings: UserConfig): { store: Store; plan: ReturnType<typeof 
   const config = resolveConfig({ finalSeeds: 2, baselines: 4, ...settings }, "the options");
   const store = createStore(":memory:");
   const genotype = config.space.decisions.map(() => 0);
-  const { notation, costs } = candidateOf(archOf(config.space, genotype, taskOf(dataset)));
+  const { notation, costs } = networkOf(archOf(config.space, genotype, taskOf(dataset)));
   store.set("testCount", 2000);
   store.add([{ phase: "search", number: 0, genotype, notation, ...costs }]);
   store.measured({ phase: "search", number: 0 }, { medianMs: 2, origin: "proxy" });

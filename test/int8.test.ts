@@ -12,12 +12,12 @@ import { modelMetadata } from "../src/lower/metadata.ts";
 import { decode, elementTypes } from "../src/lower/onnx-proto.ts";
 import { toOnnx } from "../src/lower/onnx.ts";
 import { parseArch } from "../src/space/notation.ts";
-import { calibrate, clip } from "../src/study/calibrate.ts";
-import { candidateOf } from "../src/study/candidate.ts";
-import { ship, usualForms } from "../src/study/file-form.ts";
-import { formats } from "../src/study/formats.ts";
-import { exportInt8 } from "../src/study/int8.ts";
-import { judgedImages, spread, type ProbeImages } from "../src/study/probe.ts";
+import { calibrate, clip } from "../src/export/calibrate.ts";
+import { networkOf } from "../src/arch/network.ts";
+import { ship, usualForms } from "../src/export/file-form.ts";
+import { formats } from "../src/export/formats.ts";
+import { exportInt8 } from "../src/export/int8.ts";
+import { judgedImages, spread, type ProbeImages } from "../src/export/probe-images.ts";
 import { modelFacts } from "../src/train/facts.ts";
 import { proxyRecipe } from "../src/train/presets.ts";
 import { train } from "../src/train/trainer.ts";
@@ -159,7 +159,7 @@ test("symmetric int8 ONNX has zero points of 0 only and no int32, and computes w
   );
 });
 
-const candidate = candidateOf(
+const candidate = networkOf(
   parseArch("in28x28x1 stem8_k3_s22 r2_k3_s22_e3_i8_o16_se0.25 r1_k5_s11_e3_i16_o24_pool head32 classes10"),
 );
 

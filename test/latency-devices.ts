@@ -5,7 +5,8 @@ import { keyOf, layeredParts } from "../src/device/table/parts.ts";
 import { archOf, type NetworkSpace, type NetworkTemplate } from "../src/space/arch.ts";
 import { oneOf } from "../src/space/choice.ts";
 import { defineSpace, sample } from "../src/space/space.ts";
-import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { buildNetwork } from "../src/arch/network.ts";
+import { deviceModel } from "../src/device/model.ts";
 import { createRng } from "../src/util/rng.ts";
 
 export const task = { height: 20, width: 20, channels: 1, classes: 4 };
@@ -38,7 +39,7 @@ export const smallSpace: NetworkSpace = defineSpace<NetworkTemplate>("small", {
 });
 
 export const randomModel = (seed: string | number, space = smallSpace): DeviceModel =>
-  deviceModel(buildCandidate(archOf(space, sample(space, createRng("test").fork(seed)), task)));
+  deviceModel(buildNetwork(archOf(space, sample(space, createRng("test").fork(seed)), task)));
 
 /** A device that takes what a function says of a network. */
 export const syntheticDevice = (msOf: (model: DeviceModel) => number): LatencyDevice => {

@@ -13,9 +13,10 @@ import type { LatencyTable } from "../src/device/table/table.ts";
 import { exitCodes, MnasError } from "../src/errors.ts";
 import { joinPort } from "../src/device/remote/address.ts";
 import { mnasnetTinySpace } from "../src/space/presets.ts";
-import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { buildNetwork } from "../src/arch/network.ts";
+import { deviceModel } from "../src/device/model.ts";
 import { openFinalsDevice } from "../src/study/finals-device.ts";
-import type { Study } from "../src/study/search.ts";
+import type { Study } from "../src/study/study.ts";
 import { createRng } from "../src/util/rng.ts";
 import { linearDevice, randomModel, smallSpace, syntheticDevice, task } from "./latency-devices.ts";
 import { mnas, scratch } from "./mnas.ts";
@@ -58,7 +59,7 @@ test("nonNegativeLeastSquares() leaves no weight that would better grow, or shri
 
 const samplesOf = async (device: ReturnType<typeof linearDevice>, count: number, space = mnasnetTinySpace) => {
   const models = differentNetworks(space, task, count, createRng("samples")).map((arch) =>
-    deviceModel(buildCandidate(arch)),
+    deviceModel(buildNetwork(arch)),
   );
   const { times } = await measureNetworks(device, models);
   return models.map((model, i) => ({ ...pointOf(model, null), ms: times[i]! }));
@@ -114,7 +115,7 @@ test("the built-in prior is of no space, and dearer for a larger image", () => {
   const prior = builtInPrior();
   const msOf = (size: number): number => {
     const arch = zooArch("mnasnet-small", { task: { height: size, width: size, classes: 10 } });
-    return pointOf(deviceModel(buildCandidate(arch)), prior).priorMs!;
+    return pointOf(deviceModel(buildNetwork(arch)), prior).priorMs!;
   };
   expect(prior).toMatchObject({ space: null, task: null });
   expect(msOf(224)).toBeGreaterThan(2 * msOf(96));

@@ -14,7 +14,8 @@ import { MnasError } from "../src/errors.ts";
 import { archOf, type Arch } from "../src/space/arch.ts";
 import { mnasnetSpace, mnasnetTinySpace } from "../src/space/presets.ts";
 import { sample } from "../src/space/space.ts";
-import { buildCandidate, deviceModel } from "../src/study/candidate.ts";
+import { buildNetwork } from "../src/arch/network.ts";
+import { deviceModel } from "../src/device/model.ts";
 import { createRng } from "../src/util/rng.ts";
 import { additiveDevice, randomModel, smallSpace, syntheticDevice, task } from "./latency-devices.ts";
 import { mnas, scratch, start } from "./mnas.ts";
@@ -24,7 +25,7 @@ const emptyTableOf = async (device: LatencyDevice): Promise<LatencyTable> =>
 
 const parts = partsOfSpace(smallSpace, task);
 const networks = [1, 2, 3, 4, 5, 6].map((seed) => randomModel(seed).arch!);
-const modelOf = (arch: Arch) => deviceModel(buildCandidate(arch));
+const modelOf = (arch: Arch) => deviceModel(buildNetwork(arch));
 
 const profiled = async (device: LatencyDevice, from?: LatencyTable): Promise<LatencyTable> =>
   profile(from ?? (await emptyTableOf(device)), { device, task, parts, networks, modelOf, onProgress: () => {} });

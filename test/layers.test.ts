@@ -9,7 +9,7 @@ const layers = [
   ["arch"],
   ["engine", "lower", "data", "report"],
   ["train", "device", "search", "store"],
-  ["replay"],
+  ["export", "replay"],
   ["config"],
   ["evaluator"],
   ["worker"],
@@ -32,6 +32,30 @@ test("imports only point down the layers", () => {
     });
   });
   expect(upward).toEqual([]);
+});
+
+/** Files of `src` by their names, with those that each imports, types included. */
+const imports = new Map(
+  globSync("**/*.ts", { cwd: src }).map((file) => {
+    const text = readFileSync(new URL(file, src), "utf8");
+    const found = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, specifier]) =>
+      new URL(specifier!, new URL(file, src)).pathname.slice(src.pathname.length),
+    );
+    return [file, found] as const;
+  }),
+);
+
+test("no file imports itself by way of others, not even types", () => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(" → "));
+    if (done.has(file) || way.includes(file)) return;
+    for (const next of imports.get(file) ?? []) visit(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  expect(circles).toEqual([]);
 });
 
 test("every module has a place in the layers", () => {

@@ -6,7 +6,7 @@ import { defineSpace } from "../src/space/space.ts";
 import { diverseNetworks } from "../src/study/proxy/networks.ts";
 import { networkDeviation, pooledDeviation, rankingsOf } from "../src/study/proxy/ranking.ts";
 import { levelsOf } from "../src/study/proxy/trainings.ts";
-import { loadStudyData } from "../src/study/search.ts";
+import { loadStudyData } from "../src/study/run-data.ts";
 import { createRng } from "../src/util/rng.ts";
 
 const task = { height: 28, width: 28, channels: 1, classes: 10 };

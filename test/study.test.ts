@@ -7,12 +7,14 @@ import { parseArch } from "../src/space/notation.ts";
 import { createStore } from "../src/store/sqlite.ts";
 import type { Store, Trial } from "../src/store/store.ts";
 import { measureBatch } from "../src/study/batch.ts";
-import { candidateOf, taskOf } from "../src/study/candidate.ts";
+import { networkOf } from "../src/arch/network.ts";
+import { taskOf } from "../src/data/task.ts";
 import { trialRow, type SearchEvent } from "../src/study/events.ts";
 import { rewardTrial } from "../src/study/rewards.ts";
 import { measureTrials } from "../src/study/measure.ts";
 import { referenceFinder } from "../src/study/reference.ts";
-import { loadStudyData, type Study } from "../src/study/search.ts";
+import { loadStudyData } from "../src/study/run-data.ts";
+import type { Study } from "../src/study/study.ts";
 
 const config = resolveConfig({ gate: 1.5 }, "the options");
 const dataset = await loadStudyData(config);
@@ -33,7 +35,7 @@ function busyDevice(isBusy: (name: string, n: number) => boolean): { device: Lat
   return { device, names };
 }
 
-const costsMs = (notation: string): number => candidateOf(parseArch(notation)).costs.madds / 4e6;
+const costsMs = (notation: string): number => networkOf(parseArch(notation)).costs.madds / 4e6;
 
 function studyOf(store: Store, device: LatencyDevice, targetMs: number): { study: Study; events: SearchEvent[] } {
   const events: SearchEvent[] = [];

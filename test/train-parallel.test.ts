@@ -17,7 +17,7 @@ import { alone, createTeamMemory, joinTeam, type Team } from "../src/train/team.
 import { Diverged, predictions, train, type Progress } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
 import { shareArrays } from "../src/util/share.ts";
-import { trainInParallel } from "../src/worker/parallel.ts";
+import { trainInParallel } from "../src/train/parallel.ts";
 import { loadInMemory, pictures } from "./data-files.ts";
 import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";

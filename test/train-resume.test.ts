@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { openQuietLock } from "../src/device/quiet.ts";
+import { openQuietLock } from "../src/util/quiet.ts";
 import { buildGraph } from "../src/arch/build.ts";
 import { changed } from "../src/config/config.ts";
 import { loadDataset } from "../src/data/dataset.ts";
@@ -15,7 +15,7 @@ import { hashWeights, loadState, saveState, type TrainIdentity } from "../src/tr
 import { alone, type Team } from "../src/train/team.ts";
 import { train, type Progress } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
-import { trainInParallel } from "../src/worker/parallel.ts";
+import { trainInParallel } from "../src/train/parallel.ts";
 import { finish } from "./finish.ts";
 import { mnas, scratch, start } from "./mnas.ts";
 import { smallDisk } from "./small-disk.ts";

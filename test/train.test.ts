@@ -17,7 +17,7 @@ import { learningRateAt, planFor, type Recipe } from "../src/train/recipe.ts";
 import { readTensors, writeTensors } from "../src/train/safetensors.ts";
 import { Diverged, predictions, train } from "../src/train/trainer.ts";
 import { createRng } from "../src/util/rng.ts";
-import { trainInParallel } from "../src/worker/parallel.ts";
+import { trainInParallel } from "../src/train/parallel.ts";
 import { finish } from "./finish.ts";
 import { scratch } from "./mnas.ts";
 

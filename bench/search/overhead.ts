@@ -16,7 +16,7 @@ import { createSearcher, type SearcherName } from "../../src/search/searchers.ts
 import { archOf, type Task } from "../../src/space/arch.ts";
 import { presetSpace } from "../../src/space/presets.ts";
 import type { Genotype } from "../../src/space/space.ts";
-import { buildCandidate } from "../../src/study/candidate.ts";
+import { buildNetwork } from "../../src/arch/network.ts";
 import { version } from "../../src/version.ts";
 import { tableText } from "./text.ts";
 
@@ -46,7 +46,7 @@ const madeUp = (genotype: Genotype): number => {
 };
 
 const describe: NonNullable<SearcherOptions["describe"]> = (genotype) => {
-  const { notation, costs } = buildCandidate(archOf(space, genotype, task));
+  const { notation, costs } = buildNetwork(archOf(space, genotype, task));
   return { key: notation, costs: [costs.params, costs.madds] };
 };
 

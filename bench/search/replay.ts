@@ -16,7 +16,7 @@ import { mean } from "../../src/util/welch.ts";
 import { median } from "../../src/device/statistics.ts";
 import { rewardOf } from "../../src/reward/reward.ts";
 import { goesOn, type ObjectiveKind, type Standing } from "../../src/reward/stopping.ts";
-import { buildCandidate } from "../../src/study/candidate.ts";
+import { buildNetwork } from "../../src/arch/network.ts";
 import { parseArch } from "../../src/space/notation.ts";
 import { spearman } from "../../src/util/correlation.ts";
 import { expectedAccuracy, type Ended } from "../../src/study/guess.ts";
@@ -46,7 +46,7 @@ const curves = positionals.flatMap((file) =>
 const points = ({ rungs, accuracy }: Curve): number[] => [...rungs, accuracy];
 const all = curves.map((curve) => {
   const ofSeed = curves.filter(({ seed }) => seed === curve.seed).map(points);
-  const { madds } = buildCandidate(parseArch(curve.notation)).costs;
+  const { madds } = buildNetwork(parseArch(curve.notation)).costs;
   const accuracies = points(curve).map(
     (accuracy, k) => accuracy - mean(ofSeed.map((one) => one[k]!)) + mean(curves.map((one) => points(one)[k]!)),
   );

@@ -28,9 +28,10 @@ import { expectedAccuracies } from "../../src/search/expectation.ts";
 import { createSearcher, type SearcherName } from "../../src/search/searchers.ts";
 import { archOf } from "../../src/space/arch.ts";
 import { sample, type Genotype } from "../../src/space/space.ts";
-import { buildCandidate, taskOf } from "../../src/study/candidate.ts";
+import { buildNetwork } from "../../src/arch/network.ts";
+import { taskOf } from "../../src/data/task.ts";
 import { searcherOptions } from "../../src/study/objective.ts";
-import { loadStudyData } from "../../src/study/search.ts";
+import { loadStudyData } from "../../src/study/run-data.ts";
 import { expectedAccuracy } from "../../src/study/guess.ts";
 import { rankFor } from "../../src/study/pick.ts";
 import { planFor } from "../../src/train/recipe.ts";
@@ -109,7 +110,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
   const { steps, batch: images } = planFor(proxy, dataset);
   const chance = 1 / dataset.classes.length;
   const rng = createRng(seed).fork("target");
-  const draw = (i: number) => buildCandidate(archOf(space, sample(space, rng.fork(i)), taskOf(dataset)));
+  const draw = (i: number) => buildNetwork(archOf(space, sample(space, rng.fork(i)), taskOf(dataset)));
   const targetMs = median(Array.from({ length: 9 }, (_, i) => draw(i).costs.madds / 4e6)) / 2;
   const options = searcherOptions(config, taskOf(dataset), targetMs);
   const searcher = createSearcher(config.searcher, space, { ...options, batch });
@@ -122,7 +123,7 @@ async function search(seed: number, { rungs, keep, told: telling }: Rule, datase
     const genotypes = Array.from({ length: batch }, (_, i) => searcher.ask(from + i));
     for (const [i, genotype] of genotypes.entries()) {
       const number = from + i;
-      const { notation, costs } = buildCandidate(archOf(space, genotype, taskOf(dataset)));
+      const { notation, costs } = buildNetwork(archOf(space, genotype, taskOf(dataset)));
       const twin = results.find((result) => result.notation === notation);
       const latencyMs = costs.madds / 4e6;
       const valueOf = (accuracy: number): number =>

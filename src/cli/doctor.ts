@@ -7,7 +7,8 @@ import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { mnasnetTinySpace } from "../space/presets.ts";
 import { archOf } from "../space/arch.ts";
-import { candidateOf, deviceModel } from "../study/candidate.ts";
+import { networkOf } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { initWeights } from "../graph/weights.ts";
 import { coresOfGroup } from "../util/cgroup.ts";
 import { gib, memoryHere, usableCores } from "../util/machine.ts";
@@ -23,7 +24,7 @@ interface Check {
 
 const task = { height: 28, width: 28, channels: 1, classes: 10 };
 const network = () =>
-  candidateOf(
+  networkOf(
     archOf(
       mnasnetTinySpace,
       mnasnetTinySpace.decisions.map(() => 0),

@@ -5,10 +5,10 @@ import { dataPlace } from "../data/place.ts";
 import { MnasError } from "../errors.ts";
 import type { ModelFacts } from "../lower/metadata.ts";
 import type { Task } from "../space/arch.ts";
-import { checkTask } from "../study/candidate.ts";
-import { judgedImages, type JudgedImages } from "../study/probe.ts";
+import { checkTask } from "../data/task.ts";
+import { judgedImages, type JudgedImages } from "../export/probe-images.ts";
 import { openRun } from "../study/run.ts";
-import { loadRunData } from "../study/search.ts";
+import { loadRunData } from "../study/run-data.ts";
 import { modelFacts } from "../train/facts.ts";
 import type { ExportedNetwork } from "./export-network.ts";
 

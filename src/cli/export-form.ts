@@ -5,8 +5,8 @@ import type { InputKind } from "../lower/input.ts";
 import { orderOf } from "../lower/metadata.ts";
 import type { Batch } from "../lower/onnx.ts";
 import { labelsName, labelsText } from "../lower/tflite-metadata.ts";
-import { usualForms, type FileForm } from "../study/file-form.ts";
-import type { FormatName } from "../study/formats.ts";
+import { usualForms, type FileForm } from "../export/file-form.ts";
+import type { FormatName } from "../export/formats.ts";
 import { checkWritable, readFile } from "../util/files.ts";
 
 export interface ExportFormOptions {

@@ -1,7 +1,7 @@
 import { MnasError } from "../errors.ts";
 import { initWeights, type Weights } from "../graph/weights.ts";
 import { formatArch, parseArch } from "../space/notation.ts";
-import { candidateOf, type Candidate } from "../study/candidate.ts";
+import { networkOf, type Network } from "../arch/network.ts";
 import type { Trial } from "../store/store.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingFacts } from "../train/facts.ts";
@@ -20,7 +20,7 @@ export interface ExportedNetworkOptions extends NetworkOptions {
 export interface ExportedNetwork {
   /** As the user named it. */
   readonly name: string;
-  readonly candidate: Candidate;
+  readonly candidate: Network;
   readonly weights: Weights;
   readonly isTrained: boolean;
   /** The training of a run that made the weights; null for other weights. */
@@ -53,7 +53,7 @@ function fromFile(text: string | undefined, file: string, options: NetworkOption
   }
   return {
     name: text ?? file,
-    candidate: candidateOf(arch),
+    candidate: networkOf(arch),
     weights,
     isTrained: true,
     training: null,
@@ -86,7 +86,7 @@ function fromName(text: string, options: ExportedNetworkOptions): ExportedNetwor
   const { untrained = false, seed = 0 } = options;
   const network = findNetwork(text, options);
   const { weights, training, facts, lost, trial } = network;
-  const candidate = candidateOf(network.arch);
+  const candidate = networkOf(network.arch);
   if (!untrained) {
     if (weights === null || lost !== null) return refuseUntrained(text, network);
     return { name: text, candidate, weights, isTrained: true, training, facts, run: trial!.dir };

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { MnasError } from "../errors.ts";
-import { exportModel } from "../study/export.ts";
-import { formatOf, formats, type FormatName } from "../study/formats.ts";
-import { exportInt8, type Int8Report } from "../study/int8.ts";
-import { probeImages, stretchedImages } from "../study/probe.ts";
+import { exportModel } from "../export/export-model.ts";
+import { formatOf, formats, type FormatName } from "../export/formats.ts";
+import { exportInt8, type Int8Report } from "../export/int8.ts";
+import { probeImages, stretchedImages } from "../export/probe-images.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { exportData, type ExportDataOptions } from "./export-data.ts";
 import { exportForm, formText, labelsBeside, type ExportFormOptions } from "./export-form.ts";

@@ -6,7 +6,8 @@ import { differentNetworks, measureNetworks } from "../device/predict/sample.ts"
 import { checkMeasures, provenanceOf } from "../device/provenance.ts";
 import { MnasError } from "../errors.ts";
 import { describeTask } from "../space/arch.ts";
-import { buildCandidate, deviceModel } from "../study/candidate.ts";
+import { buildNetwork } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { createRng } from "../util/rng.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
@@ -49,7 +50,7 @@ export async function measuredSamples(options: DeviceFitOptions, prior: Prior): 
   const { space } = config;
   const task = await taskFor(options, { ...config, size: options.size ?? config.size });
   const networks = differentNetworks(space, task, samples + heldOut, createRng(config.seed).fork("fit")).map((arch) =>
-    deviceModel(buildCandidate(arch)),
+    deviceModel(buildNetwork(arch)),
   );
 
   // Before a device is waited for: a prior may lack layers.

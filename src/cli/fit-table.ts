@@ -6,7 +6,8 @@ import { median } from "../device/statistics.ts";
 import { MnasError } from "../errors.ts";
 import { describeTask, isSameTask, type Arch } from "../space/arch.ts";
 import { formatArch } from "../space/notation.ts";
-import { buildCandidate, deviceModel } from "../study/candidate.ts";
+import { buildNetwork } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { createRng } from "../util/rng.ts";
 import type { FitSamples } from "./fit-device.ts";
 import { findNetwork } from "./network.ts";
@@ -123,7 +124,7 @@ export function tableSamples(options: TableFitOptions, prior: Prior): FitSamples
   // Tables are often sorted.
   const all = createRng(seed)
     .fork("fit")
-    .shuffle(measured.map(({ arch, ms }) => ({ ...pointOf(deviceModel(buildCandidate(arch)), prior), ms })));
+    .shuffle(measured.map(({ arch, ms }) => ({ ...pointOf(deviceModel(buildNetwork(arch)), prior), ms })));
   const { task } = measured[0]!.arch;
   const measuredOn = provenanceOf(file, device);
   if (!json) {

@@ -3,7 +3,8 @@ import type { DeviceModel } from "../device/device.ts";
 import { isModelFile, openModelFile } from "../device/file/open.ts";
 import { MnasError } from "../errors.ts";
 import type { Task } from "../space/arch.ts";
-import { candidateOf, deviceModel } from "../study/candidate.ts";
+import { networkOf } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { findNetwork } from "./network.ts";
 import { networkKinds, refuseUnused, type NetworkOptions } from "./network-options.ts";
 
@@ -39,7 +40,7 @@ export function modelsToMeasure(networks: readonly string[], options: SizeOption
   const measured = networks.map((text): Measured => {
     if (!isModelFile(text)) {
       const { name, arch, weights } = findNetwork(text, { width, size, classes });
-      return { model: { ...deviceModel(candidateOf(arch), weights ?? undefined), name }, inputs: inputsOf(arch.task) };
+      return { model: { ...deviceModel(networkOf(arch), weights ?? undefined), name }, inputs: inputsOf(arch.task) };
     }
     refuseUnused(text, networkKinds.model, { width, size, classes });
     const file = openModelFile(text, { size, dims: dim });

@@ -1,6 +1,6 @@
 import { zooArch, zooNames, zooSource } from "../arch/zoo.ts";
 import type { Costs } from "../graph/costs.ts";
-import { candidateOf } from "../study/candidate.ts";
+import { networkOf } from "../arch/network.ts";
 import { findNetwork } from "./network.ts";
 import { taskOptions, type NetworkOptions } from "./network-options.ts";
 import { millions, print, printJson, table, thousands } from "./output.ts";
@@ -13,7 +13,7 @@ export interface ModelOptions extends NetworkOptions {
 export function models(name: string | undefined, { json = false, ...options }: ModelOptions): void {
   if (name !== undefined) {
     const { name: title, arch } = findNetwork(name, options);
-    const { notation, costs } = candidateOf(arch);
+    const { notation, costs } = networkOf(arch);
     if (json) return printJson({ name: title, notation, ...costs });
     print(
       `${title}: ${thousands(costs.params)} parameters, ${millions(costs.madds)} multiply-adds, ${millions(costs.peakActivationBytes)}B of activations`,
@@ -24,7 +24,7 @@ export function models(name: string | undefined, { json = false, ...options }: M
   }
   const all = zooNames.map((zooName) => {
     const { width = 1 } = options;
-    const { arch, notation, costs } = candidateOf(zooArch(zooName, { width, task: taskOptions(options) }));
+    const { arch, notation, costs } = networkOf(zooArch(zooName, { width, task: taskOptions(options) }));
     return {
       name: zooName,
       size: arch.task.height,

@@ -9,7 +9,8 @@ import { emptyTable, readTable, writeTable, type LatencyTable } from "../device/
 import { MnasError } from "../errors.ts";
 import { archOf, describeTask } from "../space/arch.ts";
 import { sample } from "../space/space.ts";
-import { buildCandidate, deviceModel } from "../study/candidate.ts";
+import { buildNetwork } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { checkWritable } from "../util/files.ts";
 import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
@@ -115,7 +116,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
         task,
         parts,
         networks,
-        modelOf: (arch) => deviceModel(buildCandidate(arch)),
+        modelOf: (arch) => deviceModel(buildNetwork(arch)),
         signal,
         onProgress: (known, { done }) => {
           writeTable(out, known);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArch } from "../space/notation.ts";
-import { candidateOf } from "../study/candidate.ts";
+import { networkOf } from "../arch/network.ts";
 import { trialRow } from "../study/events.ts";
 import { finalRows } from "../study/final-row.ts";
 import { openRun } from "../study/run.ts";
@@ -15,7 +15,7 @@ import { counted, fixed, ms, print, printJson, thousands } from "./output.ts";
 export function show(text: string, { json = false }: { json?: boolean }): void {
   const { dir, trial } = findTrial(text);
   using run = openRun(dir);
-  const { costs } = candidateOf(parseArch(trial.notation));
+  const { costs } = networkOf(parseArch(trial.notation));
   const long = finalRows(run).find(({ notation }) => notation === trial.notation) ?? null;
   const inRun = (file: string | null | undefined): string | null => (file == null ? null : join(dir, file));
   const models = { model: inRun(long?.model), tflite: inRun(long?.tflite) };

@@ -1,8 +1,8 @@
 import type { Config } from "../config/config.ts";
 import { MnasError } from "../errors.ts";
 import type { Task } from "../space/arch.ts";
-import { taskOf } from "../study/candidate.ts";
-import { loadStudyData } from "../study/search.ts";
+import { taskOf } from "../data/task.ts";
+import { loadStudyData } from "../study/run-data.ts";
 
 /** Colour images of so many pixels and ImageNet's classes, when nothing but a size is said; else what the data set. */
 export async function taskFor(

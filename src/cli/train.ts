@@ -3,19 +3,20 @@ import { inWords, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { loadKnown } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
-import { openQuietLock } from "../device/quiet.ts";
+import { openQuietLock } from "../util/quiet.ts";
 import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { describeTask, isSameTask } from "../space/arch.ts";
-import { candidateOf, taskOf, type Candidate } from "../study/candidate.ts";
-import { loadStudyData } from "../study/search.ts";
+import { networkOf, type Network } from "../arch/network.ts";
+import { taskOf } from "../data/task.ts";
+import { loadStudyData } from "../study/run-data.ts";
 import { loadBeginning, saveCheckpoint } from "../train/checkpoint.ts";
 import { factsOf } from "../train/facts.ts";
 import { recipes, type RecipeName } from "../train/presets.ts";
 import { planFor, workersFor, type Plan, type Recipe } from "../train/recipe.ts";
 import { hashWeights, type TrainIdentity } from "../train/state.ts";
 import { Diverged, type Trained } from "../train/trainer.ts";
-import { trainInParallel, type TrainOrder } from "../worker/parallel.ts";
+import { trainInParallel, type TrainOrder } from "../train/parallel.ts";
 import { usableCores } from "../util/machine.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
@@ -50,7 +51,7 @@ export interface TrainOptions {
 /** Everything that is settled before the first step. */
 interface Task {
   readonly name: string;
-  readonly candidate: Candidate;
+  readonly candidate: Network;
   readonly dataset: Dataset;
   /** Seed that decides which images are trained on. */
   readonly dataSeed: number;
@@ -91,7 +92,7 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   const plan = planFor(recipe, dataset, options.workers ?? workersFor(recipe, dataset, usableCores()));
   const network = findNetwork(text, { width }, taskOf(dataset));
   // A network is trained for the data at hand, whatever it was written down for.
-  const candidate = candidateOf({ ...network.arch, task: taskOf(dataset) });
+  const candidate = networkOf({ ...network.arch, task: taskOf(dataset) });
   const { notation, graph, costs } = candidate;
   const name = network.kind === "notation" ? notation : network.name;
   const init = options.init === undefined ? null : loadBeginning(options.init, graph);

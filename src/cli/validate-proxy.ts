@@ -8,7 +8,8 @@ import { findValidation, saveValidation, validationDir, type Validation } from "
 import { fewestNetworks } from "../study/proxy/result.ts";
 import { validateProxy, type ValidationEvent } from "../study/proxy/validate.ts";
 import { createRun, ownRun, type Run } from "../study/run.ts";
-import { initStudy, loadStudyData, moveRunData } from "../study/search.ts";
+import { initStudy } from "../study/study.ts";
+import { loadStudyData, moveRunData } from "../study/run-data.ts";
 import { checkWritable, writeFileAtomically } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
 import { loadConfig } from "./config-file.ts";

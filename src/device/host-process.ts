@@ -5,7 +5,7 @@ import { allowedCores } from "./cores.ts";
 import type { Reply, Request } from "./host-messages.ts";
 import { createTimer, threads } from "./host-session.ts";
 import { leaveSignalsToParent } from "../util/signals.ts";
-import { openQuietLock } from "./quiet.ts";
+import { openQuietLock } from "../util/quiet.ts";
 import { loadRuntime } from "./runtime.ts";
 
 // A reply that cannot be sent is for a parent that is gone, which `disconnect` tells.

@@ -8,7 +8,7 @@ import { fillAxes } from "./axes.ts";
 import { randomValues } from "./inputs.ts";
 import { doNothingModel } from "./overhead.ts";
 import { timerOf, type Timing, type TimingOptions } from "./protocol.ts";
-import type { QuietLock } from "./quiet.ts";
+import type { QuietLock } from "../util/quiet.ts";
 import { createSlicer, type Sliced } from "./slices.ts";
 import { median } from "./statistics.ts";
 

@@ -1,7 +1,7 @@
 import { goesOn, leastAccuracy, type Standing } from "../reward/stopping.ts";
 import type { Trial } from "../store/store.ts";
 import { valueOf } from "./rewards.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /**
  * Whether a trial has still to come to a rung, so that those after it cannot be judged there. One without a latency is not

@@ -1,12 +1,13 @@
 import type { Searcher } from "../search/searchers.ts";
 import { archOf } from "../space/arch.ts";
 import type { Proposal, Trial } from "../store/store.ts";
-import { buildCandidate, taskOf } from "./candidate.ts";
+import { buildNetwork } from "../arch/network.ts";
+import { taskOf } from "../data/task.ts";
 import { trialRow } from "./events.ts";
 import { guessOf } from "./guess.ts";
 import { measureTrials } from "./measure.ts";
 import { rewardTrial } from "./rewards.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 const ended = (trial: Trial): boolean => trial.state !== "waiting" && trial.state !== "running";
 
@@ -17,7 +18,7 @@ export function proposeBatch({ store, config, dataset }: Study, searcher: Search
   const proposals: Proposal[] = [];
   for (let number = Math.max(from, known); number < to; number++) {
     const genotype = searcher.ask(number);
-    const { notation, costs } = buildCandidate(archOf(config.space, genotype, task));
+    const { notation, costs } = buildNetwork(archOf(config.space, genotype, task));
     proposals.push({ phase: "search", number, genotype, notation, params: costs.params, madds: costs.madds });
   }
   if (proposals.length > 0) store.add(proposals);

@@ -2,7 +2,7 @@ import type { Warning } from "../device/options.ts";
 import type { Trial, TrialKey } from "../store/store.ts";
 import { trialRow } from "./events.ts";
 import { finalTraining } from "./final-row.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /** A trial of a run as `mnas show` takes it, a baseline by its own name. */
 export const nameOf = ({ dir }: Pick<Study["run"], "dir">, { phase, number, source, reference }: Trial): string =>

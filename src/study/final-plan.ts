@@ -1,12 +1,12 @@
 import type { FinalProposal, Trial } from "../store/store.ts";
 import { mean } from "../util/welch.ts";
-import { taskOf } from "./candidate.ts";
+import { taskOf } from "../data/task.ts";
 import { nameOf } from "./ended.ts";
 import { finalistLatency } from "./finals-device.ts";
 import { isUnfit } from "./measure.ts";
 import { chooseFinalists } from "./pick.ts";
 import { referenceFinder, type Reference } from "./reference.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 import { latencyAt, type Point } from "./speedup.ts";
 
 /** A network in full, as errors of devices name it. */

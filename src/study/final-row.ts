@@ -4,14 +4,14 @@ import type { Store, Trial } from "../store/store.ts";
 import { mean, variance } from "../util/welch.ts";
 import { trialDir } from "../worker/work.ts";
 import { trialRow, type FinalRow, type FinalTraining, imagesError, validationCountOf } from "./events.ts";
-import type { FormatName } from "./formats.ts";
+import type { FormatName } from "../export/formats.ts";
 import type { Run } from "./run.ts";
 
 /** The exported model of a training, relative to the run folder. */
 export const modelFile = (trial: Trial, format: FormatName): string => join(trialDir(trial), `model.${format}`);
 
 /** A finalist or a baseline with its trainings, one per seed. */
-export interface Network {
+export interface FinalNetwork {
   readonly name: string;
   readonly isReference: boolean;
   /** In the order of their seeds; at least one. */
@@ -26,7 +26,7 @@ export const bestTraining = (trainings: readonly Trial[]): Trial | null =>
   }, null);
 
 /** The networks of the final phase: finalists by the rewards that they had in the search, then baselines, fastest first. */
-export function finalNetworks(store: Store): Network[] {
+export function finalNetworks(store: Store): FinalNetwork[] {
   const rewards = new Map(store.trials("search").map(({ number, reward }) => [number, reward]));
   const rank = ({ source }: Trial): number => (source === null ? undefined : rewards.get(source)) ?? -Infinity;
   const speed = ({ latency }: Trial): number => latency?.medianMs ?? Infinity;
@@ -71,7 +71,10 @@ function meanError(shares: readonly number[], count: number | null): number | nu
 }
 
 /** A network of the final phase of a run as it is printed. */
-function finalRow({ name, isReference, trainings }: Network, { dir, store }: Pick<Run, "dir" | "store">): FinalRow {
+function finalRow(
+  { name, isReference, trainings }: FinalNetwork,
+  { dir, store }: Pick<Run, "dir" | "store">,
+): FinalRow {
   const testCount = Number(store.get("testCount"));
   const best = bestTraining(trainings);
   const tested = trainings.flatMap(({ testAccuracy }) => testAccuracy ?? []);

@@ -3,9 +3,10 @@ import { openDevice } from "../device/open.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { Trial } from "../store/store.ts";
-import { candidateOf, deviceModel } from "./candidate.ts";
+import { networkOf } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { isUnfit } from "./measure.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /** A device that says of each network, besides what it measured, what another had predicted. */
 function comparing(real: LatencyDevice, predictor: LatencyDevice, emit: Study["emit"]): LatencyDevice {
@@ -63,7 +64,7 @@ export async function finalistLatency(
   const known = (store.get("finalistMs") ?? {}) as Readonly<Record<string, number>>;
   const found = known[notation];
   if (found !== undefined) return found;
-  const { medianMs } = await device.measure(deviceModel(candidateOf(parseArch(notation))), { signal });
+  const { medianMs } = await device.measure(deviceModel(networkOf(parseArch(notation))), { signal });
   store.set("finalistMs", { ...known, [notation]: medianMs });
   return medianMs;
 }

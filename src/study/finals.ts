@@ -9,16 +9,16 @@ import { modelFacts } from "../train/facts.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
 import { trialDir, weightsFile } from "../worker/work.ts";
-import { candidateOf } from "./candidate.ts";
+import { networkOf } from "../arch/network.ts";
 import type { FinalRow } from "./events.ts";
-import { exportModel } from "./export.ts";
+import { exportModel } from "../export/export-model.ts";
 import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.ts";
 import { finalPlanner } from "./final-plan.ts";
 import { openFinalsDevice } from "./finals-device.ts";
-import { formatNames } from "./formats.ts";
+import { formatNames } from "../export/formats.ts";
 import { isUnmeasured, measureTrials } from "./measure.ts";
-import { judgedImages, probeImages } from "./probe.ts";
-import type { Study } from "./search.ts";
+import { judgedImages, probeImages } from "../export/probe-images.ts";
+import type { Study } from "./study.ts";
 
 /** Whether a training left none because the evaluator wrote none. */
 const isWeightless = ({ config, run }: Study, trial: Trial): boolean =>
@@ -68,7 +68,7 @@ async function exportFinalists(study: Study): Promise<void> {
       continue;
     }
     const { notation, weights, facts } = loadCheckpoint(weightsFile(run.dir, best));
-    const candidate = candidateOf(parseArch(notation));
+    const candidate = networkOf(parseArch(notation));
     const judged = judgedImages(dataset, facts ?? modelFacts(dataset, config.evaluate === null ? config.final : null));
     const images = await probeImages(judged, 16);
     for (const format of formatNames) {

@@ -1,7 +1,7 @@
 import { quantile } from "../device/statistics.ts";
 import { batchStart } from "../search/searcher.ts";
 import type { Trial } from "../store/store.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /** A training that went to its end: its accuracy at a rung, and then. */
 export interface Ended {

@@ -2,10 +2,11 @@ import type { LatencyDevice } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
 import type { LatencyRecord, Trial } from "../store/store.ts";
-import { candidateOf, deviceModel } from "./candidate.ts";
+import { networkOf } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { emitEnded, nameOf } from "./ended.ts";
 import { isUnstable } from "./events.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 import { measureInStudy } from "./steady.ts";
 
 /** Whether an error tells of one network, which the device cannot run or nothing could hold. */
@@ -27,7 +28,7 @@ async function measure({ device, signal, emit }: Study, trial: Trial, known: Kno
   emit({ event: "measuring", phase, number, notation });
   try {
     const latency: LatencyRecord = {
-      ...(await device.measure(deviceModel(candidateOf(parseArch(notation))), { signal })),
+      ...(await device.measure(deviceModel(networkOf(parseArch(notation))), { signal })),
     };
     // Whatever disturbs a measurement makes it longer.
     const isWorse = before !== undefined && isUnstable(latency) && before.medianMs <= latency.medianMs;

@@ -1,9 +1,9 @@
 import { rewardOf } from "../reward/reward.ts";
 import { expectedAccuracies } from "../search/expectation.ts";
-import { taskOf } from "./candidate.ts";
+import { taskOf } from "../data/task.ts";
 import { trainedOf, type Measured } from "./front.ts";
 import { describerOf } from "./objective.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 type Picking = Pick<Study, "store" | "config" | "dataset">;
 

@@ -1,8 +1,8 @@
 import { reachOf } from "../search/reach.ts";
 import type { Trial } from "../store/store.ts";
-import { taskOf } from "./candidate.ts";
+import { taskOf } from "../data/task.ts";
 import { describerOf } from "./objective.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /** Set when it was said that the target is out of reach. */
 const saidKey = "targetIsOutOfReach";

@@ -2,13 +2,14 @@ import { zooArch } from "../arch/zoo.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Task } from "../space/arch.ts";
 import type { LatencyRecord, Store } from "../store/store.ts";
-import { candidateOf, deviceModel, type Candidate } from "./candidate.ts";
+import { networkOf, type Network } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
 import { isUnmeasured } from "./measure.ts";
 
 /** MobileNetV2 at a width, with the latency it has on the device. */
 export interface Reference {
   readonly name: string;
-  readonly candidate: Candidate;
+  readonly candidate: Network;
   readonly latency: LatencyRecord;
 }
 
@@ -27,7 +28,7 @@ export function referenceFinder(
   signal: AbortSignal,
 ): (latencyMs: number) => Promise<Reference> {
   const names = new Map<string, string>();
-  const measured = async (candidate: Candidate): Promise<LatencyRecord> => {
+  const measured = async (candidate: Network): Promise<LatencyRecord> => {
     const known = (store.get("references") ?? {}) as Readonly<Record<string, LatencyRecord>>;
     const found = known[candidate.notation];
     if (found !== undefined && !isUnmeasured(device, found)) return found;
@@ -36,7 +37,7 @@ export function referenceFinder(
     return latency;
   };
   const at = async (width: number): Promise<Reference> => {
-    const candidate = candidateOf(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
+    const candidate = networkOf(zooArch("mobilenet-v2", { width, task, scaleHead: true }));
     const latency = await measured(candidate);
     // Rounding gives some widths the same network; the first that is seen names it.
     const name = names.get(candidate.notation) ?? `mobilenet-v2 ×${width}`;

@@ -1,7 +1,7 @@
 import { MnasError } from "../errors.ts";
 import { rewardOf, type Reward } from "../reward/reward.ts";
 import type { Store, Trial } from "../store/store.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 import { guessOf } from "./guess.ts";
 import type { Target } from "./target.ts";
 

@@ -1,10 +1,8 @@
 import { join } from "node:path";
-import { recordConfig, type Config } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { inWords, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
-import { dataFactsOf, loadKnown, loadOrdered, type DataOrder } from "../data/known.ts";
 import { guessWarning } from "../data/guess.ts";
-import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Address } from "../device/remote/address.ts";
 import { guardWarning } from "../engine/guard.ts";
@@ -15,12 +13,9 @@ import { createSearcher, type Searcher } from "../search/searchers.ts";
 import { describeTask, isSameTask, type Task } from "../space/arch.ts";
 import { sizeOf } from "../space/space.ts";
 import type { Store, Trial } from "../store/store.ts";
-import { usableCores } from "../util/machine.ts";
-import { setWorkOrder, workOrderOf } from "../worker/order.ts";
-import { boundWorkers, workerBytes, type Bound } from "../worker/bound.ts";
 import { startPool, type Pool } from "../worker/pool.ts";
 import { learn, measureBatch, proposeBatch, reuseTwins } from "./batch.ts";
-import { taskOf } from "./candidate.ts";
+import { taskOf } from "../data/task.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { deathOf, emitEnded } from "./ended.ts";
 import { trialRow, type SearchEvent } from "./events.ts";
@@ -33,90 +28,9 @@ import { proxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
 import { setBars } from "./bars.ts";
 import { checkTrained } from "./trained.ts";
+import type { Study } from "./study.ts";
 import { findTarget } from "./target.ts";
-
-/** Everything one search works with. */
-export interface Study {
-  readonly run: Run;
-  readonly store: Store;
-  readonly config: Config;
-  readonly dataset: Dataset;
-  readonly device: LatencyDevice;
-  /** Where devices that join find us. */
-  readonly listen?: Address | undefined;
-  readonly targetMs: number;
-  readonly signal: AbortSignal;
-  readonly emit: (event: SearchEvent) => void;
-  /** Waits for a device to settle; for tests. */
-  readonly pause?: SteadyOptions["pause"];
-}
-
-/** What a run keeps of its beginning, written before anything else. */
-export function initStudy(store: Store, config: Config, dataset: Dataset, environment: object): void {
-  store.set("config", recordConfig(config));
-  setWorkOrder(store, { data: orderOf(config), known: dataFactsOf(dataset) });
-  store.set("environment", environment);
-  store.set("dataset", describeDataset(dataset));
-  store.set("testCount", dataset.test.count);
-  if (config.evaluate === null) store.set("validationCount", dataset.validation.count);
-  store.set("created", new Date().toISOString());
-}
-
-/** Workers that the config asks for, by default one for each core. */
-const askedWorkers = ({ workers }: Pick<Config, "workers">): number => workers ?? Math.min(256, usableCores());
-
-/** As many workers as are asked for; where mnas itself trains, no more than it may use cores. */
-export const workersOf = (config: Pick<Config, "workers" | "evaluate">): number =>
-  config.evaluate === null ? Math.min(askedWorkers(config), usableCores()) : askedWorkers(config);
-
-/** Says why fewer workers run than were asked for. */
-const describeBound = (config: Pick<Config, "workers">, { count, why }: Bound): string =>
-  `${count} of ${askedWorkers(config)} workers ${count === 1 ? "runs" : "run"}: ${why}`;
-
-/** What a pool needs to know of the workers of a config, and whom it tells that they are fewer. */
-export function poolOptions(config: Config, dataset: Dataset, warn: (message: string) => void) {
-  const count = workersOf(config);
-  const isAsked = config.workers !== null;
-  if (count < askedWorkers(config))
-    warn(describeBound(config, boundWorkers({ cores: count, trainings: Infinity, memory: null })));
-  const bytesOf = config.evaluate === null ? workerBytes(config, dataset) : undefined;
-  // Nobody wonders at one training that takes one worker, unless more were asked for.
-  const onBound = (bound: Bound): void =>
-    isAsked || !bound.isTrainings ? warn(describeBound(config, bound)) : undefined;
-  return { count, bytesOf, onBound };
-}
-
-const orderOf = ({ data, seed, size, mostDamaged, strictData }: DataOrder): DataOrder => ({
-  data,
-  seed,
-  size,
-  mostDamaged,
-  strictData,
-});
-
-export const loadStudyData = (config: DataOrder): Promise<Dataset> => loadOrdered(orderOf(config));
-
-type DamageRules = Pick<DataOrder, "mostDamaged" | "strictData">;
-
-/** The data of a run, by default from where they were last, and as damaged as was allowed then. Throws as `loadKnown`. */
-export function loadRunData({ store }: Pick<Run, "store">, place?: string, rules: DamageRules = {}): Promise<Dataset> {
-  const { data, known } = workOrderOf(store);
-  return loadKnown({ ...data, ...rulesOf(rules), data: place ?? data.data }, known);
-}
-
-const rulesOf = ({ mostDamaged, strictData }: DamageRules): DamageRules => ({
-  ...(mostDamaged === undefined ? {} : { mostDamaged }),
-  ...(strictData === undefined ? {} : { strictData }),
-});
-
-/** Lets a run go on with its data at another place, or with more of them damaged. */
-export function moveRunData({ store }: Run, dataset: Dataset, rules: DamageRules = {}): void {
-  const { data, known } = workOrderOf(store);
-  setWorkOrder(store, {
-    data: { ...data, ...rulesOf(rules), data: dataset.source },
-    known: { ...dataFactsOf(dataset), ...known },
-  });
-}
+import { poolOptions, workersOf } from "./workers.ts";
 
 /** What of a search will hardly be as it was meant. */
 function warningsOf({ reward }: Config, { name, predicts }: LatencyDevice, task: Task): string[] {

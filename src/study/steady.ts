@@ -1,5 +1,5 @@
 import { isDrift, measureSteadily, type Steady } from "../device/canary.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 
 /** What the device did with the canary when the study began; later batches are held against it. */
 export interface CanaryReference {

@@ -3,9 +3,11 @@ import type { MnasError } from "../errors.ts";
 import { archOf } from "../space/arch.ts";
 import { sample } from "../space/space.ts";
 import { createRng } from "../util/rng.ts";
-import { candidateOf, deviceModel, taskOf } from "./candidate.ts";
+import { networkOf } from "../arch/network.ts";
+import { deviceModel } from "../device/model.ts";
+import { taskOf } from "../data/task.ts";
 import { isUnfit } from "./measure.ts";
-import type { Study } from "./search.ts";
+import type { Study } from "./study.ts";
 import { measureInStudy } from "./steady.ts";
 
 export interface Target {
@@ -48,7 +50,7 @@ async function randomTimes({ config, dataset, device, signal }: Omit<Study, "tar
   for (let i = 0; times.length < samples && i < 2 * samples; i++) {
     const arch = archOf(config.space, sample(config.space, rng.fork(i)), taskOf(dataset));
     try {
-      times.push((await device.measure(deviceModel(candidateOf(arch)), { signal })).medianMs);
+      times.push((await device.measure(deviceModel(networkOf(arch)), { signal })).medianMs);
     } catch (error) {
       if (!isUnfit(error)) throw error;
       failure = error;

@@ -4,7 +4,7 @@ import type { RecordedConfig } from "../config/config.ts";
 import { onCacheFault } from "../data/cache.ts";
 import { onDamage } from "../data/damage.ts";
 import { readFiled } from "../data/filed.ts";
-import { openQuietLock } from "../device/quiet.ts";
+import { openQuietLock } from "../util/quiet.ts";
 import { MnasError, otherExitCodes } from "../errors.ts";
 import { builtinEvaluator } from "../evaluator/builtin.ts";
 import { dataFolder } from "../evaluator/data.ts";

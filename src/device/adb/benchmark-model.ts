@@ -1,4 +1,4 @@
-import type { ToolPlan, ToolRun } from "./tools.ts";
+import type { ToolPlan, ToolRun } from "./tool-run.ts";
 
 /** A word that a phone's shell reads back as it is. */
 const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,4 +1,4 @@
-import type { ToolPlan, ToolRun } from "./tools.ts";
+import type { ToolPlan, ToolRun } from "./tool-run.ts";
 
 /** Flags of ONNX Runtime's `onnxruntime_perf_test`. It makes one run of its own before those it times. */
 export const perfTestArgs = ({ model, runs, seconds, expectedMs }: ToolPlan): string[] => [

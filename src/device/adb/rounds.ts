@@ -1,6 +1,6 @@
 import type { Timing } from "../protocol.ts";
 import { median } from "../statistics.ts";
-import type { ToolRun } from "./tools.ts";
+import type { ToolRun } from "./tool-run.ts";
 
 /** The tools give whole microseconds. */
 const resolutionMs = 1e-3;

@@ -1,7 +1,8 @@
 import { MnasError } from "../../errors.ts";
 import { ignoresShapes } from "./benchmark-model.ts";
 import type { Phone } from "./phone.ts";
-import type { Tool, ToolPlan, ToolRun } from "./tools.ts";
+import type { ToolPlan, ToolRun } from "./tool-run.ts";
+import type { Tool } from "./tools.ts";
 
 /** Where and on what a tool runs. */
 export interface Place {

@@ -3,7 +3,8 @@ import { leastRuns } from "../protocol.ts";
 import { parseTemperature, temperatureCommand } from "./facts.ts";
 import type { Phone } from "./phone.ts";
 import { runTool, type Place } from "./run.ts";
-import type { Tool, ToolRun } from "./tools.ts";
+import type { ToolRun } from "./tool-run.ts";
+import type { Tool } from "./tools.ts";
 
 type Temperature = NonNullable<Latency["temperatureC"]>;
 

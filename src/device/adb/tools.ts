@@ -1,39 +1,12 @@
 import { createHash } from "node:crypto";
 import { MnasError } from "../../errors.ts";
 import { readFile } from "../../util/files.ts";
-import type { ModelInput } from "../axes.ts";
 import type { DeviceModel } from "../device.ts";
 import { benchmarkModelArgs, parseBenchmarkModel } from "./benchmark-model.ts";
 import { parsePerfTest, perfTestArgs } from "./perf-test.ts";
+import type { ToolPlan, ToolRun } from "./tool-run.ts";
 
 export type ToolName = "tflite" | "onnx";
-
-/** What a tool shall do in one process. */
-export interface ToolPlan {
-  /** Path of the model on the phone. */
-  readonly model: string;
-  /** Shapes that the tool must set; empty where the file has them. */
-  readonly inputs: readonly ModelInput[];
-  readonly runs: number;
-  /** At least this long, and at least `runs`. */
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  /** What a run takes, as far as it is known. */
-  readonly expectedMs: number | null;
-}
-
-/** What a tool said of the runs of one process, in milliseconds. */
-export interface ToolRun {
-  readonly count: number;
-  readonly warmup: number;
-  readonly medianMs: number;
-  readonly p90Ms: number;
-  readonly minMs: number;
-  readonly deviationMs: number;
-  readonly provider: string;
-  /** How what it said differs from what a record has. */
-  readonly notes: readonly string[];
-}
 
 /** A program that times models on phones; the user has it. */
 export interface Tool {

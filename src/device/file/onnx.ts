@@ -6,7 +6,7 @@ import { readFile } from "../../util/files.ts";
 import { fillAxes, type AxisSizes, type DeclaredInput, type ModelInput } from "../axes.ts";
 import type { DeviceModel } from "../device.ts";
 import { inlineWeights, weightsBeside } from "./weights.ts";
-import type { ModelFile } from "./open.ts";
+import type { ModelFile } from "./model-file.ts";
 
 /** A message of protocol buffers, and so an ONNX file, must be smaller. */
 const mostBytes = 2 ** 31 - 1;

@@ -1,18 +1,9 @@
-import type { AxisSizes, DeclaredInput } from "../axes.ts";
-import type { DeviceModel } from "../device.ts";
+import type { AxisSizes } from "../axes.ts";
+import type { ModelFile } from "./model-file.ts";
 import { openOnnxFile } from "./onnx.ts";
 import { openTfliteFile } from "./tflite.ts";
 
-/** A model file that a user has. */
-export interface ModelFile {
-  readonly model: DeviceModel;
-  /** Names of the sizes that fill axes of it. */
-  readonly used: ReadonlySet<string>;
-  /** Its inputs as the file declares them. */
-  readonly declared: readonly DeclaredInput[];
-}
-
-/** What opens a file, by its ending. */
+/** Readers of files by their endings. */
 const openers: ReadonlyMap<string, (file: string, sizes: AxisSizes) => ModelFile> = new Map([
   [".onnx", (file: string, sizes: AxisSizes) => openOnnxFile(file, sizes)],
   [".tflite", openTfliteFile],

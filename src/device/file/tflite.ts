@@ -3,7 +3,7 @@ import { decodeModel } from "../../lower/tflite-file.ts";
 import { tensorTypes } from "../../lower/tflite-schema.ts";
 import { readFile } from "../../util/files.ts";
 import { fillAxes, type AxisSizes, type DeclaredInput } from "../axes.ts";
-import type { ModelFile } from "./open.ts";
+import type { ModelFile } from "./model-file.ts";
 
 const typeNames: ReadonlyMap<number | undefined, string> = new Map(
   Object.entries(tensorTypes).map(([name, number]) => [number, name]),

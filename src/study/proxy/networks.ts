@@ -3,10 +3,10 @@ import { archOf, type NetworkSpace, type Task } from "../../space/arch.ts";
 import { sample, type Genotype } from "../../space/space.ts";
 import { log } from "../../util/math.ts";
 import type { Rng } from "../../util/rng.ts";
-import { candidateOf, type Candidate } from "../candidate.ts";
+import { networkOf, type Network } from "../../arch/network.ts";
 
 /** A network of a space. */
-export interface Member extends Candidate {
+export interface Member extends Network {
   readonly genotype: Genotype;
 }
 
@@ -18,7 +18,7 @@ function poolOf(space: NetworkSpace, task: Task, rng: Rng): Member[] {
   for (let i = 0; i < poolSize; i++) {
     const genotype = sample(space, rng.fork(i));
     try {
-      const candidate = candidateOf(archOf(space, genotype, task));
+      const candidate = networkOf(archOf(space, genotype, task));
       if (!pool.has(candidate.notation)) pool.set(candidate.notation, { ...candidate, genotype });
     } catch (error) {
       if (!(error instanceof MnasError) || error.code !== "ARCH_INVALID") throw error;

@@ -6,7 +6,7 @@ import type { OnnxOptions } from "../lower/onnx.ts";
 import type { Range } from "../lower/quantization.ts";
 import type { Task } from "../space/arch.ts";
 import type { FormatName } from "./formats.ts";
-import type { ProbeImages } from "./probe.ts";
+import type { ProbeImages } from "./probe-images.ts";
 
 /** How a file that leaves differs from the network: its input, its output, its batch. */
 export interface FileForm extends InputForm, Omit<OnnxOptions, "ranges"> {}

@@ -2,11 +2,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { buildGraph } from "../arch/build.ts";
 import { onDamage } from "../data/damage.ts";
-import { openQuietLock } from "../device/quiet.ts";
+import { openQuietLock } from "../util/quiet.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import { joinTeam } from "../train/team.ts";
-import { Diverged, train } from "../train/trainer.ts";
+import { joinTeam } from "./team.ts";
+import { Diverged, train } from "./trainer.ts";
 import type { FromThread, ThreadOrder } from "./parallel.ts";
 
 const { notation, memory, rank, ...order } = workerData as ThreadOrder;

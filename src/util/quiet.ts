@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
-import { breathe } from "../util/async.ts";
-import { userFile } from "../util/home.ts";
-import { isBusy } from "../util/lock.ts";
+import { breathe } from "./async.ts";
+import { userFile } from "./home.ts";
+import { isBusy } from "./lock.ts";
 
 export interface WaitOptions {
   /** When it aborts, the work is done without waiting any longer; without it, a wait blocks the thread. */

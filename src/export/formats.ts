@@ -7,7 +7,7 @@ import type { ModelMetadata } from "../lower/metadata.ts";
 import { toOnnx, type OnnxOptions } from "../lower/onnx.ts";
 import { toTflite } from "../lower/tflite.ts";
 import type { Task } from "../space/arch.ts";
-import type { ProbeImages } from "./probe.ts";
+import type { ProbeImages } from "./probe-images.ts";
 
 /** Each image in the order of dimensions that our ONNX models want. */
 export function* onnxImages(

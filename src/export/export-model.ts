@@ -3,10 +3,10 @@ import { MnasError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import { modelMetadata, type ModelFacts } from "../lower/metadata.ts";
-import type { Candidate } from "./candidate.ts";
+import type { Network } from "../arch/network.ts";
 import { ship, usualForms, type FileForm } from "./file-form.ts";
 import { formats, type FormatName } from "./formats.ts";
-import type { ProbeImages } from "./probe.ts";
+import type { ProbeImages } from "./probe-images.ts";
 
 /** Logits of our own engine. */
 async function engineLogits(graph: Graph, weights: Weights, images: ProbeImages): Promise<Float32Array> {
@@ -49,7 +49,7 @@ const tolerance = 1e-4;
  */
 export async function exportModel(
   format: FormatName,
-  { arch: { task }, notation, graph }: Candidate,
+  { arch: { task }, notation, graph }: Network,
   weights: Weights,
   facts: ModelFacts,
   images: ProbeImages,

@@ -5,9 +5,9 @@ import { tellDamage, type Damage } from "../data/damage.ts";
 import { layoutOf } from "../engine/parameters.ts";
 import { MnasError, type ErrorCode } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import { createTeamMemory, joinTeam, type TeamMemory } from "../train/team.ts";
+import { createTeamMemory, joinTeam, type TeamMemory } from "./team.ts";
 import { shareArrays } from "../util/share.ts";
-import { train, type Progress, type Trained, type TrainOptions } from "../train/trainer.ts";
+import { train, type Progress, type Trained, type TrainOptions } from "./trainer.ts";
 
 /** What each thread of a training is told; all of it can be sent. */
 export interface TrainOrder extends Pick<

@@ -4,7 +4,7 @@ import type { Weights } from "../graph/weights.ts";
 import { toOnnxWithValues } from "../lower/onnx.ts";
 import type { Range, Ranges } from "../lower/quantization.ts";
 import { onnxImages } from "./formats.ts";
-import type { ProbeImages } from "./probe.ts";
+import type { ProbeImages } from "./probe-images.ts";
 
 /** How often a value falls into equal parts of its range. */
 interface Histogram {

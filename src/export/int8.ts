@@ -2,10 +2,10 @@ import type { Weights } from "../graph/weights.ts";
 import { modelMetadata } from "../lower/metadata.ts";
 import type { OnnxOptions } from "../lower/onnx.ts";
 import { calibrate } from "./calibrate.ts";
-import type { Candidate } from "./candidate.ts";
+import type { Network } from "../arch/network.ts";
 import { ship, usualForms, type FileForm, type Shipped } from "./file-form.ts";
 import { formats, type FormatName } from "./formats.ts";
-import { spread, type JudgedImages } from "./probe.ts";
+import { spread, type JudgedImages } from "./probe-images.ts";
 
 /** Training images whose values set the ranges, and validation images that both files are compared on, at most. */
 const calibrationCount = 256;
@@ -46,7 +46,7 @@ async function accuracyOf(
  */
 export async function exportInt8(
   format: FormatName,
-  candidate: Candidate,
+  candidate: Network,
   weights: Weights,
   dataset: JudgedImages,
   form: FileForm = usualForms[format],
