@@ -1,12 +1,12 @@
-import { isLoopback, joinPort, parseAddress } from "../device/remote/address.ts";
+import { isOnlyLocal } from "../device/remote/access.ts";
 import { openJoinServer } from "../device/remote/join-server.ts";
 import { describePeer, namesOf } from "../device/remote/page.ts";
 import type { Peer } from "../device/remote/peer.ts";
-import { joinLines } from "./notices.ts";
+import { accessOf, joinLines, type ListenOptions } from "./notices.ts";
 import { paint, print, say } from "./output.ts";
 import { untilStopped } from "./until-stopped.ts";
 
-export interface DevicesOptions {
+export interface DevicesOptions extends Omit<ListenOptions, "listen"> {
   readonly host?: string;
   readonly port?: number;
   readonly json?: boolean;
@@ -27,13 +27,13 @@ function deviceLines(peer: Peer): string[] {
 }
 
 /** `mnas devices`: lets devices join and lists them, until Ctrl-C. */
-export async function devices({ host = "127.0.0.1", port = joinPort, json = false }: DevicesOptions): Promise<void> {
+export async function devices({ host, port, json = false, ...names }: DevicesOptions): Promise<void> {
   const stopped = untilStopped();
   const tell = (event: object, lines: readonly string[], to: (line: string) => void = say): void => {
     if (json) print(JSON.stringify(event));
     else lines.forEach((line) => to(line));
   };
-  await using server = await openJoinServer({ address: parseAddress(host, port) });
+  await using server = await openJoinServer({ address: accessOf({ ...names, listen: host }, port) });
   server.listen({
     onJoin: (peer) => {
       const { device, os, userAgent, runtimes } = peer.hello;
@@ -50,7 +50,7 @@ export async function devices({ host = "127.0.0.1", port = joinPort, json = fals
   });
   const { address } = server;
   server.invite(null, (urls) => {
-    const join = { event: "join", urls, port: address.port, isLocal: isLoopback(address.host) } as const;
+    const join = { event: "join", urls, port: address.port, isLocal: isOnlyLocal(address) } as const;
     tell(join, joinLines(join, "--host"));
   });
   if (!json)

@@ -11,15 +11,14 @@ import { deviceModel } from "../device/model.ts";
 import { createRng } from "../util/rng.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
-import { openingOf } from "./notices.ts";
+import { openingOf, type ListenOptions } from "./notices.ts";
 import { duration, say } from "./output.ts";
 import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
 
-export interface DeviceFitOptions {
+export interface DeviceFitOptions extends ListenOptions {
   readonly device?: string;
-  readonly listen?: string;
   readonly space?: string;
   readonly samples?: number;
   readonly heldOut?: number;

@@ -12,13 +12,13 @@ import { createRng } from "../util/rng.ts";
 import type { FitSamples } from "./fit-device.ts";
 import { findNetwork } from "./network.ts";
 import { taskOptions } from "./network-options.ts";
+import type { ListenOptions } from "./notices.ts";
 import { say } from "./output.ts";
 
-export interface TableFitOptions {
+export interface TableFitOptions extends ListenOptions {
   /** CSV or JSON of networks and their latencies in ms. */
   readonly measurements: string;
   readonly device?: string;
-  readonly listen?: string;
   readonly space?: string;
   readonly samples?: number;
   readonly heldOut?: number;
@@ -96,9 +96,12 @@ function provenanceOf(file: string, device: string | undefined): Provenance {
 
 /** Refuses options that a file of measurements makes useless. Throws `USAGE`. */
 function checkOptions(options: TableFitOptions): void {
-  const unused = (["data", "listen", "space", "config"] as const).find((name) => options[name] !== undefined);
+  const flags = { data: "data", listen: "listen", allowHost: "allow-host", publicUrl: "public-url", space: "space" };
+  const unused = Object.entries({ ...flags, config: "config" } as const).find(
+    ([name]) => options[name as keyof TableFitOptions] !== undefined,
+  );
   if (unused === undefined) return;
-  throw new MnasError("USAGE", `Cannot apply --${unused} to --measurements: nothing is measured`, {
+  throw new MnasError("USAGE", `Cannot apply --${unused[1]} to --measurements: nothing is measured`, {
     hint: "Leave it out; --device names the device that the measurements are of.",
   });
 }

@@ -71,6 +71,9 @@ function dims(text: string, before: ReadonlyMap<string, number> = new Map()): Re
   return new Map([...before, [name, Number(size)]]);
 }
 
+/** `NAME[:PORT]`, any number of times; read where the server is opened. */
+const hosts = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
 /** A command as a shell would split it. */
 function words(text: string): string[] {
   const split = shellWords(text);
@@ -103,6 +106,13 @@ const sustained = (): Option =>
   new Option("--sustained", "measure after a minute of load: what the device does for long");
 const listen = (): Option =>
   new Option("--listen <host[:port]>", "where devices that join find this machine (127.0.0.1)").argParser(path);
+const allowHost = (): Option =>
+  new Option(
+    "--allow-host <name[:port]>",
+    "another name by which devices reach this machine, any number of times",
+  ).argParser(hosts);
+const publicUrl = (): Option =>
+  new Option("--public-url <url>", "address that leads devices to this machine, like https://NAME").argParser(path);
 const host = (): Option =>
   new Option("--host <host>", "address to listen on (127.0.0.1); 0.0.0.0 for all").argParser(path);
 const port = (): Option => new Option("--port <n>", "port to listen on; 0 for any that is free").argParser(countOrZero);
@@ -145,6 +155,8 @@ command("search", "run or continue a search")
   .addOption(device())
   .addOption(sustained())
   .addOption(listen())
+  .addOption(allowHost())
+  .addOption(publicUrl())
   .addOption(new Option("--searcher <name>", "what proposes networks").choices(searcherNames))
   .addOption(
     new Option("--reward <kind>", "how accuracy and latency are weighed").choices(["hard", "soft", "absolute"]),
@@ -207,6 +219,8 @@ command("measure <network...>", "measure latency of networks, .onnx or .tflite f
   .addOption(device())
   .addOption(sustained())
   .addOption(listen())
+  .addOption(allowHost())
+  .addOption(publicUrl())
   .addOption(width())
   .addOption(new Option("--size <px>", "side of the images of a zoo network or a file").argParser(count))
   .addOption(new Option("--classes <n>", "classes of a zoo network").argParser(count))
@@ -216,6 +230,8 @@ command("measure <network...>", "measure latency of networks, .onnx or .tflite f
 command("profile", "measure every layer of a search space on a device, to predict latencies without it")
   .addOption(device())
   .addOption(listen())
+  .addOption(allowHost())
+  .addOption(publicUrl())
   .addOption(space())
   .addOption(data())
   .addOption(size())
@@ -227,6 +243,8 @@ command("profile", "measure every layer of a search space on a device, to predic
 command("fit", "measure some networks of a search space on a device, and fit a predictor of latency to them")
   .addOption(device())
   .addOption(listen())
+  .addOption(allowHost())
+  .addOption(publicUrl())
   .addOption(space())
   .addOption(
     new Option("--samples <n>", "networks to fit to (30, or all of a file but the held-out)").argParser(several),
@@ -246,6 +264,8 @@ command("fit", "measure some networks of a search space on a device, and fit a p
 command("devices", "let browsers join as devices, and list them")
   .addOption(host())
   .addOption(port())
+  .addOption(allowHost())
+  .addOption(publicUrl())
   .action(async (options) => (await import("./devices.ts")).devices(options));
 
 program

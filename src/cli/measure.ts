@@ -1,13 +1,12 @@
 import { measureSteadily } from "../device/canary.ts";
 import { openDevice } from "../device/open.ts";
-import { openingOf } from "./notices.ts";
+import { openingOf, type ListenOptions } from "./notices.ts";
 import { ms, print, printJson, say, table } from "./output.ts";
 import { inputText, modelsToMeasure, type SizeOptions } from "./model-files.ts";
 import { latencyCell, originNote } from "./tables.ts";
 
-export interface MeasureOptions extends SizeOptions {
+export interface MeasureOptions extends SizeOptions, ListenOptions {
   readonly device?: string;
-  readonly listen?: string;
   readonly sustained?: boolean;
   readonly json?: boolean;
 }

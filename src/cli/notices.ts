@@ -1,9 +1,27 @@
 import { renderUnicodeCompact } from "uqr";
 import type { Notice, OpenOptions } from "../device/options.ts";
+import { parseAllowed, parsePublicUrl, type Access } from "../device/remote/access.ts";
 import { joinPort, parseAddress } from "../device/remote/address.ts";
 import { paint, print, say } from "./output.ts";
 
 type Join = Extract<Notice, { event: "join" }>;
+
+/** Options of every command that devices may join. */
+export interface ListenOptions {
+  readonly listen?: string | undefined;
+  readonly allowHost?: readonly string[] | undefined;
+  readonly publicUrl?: string | undefined;
+}
+
+/** Where a command waits for devices, and by which names. Throws `USAGE`. */
+export const accessOf = (
+  { listen = "127.0.0.1", allowHost = [], publicUrl }: ListenOptions,
+  port = joinPort,
+): Access => ({
+  ...parseAddress(listen, port),
+  allowed: allowHost.map(parseAllowed),
+  ...(publicUrl === undefined ? {} : { publicUrl: parsePublicUrl(publicUrl) }),
+});
 
 /** Where a device may join, for people: address, QR code on a terminal, and how a phone gets there. */
 export function joinLines({ urls, port, isLocal }: Join, listenFlag: string): string[] {
@@ -16,9 +34,11 @@ export function joinLines({ urls, port, isLocal }: Join, listenFlag: string): st
     ...code.map((row) => margin + row),
     `${margin}Open it in a browser of the device. It lets one device join, for 10 minutes.`,
     `${margin}Android over USB: first run adb reverse tcp:${port} tcp:${port}, then use localhost on the phone too.`,
-    isLocal
-      ? `${margin}A phone in your network needs ${listenFlag} 0.0.0.0; over USB it does not.`
-      : `${margin}Over the network, browsers give pages no WebGPU and a coarse clock; over USB it is better.`,
+    ...(isLocal
+      ? [`${margin}A phone in your network needs ${listenFlag} 0.0.0.0; over USB it does not.`]
+      : url.startsWith("https:")
+        ? []
+        : [`${margin}Over the network, browsers give pages no WebGPU and a coarse clock; over USB it is better.`]),
   ];
 }
 
@@ -36,11 +56,11 @@ export function noticeLines(notice: Notice): string[] {
 
 /** How a command opens the device of its options; what the device says goes to standard error. */
 export const openingOf = (
-  { listen, json = false }: { readonly listen?: string; readonly json?: boolean },
+  { json = false, ...options }: ListenOptions & { readonly json?: boolean },
   signal?: AbortSignal,
 ): OpenOptions => ({
   onNotice: noticeView(json ? "stderr" : "none"),
-  listen: listen === undefined ? undefined : parseAddress(listen, joinPort),
+  listen: accessOf(options),
   signal,
 });
 

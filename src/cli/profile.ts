@@ -16,16 +16,15 @@ import { createRng } from "../util/rng.ts";
 import { shellWord } from "../util/shell.ts";
 import { loadConfig } from "./config-file.ts";
 import { interruptible } from "./interrupt.ts";
-import { openingOf } from "./notices.ts";
+import { openingOf, type ListenOptions } from "./notices.ts";
 import { counted, duration, heldOutText, ms, print, say, warn } from "./output.ts";
 import { stepsView } from "./steps.ts";
 import { originNote } from "./tables.ts";
 import { taskFor } from "./task.ts";
 
-export interface ProfileOptions {
+export interface ProfileOptions extends ListenOptions {
   readonly out: string;
   readonly device?: string;
-  readonly listen?: string;
   readonly space?: string;
   readonly data?: string;
   readonly size?: number;

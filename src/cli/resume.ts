@@ -16,9 +16,10 @@ import { findRun, latestRun, ownRun, type Run } from "../study/run.ts";
 import { changedReward, isRewardOpen } from "../study/rewards.ts";
 import { shellWord } from "../util/shell.ts";
 import { placed } from "./config-file.ts";
+import type { ListenOptions } from "./notices.ts";
 import { fileSettings, type FileRecord } from "./resume-file.ts";
 
-export interface SearchOptions {
+export interface SearchOptions extends ListenOptions {
   readonly json?: boolean;
   readonly config?: string;
   readonly out?: string;
@@ -33,7 +34,6 @@ export interface SearchOptions {
   readonly objective?: "reward" | "front";
   readonly device?: string;
   readonly sustained?: boolean;
-  readonly listen?: string;
   readonly searcher?: UserConfig["searcher"];
   readonly reward?: "hard" | "soft" | "absolute";
   readonly trials?: number;
@@ -57,6 +57,8 @@ export function settings(options: SearchOptions): UserConfig {
     out: _out,
     resume: _resume,
     listen: _listen,
+    allowHost: _allowHost,
+    publicUrl: _publicUrl,
     force: _force,
     evaluator,
     ...flags

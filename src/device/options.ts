@@ -1,4 +1,4 @@
-import type { Address } from "./remote/address.ts";
+import type { Access } from "./remote/access.ts";
 
 /** What a device tells while it is opened or measures; the command line shows it, `--json` prints it. */
 export type Notice =
@@ -25,7 +25,7 @@ export interface OpenOptions {
   /** Told what a user should know: where a device may join, that one has, warnings. */
   readonly onNotice?: (notice: Notice) => void;
   /** Where devices that join find us; without it, on this machine alone. */
-  readonly listen?: Address | undefined;
+  readonly listen?: Access | undefined;
   /** Ends the wait for a device. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,7 +4,7 @@ import { inWords, onDamage } from "../data/damage.ts";
 import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { guessWarning } from "../data/guess.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import type { Address } from "../device/remote/address.ts";
+import type { Access } from "../device/remote/access.ts";
 import { guardWarning } from "../engine/guard.ts";
 import { MnasError } from "../errors.ts";
 import { dataFolder, exportData } from "../evaluator/data.ts";
@@ -63,7 +63,7 @@ export interface SearchOptions {
   readonly dataset: Dataset;
   readonly device: LatencyDevice;
   /** Where devices that join find us, for the device of the finals. */
-  readonly listen?: Address | undefined;
+  readonly listen?: Access | undefined;
   /** Goes on with latencies of two devices. */
   readonly isForced?: boolean;
   readonly signal: AbortSignal;

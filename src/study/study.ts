@@ -3,7 +3,7 @@ import { describeDataset, type Dataset } from "../data/dataset.ts";
 import { dataFactsOf } from "../data/known.ts";
 import type { SteadyOptions } from "../device/canary.ts";
 import type { LatencyDevice } from "../device/device.ts";
-import type { Address } from "../device/remote/address.ts";
+import type { Access } from "../device/remote/access.ts";
 import type { Store } from "../store/store.ts";
 import { setWorkOrder } from "../worker/order.ts";
 import type { SearchEvent } from "./events.ts";
@@ -18,7 +18,7 @@ export interface Study {
   readonly dataset: Dataset;
   readonly device: LatencyDevice;
   /** Where devices that join find us. */
-  readonly listen?: Address | undefined;
+  readonly listen?: Access | undefined;
   readonly targetMs: number;
   readonly signal: AbortSignal;
   readonly emit: (event: SearchEvent) => void;

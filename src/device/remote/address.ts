@@ -1,5 +1,5 @@
-import { hostname, networkInterfaces } from "node:os";
 import { MnasError } from "../../errors.ts";
+import { networkHosts } from "./interfaces.ts";
 
 /** Where a server listens. */
 export interface Address {
@@ -17,9 +17,31 @@ const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 &&
 /** An IPv6 address needs brackets before a port. */
 export const withPort = (host: string, port: number): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
+/**
+ * A host and port as a browser writes them: lower case, short IPv6, numbers as IPv4, no default port. Null for a text that is
+ * no host, or has more than a host and a port.
+ */
+export function hostIn(text: string, scheme: "http:" | "https:" = "http:"): URL | null {
+  const address = `${scheme}//${text}`;
+  if (!/^[\w.-]+(:\d+)?$|^\[[\da-fA-F:.]+\](:\d+)?$/.test(text) || !URL.canParse(address)) return null;
+  return new URL(address);
+}
+
+/** The port of an address, also where it is that of its scheme. */
+export const portOf = ({ port, protocol }: URL): number =>
+  port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+
+/** The host as a browser writes it, without brackets; as given where a browser would refuse it. */
+const asBrowsersHave = (host: string): string => {
+  const url = hostIn(host.includes(":") ? `[${host}]` : host);
+  return url === null ? host : url.hostname.replaceAll(/[[\]]/g, "");
+};
+
 const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
-const isEverywhere = (host: string): boolean => everywhere.has(host);
+export const isEverywhere = (host: string): boolean => everywhere.has(host);
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/.test(host);
+/** `localhost` means this everywhere; `::1` only on some machines, and never the rest of 127.0.0.0/8. */
+const localhosts: ReadonlySet<string> = new Set(["localhost", "127.0.0.1"]);
 
 /**
  * The address in `HOST[:PORT]`; `lan` is every network of this machine. Throws `USAGE`.
@@ -40,35 +62,15 @@ export function parseAddress(text: string, port: number): Address {
       },
     );
   }
-  return { host: host === "lan" ? "0.0.0.0" : host, port: number };
-}
-
-/** Addresses of this machine in its networks, IPv4 first. */
-function networkHosts(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outside = all.filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0);
-  return ["IPv4", "IPv6"]
-    .flatMap((family) => outside.filter((each) => each.family === family))
-    .map((each) => each.address);
+  return { host: host === "lan" ? "0.0.0.0" : asBrowsersHave(host), port: number };
 }
 
 /** Hosts by which others reach a server that listens on `host`, the best first. */
 export function reachableHosts(host: string): string[] {
-  if (isLoopback(host)) return ["localhost"];
+  if (localhosts.has(host)) return ["localhost"];
   if (!isEverywhere(host)) return [host];
   const hosts = networkHosts().filter((each) => host === "::" || !each.includes(":"));
   return [...hosts, "localhost"];
-}
-
-/**
- * Whether a Host header names a server that listens on `address`. A page of another site, whose name was made to lead
- * here (DNS rebinding), says that site's name.
- */
-export function isOurHost(header: string | undefined, { host, port }: Address): boolean {
-  if (header === undefined) return false;
-  const names = ["localhost", "127.0.0.1", "::1", host];
-  if (isEverywhere(host)) names.push(...networkHosts(), hostname(), `${hostname()}.local`);
-  return names.some((name) => withPort(name, port).toLowerCase() === header.toLowerCase());
 }
 
 /** A device's name without the token that may be in it: what may be shown and kept. */

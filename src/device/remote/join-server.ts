@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { WebSocket } from "ws";
-import { isOurHost, reachableHosts, withPort, type Address } from "./address.ts";
+import { judgeRequest, pageUrls, type Access } from "./access.ts";
 import { admit, type Gate } from "./admit.ts";
 import { listen, type Refusal } from "./listen.ts";
 import { limits } from "./messages.ts";
@@ -11,7 +11,7 @@ import { throttled } from "./throttle.ts";
 import { createTokens } from "./tokens.ts";
 
 export interface JoinOptions {
-  readonly address: Address;
+  readonly address: Access;
   /** The built page. */
   readonly folder?: string;
   /** Where devices that joined are remembered. */
@@ -32,7 +32,8 @@ export interface JoinListener {
 
 /** Lets devices join, and knows those that have. */
 export interface JoinServer extends AsyncDisposable {
-  readonly address: Address;
+  /** The port as it is. */
+  readonly address: Access;
   /** Devices that are connected. */
   readonly peers: () => readonly Peer[];
   /**
@@ -48,6 +49,8 @@ export interface JoinServer extends AsyncDisposable {
 
 /** Connections that have not said who they are. */
 const mostPending = 16;
+/** Unknown hosts and origins that are told of, each once; more are somebody's play. */
+const mostUnknown = 100;
 const renewMs = 30 * 60_000;
 /** How long a search waits for a device that is gone or paused. */
 export const defaultPatienceMs = 10 * 60_000;
@@ -75,39 +78,41 @@ export async function openJoinServer(options: JoinOptions): Promise<JoinServer> 
   };
   const nameOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? "an unknown address";
 
-  /** Other sites' pages, which a browser on this machine may show, get no answer. */
-  const refusal = (request: IncomingMessage): Refusal | null => {
-    const { host, origin } = request.headers;
-    if (!isOurHost(host, server.address)) return { status: 403, text: "This server has another name" };
-    if (origin !== undefined && origin.toLowerCase() !== `http://${host!.toLowerCase()}`)
-      return { status: 403, text: "Pages of other sites may not connect" };
-    return null;
+  const unknown = new Set<string>();
+  /** Other sites' pages, which a browser on this machine may show, get no answer; the user is told how to allow a site. */
+  const judge = (request: IncomingMessage): Refusal | { readonly sockets: readonly string[] } => {
+    const verdict = judgeRequest(request.headers, access());
+    if ("sockets" in verdict) return verdict;
+    if (!unknown.has(verdict.unknown) && unknown.size < mostUnknown) {
+      unknown.add(verdict.unknown);
+      warn(`${verdict.told} (from ${nameOf(request)})`);
+    }
+    return { status: 403, text: verdict.text };
   };
   const server = await listen({
     address: options.address,
     mostBytes: limits.messageChars,
     onRequest: (request, response) => {
-      const why = refusal(request);
-      if (why === null) return site(request, response);
-      refuse(response, why.status, why.text);
+      const verdict = judge(request);
+      if ("sockets" in verdict) return site(request, response, verdict.sockets);
+      refuse(response, verdict.status, verdict.text);
     },
     refusal: (request) => {
-      const why = refusal(request);
-      if (why !== null) warn(`a connection from ${nameOf(request)} was refused: ${why.text}`);
-      if (why === null && gate.pending.size >= mostPending) return { status: 503, text: "Too many connections" };
-      return why;
+      const verdict = judge(request);
+      if ("status" in verdict) return verdict;
+      return gate.pending.size >= mostPending ? { status: 503, text: "Too many connections" } : null;
     },
     onSocket: (socket: WebSocket, request) => admit(gate, socket, nameOf(request)),
   });
+  const access = (): Access => ({ ...options.address, ...server.address });
   const renewal = setInterval(() => {
     for (const { peer, session } of gate.joined) gate.sessions.renew(session, peer.name);
   }, renewMs);
   const invitations = new Set<Disposable>();
-  const urlsWith = (token: string): string[] =>
-    reachableHosts(server.address.host).map((host) => `http://${withPort(host, server.address.port)}/#${token}`);
+  const urlsWith = (token: string): string[] => pageUrls(access()).map((url) => `${url}#${token}`);
 
   return {
-    address: server.address,
+    address: access(),
     peers: () => [...gate.joined].map(({ peer }) => peer),
     invite: (name, onUrls) => {
       let isOpen = true;

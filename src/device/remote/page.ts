@@ -2,7 +2,8 @@ import type { LatencyDevice } from "../device.ts";
 import { MnasError } from "../../errors.ts";
 import type { OpenOptions } from "../options.ts";
 import { pageRuntimes } from "./messages.ts";
-import { isLoopback, joinPort, withPort } from "./address.ts";
+import { isOnlyLocal } from "./access.ts";
+import { joinPort, withPort } from "./address.ts";
 import { defaultPatienceMs, openJoinServer, type JoinOptions, type JoinServer } from "./join-server.ts";
 import { describe, openRemote } from "./remote.ts";
 import type { Peer } from "./peer.ts";
@@ -131,7 +132,7 @@ export async function openPage(name: string, rest: string, options: PageOptions 
         isWanted: (each) => each.isOpen && (wanted === null || each.name === wanted),
         name: wanted,
         onUrls: (urls) =>
-          onNotice({ event: "join", urls, port: server.address.port, isLocal: isLoopback(server.address.host) }),
+          onNotice({ event: "join", urls, port: server.address.port, isLocal: isOnlyLocal(server.address) }),
         onOther: (each) => warn(`page:${each.name} joined, but page:${wanted} is waited for`),
         signal: AbortSignal.any([stop, late.signal]),
       });

@@ -55,12 +55,12 @@ function filesOf(folder: string): ReadonlyMap<string, string> {
  * Scripts, workers and WebAssembly of this server alone. COOP and COEP isolate the page, so that it gets threads and a
  * fine clock where it is a secure context. Some browsers do not count WebSockets to 'self'.
  */
-const headersFor = (host: string): Record<string, string> => ({
+const headersFor = (sockets: readonly string[]): Record<string, string> => ({
   "Content-Security-Policy": [
     "default-src 'none'",
     "script-src 'self' 'wasm-unsafe-eval' blob:",
     "worker-src 'self' blob:",
-    `connect-src 'self' ws://${host} blob: data:`,
+    `connect-src 'self' ${sockets.join(" ")} blob: data:`,
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",
     "manifest-src 'self'",
@@ -82,13 +82,15 @@ export function refuse(response: ServerResponse, status: number, text: string): 
 }
 
 /**
- * Serves the files of a folder and nothing else. The Host header was checked before.
+ * Serves the files of a folder and nothing else. The Host header was checked before; a page may open `sockets`.
  *
  * @throws MnasError `DEVICE_UNAVAILABLE` when there is no page in the folder.
  */
-export function createSite(folder: string): (request: IncomingMessage, response: ServerResponse) => void {
+export function createSite(
+  folder: string,
+): (request: IncomingMessage, response: ServerResponse, sockets: readonly string[]) => void {
   const files = filesOf(folder);
-  return (request, response) => {
+  return (request, response, sockets) => {
     if (request.method !== "GET") {
       response.setHeader("Allow", "GET");
       return refuse(response, 405, "Only GET");
@@ -98,7 +100,7 @@ export function createSite(folder: string): (request: IncomingMessage, response:
     const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size;
     if (file === undefined || size === undefined) return refuse(response, 404, "Not found");
     response.writeHead(200, {
-      ...headersFor(request.headers.host ?? ""),
+      ...headersFor(sockets),
       "Content-Type": types[extname(file)],
       "Content-Length": size,
       "Cache-Control": hashed.test(path) ? "public, max-age=31536000, immutable" : "no-cache",
