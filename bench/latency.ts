@@ -10,11 +10,12 @@
  *    nothing of calls: the network runs in an ONNX Loop, and counts as the time that one more turn takes, less that of
  *    a turn that does nothing.
  */
+import type { Latency } from "../src/latency.ts";
 import { parseArgs } from "node:util";
 import * as ort from "onnxruntime-node";
 import { buildGraph } from "../src/arch/build.ts";
 import { allowedCores, pinToFastest } from "../src/device/cores.ts";
-import type { DeviceModel, Latency } from "../src/device/device.ts";
+import type { DeviceModel } from "../src/device/device.ts";
 import { sessionOptions } from "../src/device/host-session.ts";
 import { openDevice } from "../src/device/open.ts";
 import { doNothingModel } from "../src/device/overhead.ts";

@@ -1,3 +1,4 @@
+import type { Latency } from "../src/latency.ts";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -5,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vi
 import { measureSteadily } from "../src/device/canary.ts";
 import { openAdb } from "../src/device/adb/device.ts";
 import { combine } from "../src/device/adb/rounds.ts";
-import type { Latency, LatencyDevice } from "../src/device/device.ts";
+import type { LatencyDevice } from "../src/device/device.ts";
 import { openDevice } from "../src/device/open.ts";
 import { makePhones, type Phones } from "./adb/phones.ts";
 import { replay } from "./adb/replay.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** Lower rows know nothing of higher ones; modules of one row know nothing of each other. */
 const layers = [
-  ["errors", "version"],
+  ["errors", "version", "latency"],
   ["util"],
   ["space", "graph", "reward"],
   ["arch"],

@@ -67,7 +67,7 @@ test("what was measured while the machine was busy is measured again, before the
   await measureBatch(study, 0, 3);
   expect(names).toEqual([passing, hopeless, quiet, passing, hopeless]);
   const [a, b, c] = store.trials("search");
-  expect([a, b, c].map((trial) => trial!.latency!["isUnstable"])).toEqual([false, true, false]);
+  expect([a, b, c].map((trial) => trial!.latency!.isUnstable)).toEqual([false, true, false]);
   expect([a, b].map((trial) => trial!.state)).toEqual(["waiting", "pruned"]);
   expect(events.filter(({ event }) => event === "warning")).toEqual([
     {
@@ -133,7 +133,7 @@ test("a device that drifts all the time has its batch measured again, and marked
   // Three attempts of canary, network, canary.
   expect(n).toBe(9);
   expect(trial!.latency).toMatchObject({ medianMs: expect.closeTo(1.1 ** 7 * costsMs(notation), 9), isUnstable: true });
-  expect(trial!.latency!["canary"]).toMatchObject({ loadMs: 0 });
+  expect(trial!.latency!.canary).toMatchObject({ loadMs: 0 });
   const first = store.get("canary") as { ms: number };
   expect(events.filter(({ event }) => event === "warning")).toHaveLength(1);
   add(1);

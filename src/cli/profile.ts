@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { measureCanary, isDrift } from "../device/canary.ts";
-import type { Latency } from "../device/device.ts";
+import type { Latency } from "../latency.ts";
 import { openDevice } from "../device/open.ts";
 import { checkMeasures, provenanceChanges, provenanceOf } from "../device/provenance.ts";
 import { missingParts, partTiming, profile as profileParts } from "../device/table/profile.ts";

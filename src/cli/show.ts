@@ -1,3 +1,4 @@
+import type { LatencyRecord } from "../latency.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArch } from "../space/notation.ts";
@@ -54,23 +55,13 @@ export function show(text: string, { json = false }: { json?: boolean }): void {
 }
 
 /** A latency record in one line. */
-export function latencyLine(latency: { readonly medianMs: number; readonly [key: string]: unknown }): string {
-  const {
-    medianMs,
-    p90Ms,
-    lowMs,
-    highMs,
-    runs,
-    device,
-    runtime,
-    runtimeVersion,
-    threads,
-    provider,
-    origin,
-    isUnstable,
-    notes,
-  } = latency;
-  if (origin === "proxy") return `${ms(medianMs)} (${String(device)}: a proxy, computed from multiply-adds)`;
-  if (origin === "predicted") return `${ms(medianMs)} (predicted for ${String(device)}, not measured)`;
-  return `${ms(medianMs)} median (95 % interval ${ms(Number(lowMs))} to ${ms(Number(highMs))}), p90 ${ms(Number(p90Ms))}, ${String(runs)} runs, ${String(device)}, ${String(threads)} thread, ${String(runtime)} ${String(runtimeVersion)} ${String(provider)}${isUnstable === true ? "; may be too high: the device was not stable" : ""}${Array.isArray(notes) ? `; ${notes.join("; ")}` : ""}`;
+export function latencyLine(latency: LatencyRecord): string {
+  const { medianMs, p90Ms, lowMs, highMs, runs, device, runtime, runtimeVersion, threads, provider } = latency;
+  const { origin, isUnstable = false, notes = [] } = latency;
+  if (origin === "proxy") return `${ms(medianMs)} (${device}: a proxy, computed from multiply-adds)`;
+  if (origin === "predicted") return `${ms(medianMs)} (predicted for ${device}, not measured)`;
+  const interval = `95 % interval ${ms(lowMs ?? null)} to ${ms(highMs ?? null)}`;
+  const where = `${runs} runs, ${device}, ${threads} thread, ${runtime} ${runtimeVersion} ${provider}`;
+  const remarks = [...(isUnstable ? ["may be too high: the device was not stable"] : []), ...notes];
+  return [`${ms(medianMs)} median (${interval}), p90 ${ms(p90Ms ?? null)}, ${where}`, ...remarks].join("; ");
 }

@@ -1,4 +1,4 @@
-import type { Origin } from "../device/device.ts";
+import type { Origin } from "../latency.ts";
 import type { FinalRow, TrialRow } from "../study/events.ts";
 import { fixed, ms, paint, percent, table, thousands } from "./output.ts";
 

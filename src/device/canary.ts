@@ -1,3 +1,5 @@
+import type { CanaryRecord } from "../latency.ts";
+import type { Latency } from "../latency.ts";
 import { setTimeout } from "node:timers/promises";
 import { buildGraph } from "../arch/build.ts";
 import { zooArch } from "../arch/zoo.ts";
@@ -9,16 +11,7 @@ import { toTflite } from "../lower/tflite.ts";
 import { formatArch } from "../space/notation.ts";
 import { createRng } from "../util/rng.ts";
 import { version } from "../version.ts";
-import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "./device.ts";
-
-/** How fast a device was before and after some measurements, by a network that is always the same. */
-export interface CanaryRecord {
-  readonly network: string;
-  readonly beforeMs: number;
-  readonly afterMs: number;
-  /** How long the device was under load before, to measure it as warm as it gets; 0 for not at all. */
-  readonly loadMs: number;
-}
+import type { DeviceModel, LatencyDevice, MeasureOptions } from "./device.ts";
 
 /** A canary that changes by more than this share tells of a device that gets hot, or does something else besides. */
 const drift = 0.05;

@@ -1,4 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
+import type { Latency, Origin } from "../latency.ts";
 import type { Arch, Task } from "../space/arch.ts";
 import type { ModelInput } from "./axes.ts";
 import type { HeldOut } from "./predict/fit.ts";
@@ -24,47 +25,6 @@ export interface DeviceModel {
   readonly onnx: () => Uint8Array;
   /** The network as a TFLite model; null for an ONNX file. */
   readonly tflite: (() => Uint8Array) | null;
-}
-
-/**
- * Where numbers come from: timed by the device's own runtime, timed in a browser on it, timed in an emulator on this
- * machine, predicted from earlier measurements, or computed from multiply-adds. Numbers of different origins are not
- * compared.
- */
-export type Origin = "native" | "web" | "emulated" | "predicted" | "proxy";
-
-/** How long one image takes, batch 1, and how that is known. All times are without {@link overheadMs}. */
-export interface Latency {
-  readonly medianMs: number;
-  readonly p90Ms: number;
-  /** 95 % interval of the median. */
-  readonly lowMs: number;
-  readonly highMs: number;
-  /** Timed runs, and untimed runs before them. */
-  readonly runs: number;
-  readonly warmup: number;
-  /** What calling the runtime takes even when the model does nothing; measured on its own and subtracted. */
-  readonly overheadMs: number;
-  /** True when the device was not as fast as it can be, or did not stay so, whenever it was measured. */
-  readonly isUnstable: boolean;
-  readonly threads: number;
-  /** Which hardware, for example "AMD EPYC". */
-  readonly device: string;
-  readonly runtime: string;
-  readonly runtimeVersion: string;
-  /** What of the runtime ran the model, for example "CPU" or "WebGPU". */
-  readonly provider: string;
-  /** Operating system, and the browser where one is in between. */
-  readonly os: string;
-  readonly origin: Origin;
-  /** What a table or predictor had said of the same network, when that is what was measured. */
-  readonly predictedMs?: number;
-  /** What else to know of these numbers, for example that a median is a mean. */
-  readonly notes?: readonly string[];
-  /** Of the device, where it tells, in °C. */
-  readonly temperatureC?: { readonly before: number; readonly after: number };
-  /** ISO 8601 time of the measurement; null for what is not measured, whose records are the same in every run. */
-  readonly time: string | null;
 }
 
 /** A record of what is computed, not measured: no runs, no spread, no time. */

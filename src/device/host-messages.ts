@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
-import type { Latency } from "./device.ts";
+import type { Latency } from "../latency.ts";
 import type { TimingOptions } from "./protocol.ts";
 
 /** What the host device asks its process to do; one at a time. */

@@ -1,3 +1,4 @@
+import type { Timing } from "../latency.ts";
 import { median, medianInterval, quantile } from "./statistics.ts";
 
 /** How much to measure. */
@@ -15,18 +16,6 @@ export interface TimingOptions {
   /** However slow the model is. */
   readonly minRuns?: number;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What timed runs say, in milliseconds. */
-export interface Timing {
-  readonly medianMs: number;
-  readonly p90Ms: number;
-  /** 95 % interval of the median. */
-  readonly lowMs: number;
-  readonly highMs: number;
-  readonly runs: number;
-  /** Runs before, which are in none of the numbers. */
-  readonly warmup: number;
 }
 
 /** The time of each run, and how many were run before. */

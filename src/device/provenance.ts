@@ -1,8 +1,9 @@
+import type { Latency } from "../latency.ts";
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile } from "../util/files.ts";
 import type { HeldOut } from "./predict/fit.ts";
-import { computedLatency, type Latency, type LatencyDevice } from "./device.ts";
+import { computedLatency, type LatencyDevice } from "./device.ts";
 
 const text = z.string().min(1);
 

@@ -1,3 +1,4 @@
+import type { LatencyRecord } from "../latency.ts";
 import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { MnasError } from "../errors.ts";
@@ -7,7 +8,6 @@ import {
   maxAttempts,
   type Claim,
   type FinalProposal,
-  type LatencyRecord,
   type Proposal,
   type Store,
   type Trial,

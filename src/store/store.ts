@@ -1,3 +1,4 @@
+import type { LatencyRecord } from "../latency.ts";
 import type { Genotype } from "../space/space.ts";
 
 /** Trials of the search, and the long trainings of its finalists and reference networks; each numbered from 0. */
@@ -8,12 +9,6 @@ export type Phase = "search" | "final";
  * is offered to workers once it has a latency.
  */
 export type TrialState = "waiting" | "running" | "complete" | "stopped" | "pruned" | "failed";
-
-/** What a device said of a trial's network; the whole record is kept as the device gave it. */
-export interface LatencyRecord {
-  readonly medianMs: number;
-  readonly [key: string]: unknown;
-}
 
 export interface Trial {
   readonly phase: Phase;

@@ -1,8 +1,8 @@
-import type { Origin } from "../device/device.ts";
+import type { LatencyRecord, Origin } from "../latency.ts";
 import type { Notice } from "../device/options.ts";
 import type { Comparison } from "../report/report.ts";
 import type { ProxyNote } from "./proxy/record.ts";
-import type { LatencyRecord, Phase, Store, Trial } from "../store/store.ts";
+import type { Phase, Store, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
 export type SearchEvent =
@@ -121,7 +121,7 @@ export interface FinalRow extends TrialRow {
   readonly tflite: string | null;
 }
 
-export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.["isUnstable"] === true;
+export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.isUnstable === true;
 
 /** One standard error that the choice of `count` images brings to the share of them that is classified right. */
 export const imagesError = (share: number | null, count: number | null): number | null =>

@@ -82,7 +82,7 @@ function finalRow(
   const failures = trainings.flatMap(({ seed, reason }) => (reason === null ? [] : [`seed ${seed}: ${reason}`]));
   const written = (format: FormatName): string | null =>
     best !== null && !isReference && existsSync(join(dir, modelFile(best, format))) ? modelFile(best, format) : null;
-  const predictedMs = trainings[0]!.latency?.["predictedMs"];
+  const predictedMs = trainings[0]!.latency?.predictedMs;
   return {
     ...trialRow(store, best ?? trainings[0]!),
     state: stateOf(trainings),

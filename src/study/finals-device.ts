@@ -60,7 +60,7 @@ export async function finalistLatency(
   { store, device, signal }: Study,
   { notation, latency, latencyMs }: Trial & { readonly latencyMs: number },
 ): Promise<number> {
-  if (latency?.["origin"] === device.origin || device.origin === "predicted") return latencyMs;
+  if (latency?.origin === device.origin || device.origin === "predicted") return latencyMs;
   const known = (store.get("finalistMs") ?? {}) as Readonly<Record<string, number>>;
   const found = known[notation];
   if (found !== undefined) return found;

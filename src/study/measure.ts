@@ -1,7 +1,8 @@
+import type { LatencyRecord } from "../latency.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import { MnasError } from "../errors.ts";
 import { parseArch } from "../space/notation.ts";
-import type { LatencyRecord, Trial } from "../store/store.ts";
+import type { Trial } from "../store/store.ts";
 import { networkOf } from "../arch/network.ts";
 import { deviceModel } from "../device/model.ts";
 import { emitEnded, nameOf } from "./ended.ts";
@@ -15,7 +16,7 @@ export const isUnfit = (error: unknown): error is MnasError =>
 
 /** Whether a network is still to be measured: also where it was only predicted, and there is a device now. */
 export const isUnmeasured = ({ origin }: LatencyDevice, latency: LatencyRecord | null): boolean =>
-  latency === null || (latency["origin"] === "predicted" && origin !== "predicted");
+  latency === null || (latency.origin === "predicted" && origin !== "predicted");
 
 /** What is known of the trials of a batch, by number; a message where the device cannot run the network. */
 type Known = Map<number, LatencyRecord | string>;

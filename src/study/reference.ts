@@ -1,7 +1,8 @@
+import type { LatencyRecord } from "../latency.ts";
 import { zooArch } from "../arch/zoo.ts";
 import type { LatencyDevice } from "../device/device.ts";
 import type { Task } from "../space/arch.ts";
-import type { LatencyRecord, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { networkOf, type Network } from "../arch/network.ts";
 import { deviceModel } from "../device/model.ts";
 import { isUnmeasured } from "./measure.ts";

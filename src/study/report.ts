@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RecordedConfig } from "../config/config.ts";
-import type { Origin } from "../device/device.ts";
+import type { Origin } from "../latency.ts";
 import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { comparisonsOf } from "./comparisons.ts";

@@ -1,5 +1,6 @@
+import type { Latency } from "../../latency.ts";
 import { MnasError } from "../../errors.ts";
-import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "../device.ts";
+import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
 import type { OpenOptions } from "../options.ts";
 import { factsCommand, fastestCores, parseFacts } from "./facts.ts";
 import { parseAdbName } from "./name.ts";

@@ -1,4 +1,4 @@
-import type { Timing } from "../protocol.ts";
+import type { Timing } from "../../latency.ts";
 import { median } from "../statistics.ts";
 import type { ToolRun } from "./tool-run.ts";
 

@@ -1,4 +1,5 @@
-import type { DeviceModel, Latency, MeasureOptions } from "../device.ts";
+import type { Latency } from "../../latency.ts";
+import type { DeviceModel, MeasureOptions } from "../device.ts";
 import { leastRuns } from "../protocol.ts";
 import { parseTemperature, temperatureCommand } from "./facts.ts";
 import type { Phone } from "./phone.ts";

@@ -1,5 +1,5 @@
-import type { Latency } from "../device.ts";
-import { leastRuns, summarize, type Timing } from "../protocol.ts";
+import type { Latency, Timing } from "../../latency.ts";
+import { leastRuns, summarize } from "../protocol.ts";
 import { Misbehaviour } from "./channel.ts";
 import type { Job, Measured, Result } from "./messages.ts";
 

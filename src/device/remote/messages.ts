@@ -1,3 +1,4 @@
+import type { NetTiming } from "../../latency.ts";
 /*
  * What a search and a device say to each other over a WebSocket: text frames of JSON, one message each, and a binary
  * frame for each model. A browser dials the search at `socketPath` of the address that its page came from; a search
@@ -170,18 +171,9 @@ export interface Result {
 }
 
 /** What a measurement says of a machine that runs mnas itself: it has its own statistics, of several rounds. */
-export interface Measured {
+export interface Measured extends NetTiming {
   readonly kind: "measured";
   readonly id: string;
-  /** All without `overheadMs`. */
-  readonly medianMs: number;
-  readonly p90Ms: number;
-  readonly lowMs: number;
-  readonly highMs: number;
-  readonly runs: number;
-  readonly warmup: number;
-  readonly overheadMs: number;
-  readonly isUnstable: boolean;
 }
 
 /** The job ends without a result. */

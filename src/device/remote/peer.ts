@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { MnasError } from "../../errors.ts";
-import type { Origin } from "../device.ts";
+import type { Origin } from "../../latency.ts";
 import { Misbehaviour, type Channel, type Closed } from "./channel.ts";
 import { timingOf, timingOfMeasured, type RemoteTiming } from "./checks.ts";
 import { closeCodes, type DeviceMessage, type Hello, type Job, type SearchMessage } from "./messages.ts";

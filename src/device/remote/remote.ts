@@ -1,5 +1,6 @@
+import type { Latency, Origin } from "../../latency.ts";
 import { MnasError } from "../../errors.ts";
-import type { DeviceModel, Latency, LatencyDevice, MeasureOptions, Origin } from "../device.ts";
+import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
 import { leastRuns } from "../protocol.ts";
 import { limits, type Format, type Hello, type JobOptions, type RuntimeOffer } from "./messages.ts";
 import { Lost, type Peer } from "./peer.ts";

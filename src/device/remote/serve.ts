@@ -1,8 +1,9 @@
+import type { Latency } from "../../latency.ts";
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { WebSocket } from "ws";
 import { MnasError } from "../../errors.ts";
-import type { Latency, LatencyDevice } from "../device.ts";
+import type { LatencyDevice } from "../device.ts";
 import { doNothingModel } from "../overhead.ts";
 import type { Address } from "./address.ts";
 import { Misbehaviour, openChannel, type Channel } from "./channel.ts";

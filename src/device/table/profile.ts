@@ -1,7 +1,8 @@
+import type { Latency } from "../../latency.ts";
 import { MnasError } from "../../errors.ts";
 import type { Arch, Task } from "../../space/arch.ts";
 import { measureSteadily } from "../canary.ts";
-import type { DeviceModel, Latency, LatencyDevice, MeasureOptions } from "../device.ts";
+import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
 import { agreement, type HeldOut } from "../predict/fit.ts";
 import { median } from "../statistics.ts";
 import { keyOf, layeredParts, type Part, type Size } from "./parts.ts";

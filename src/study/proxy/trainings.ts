@@ -55,7 +55,7 @@ export function addTrainings(store: Store, networks: readonly Member[], levels: 
   const missing = proposalsOf(networks, levels).filter((proposal) => store.trial(proposal) === null);
   store.add(missing);
   for (const trial of [...store.trials("search"), ...store.trials("final")])
-    if (trial.latency === null) store.measured(trial, { medianMs: 0, origin: "none" });
+    if (trial.latency === null) store.measured(trial, { medianMs: 0 });
 }
 
 /** The trainings of one network: by level and seed, and the full ones by seed. */
