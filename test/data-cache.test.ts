@@ -52,6 +52,24 @@ test("images are decoded once: their cache serves until the content of a file ch
   expect(readdirSync(cacheDir)).toHaveLength(1);
 });
 
+test("the cache serves until the classes of the files change: by a table, no path says them", async () => {
+  using folder = scratch();
+  const cacheDir = join(folder.dir, "cache");
+  const dir = join(folder.dir, "data");
+  for (const i of times(12, (n) => n)) await picture(dir, `images/${i + 10}.jpg`);
+  const load = async (cats: number, cat: string) => {
+    const rows = times(12, (i) => `${i + 10}.jpg,${i < cats ? cat : "dog"}\n`);
+    writeFileSync(join(dir, "labels.csv"), `file,label\n${rows.join("")}`);
+    const { classes, train, validation, test: tested } = await loadInMemory(dir, { seed, cacheDir });
+    const labels = [train, validation, tested].flatMap((part) => [...part.labels]);
+    return { classes, ofFirst: labels.filter((label) => label === 0).length };
+  };
+  // The order of the files is the same each time.
+  expect(await load(8, "cat")).toEqual({ classes: ["cat", "dog"], ofFirst: 8 });
+  expect(await load(4, "cat")).toEqual({ classes: ["cat", "dog"], ofFirst: 4 });
+  expect(await load(4, "bat")).toEqual({ classes: ["bat", "dog"], ofFirst: 4 });
+});
+
 test("a damaged cache is built again", async () => {
   using folder = scratch();
   await pictures(folder.dir, 4);

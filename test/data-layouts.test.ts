@@ -302,6 +302,11 @@ const moreTables: Readonly<Record<string, Layout>> = {
     make: table("all.csv", `file,label,split\n${rows((i) => `${i}.png,${label(i)},${i < 6 ? "train" : "test"}`)}`),
     counts: [4, 2, 2],
   },
+  "a column that is called after parts and names none": {
+    make: table("all.csv", `file,label,Set\n${rows((i) => `${i}.png,${label(i)},${i % 2}`)}`),
+    counts: [4, 2, 2],
+    warns: ['column "Set" of "DIR/all.csv" names no parts and is not used: "0", "1"'],
+  },
   "labels that are numbers, with names": {
     make: async (dir) => {
       await table("train.csv", `id,label\n${rows((i) => `${i},${i % 2 === 0 ? 2 : 10}`)}`)(dir);
@@ -432,6 +437,32 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     make: table("train.csv", "id,label\n0,cat\n0,dog\n"),
     says: 'Cannot use "DIR/train.csv": "0" has two labels, "cat" and "dog"',
     hint: /^Give each file one label/,
+  },
+  "a table for training beside images to test with, of the same numbers": {
+    make: async (dir) => {
+      await images(dir, ...filled(["test"], 8));
+      put(dir, "train.csv", `id,label\n${rows((i) => `${i},${label(i)}`)}`);
+    },
+    says: 'Cannot use "DIR/train.csv": 8 of 8 rows have no image or no label: "0"',
+    hint: /^Put the images below the folder of the table/,
+  },
+  "a path without an ending, of two files": {
+    make: table("train.csv", `id,label\n${rows((i) => `train/${i},${label(i)}`)}`, "train/0.jpg"),
+    says: 'Cannot use "DIR/train.csv": "train/0" may be "train/0.jpg", "train/0.png"',
+    hint: /^Give the path of each file/,
+  },
+  "an image in two parts": {
+    make: async (dir) => {
+      await table("train.csv", `id,label\n${rows((i) => `${i},${label(i)}`)}`)(dir);
+      put(dir, "test.csv", "id,label\n6,cat\n7,dog\n");
+    },
+    says: 'Cannot use data "DIR": "train/6.png" is in the test part and in the train part',
+    hint: /^Let each image be in one part only/,
+  },
+  "a column that says the part of some rows": {
+    make: table("all.csv", `file,label,split\n${rows((i) => `${i}.png,${label(i)},${["train", "test", ""][i % 3]}`)}`),
+    says: 'Cannot use "DIR/all.csv": its column "split" says "", which is no part',
+    hint: /^Let it say train, val or test in each row/,
   },
   "two tables of one part": {
     make: async (dir) => {

@@ -35,10 +35,12 @@ const indicesOf = (files: Files): FileIndex[] => partNames.flatMap((part) => fil
 
 const countOf = (files: Files): number => indicesOf(files).reduce((sum, { labels }) => sum + labels.length, 0);
 
-/** Names the content of the files: times and sizes would not tell every change, and change without one. */
-async function stampOf(dir: string, files: Files): Promise<string> {
-  const hash = createHash("sha256");
+/** Names the content and the classes of the files: times and sizes would not tell every change, and change without one. */
+async function stampOf(dir: string, classes: readonly string[], files: Files): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(classes));
   for (const part of partNames) {
+    // Of files in a table no path says the class.
+    hash.update(files[part]?.labels ?? "");
     for (const file of files[part] === undefined ? [] : pathsOf(files[part])) {
       // Ctrl-C is heard between two files.
       await breathe();
@@ -141,7 +143,7 @@ export async function readImageFiles(
     return sourced(keyOf(classes, files, shape), used, told, (_, index) => storedImages(index, shape));
   }
   const place = `${resolve(dir)} at ${size ?? "any size"}`;
-  const data = await cached(place, { stamp: await stampOf(dir, files), cacheDir }, async () => {
+  const data = await cached(place, { stamp: await stampOf(dir, classes, files), cacheDir }, async () => {
     const shape = survey?.shape ?? (await surveyFiles(indicesOf(files).flatMap(pathsOf), size)).shape;
     const decoded = await decodeImages(classes, files, shape);
     tellLeftOut(decoded);

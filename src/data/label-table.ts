@@ -59,21 +59,23 @@ const withoutEnding = (path: string): string => path.slice(0, path.length - extn
 
 /** Finds image files by what tables call them: paths or names, with an ending or without. */
 function createFinder(images: readonly string[]) {
-  const byPath = new Map<string, string>();
+  const byPath = new Map<string, string[]>();
   const byName = new Map<string, string[]>();
+  const add = (map: Map<string, string[]>, key: string, path: string): void => {
+    const same = map.get(key);
+    if (same === undefined) map.set(key, [path]);
+    else same.push(path);
+  };
   for (const path of images) {
     const composed = path.normalize();
     for (const key of new Set([composed, withoutEnding(composed)])) {
-      byPath.set(key, path);
-      const name = basename(key);
-      const same = byName.get(name);
-      if (same === undefined) byName.set(name, [path]);
-      else same.push(path);
+      add(byPath, key, path);
+      add(byName, basename(key), path);
     }
   }
   const partOf = (path: string): PartName | null =>
     partsOf(path.split("/").slice(0, -1)).find((part) => part !== null) ?? null;
-  return (value: string, part: PartName): readonly string[] => {
+  return (value: string, { part, isNamed }: RowPart): readonly string[] => {
     const parts = value
       .normalize()
       .replaceAll("\\", "/")
@@ -81,9 +83,11 @@ function createFinder(images: readonly string[]) {
       .filter((each) => each !== "" && each !== ".");
     for (let i = 0; i < parts.length - 1; i++) {
       const found = byPath.get(parts.slice(i).join("/"));
-      if (found !== undefined) return [found];
+      if (found !== undefined) return found;
     }
-    const found = byName.get(parts.at(-1) ?? "") ?? [];
+    // Images of another part may have the numbers of these.
+    const isTested = (path: string): boolean => isNamed && part === "train" && partOf(path) === "test";
+    const found = (byName.get(parts.at(-1) ?? "") ?? []).filter((path) => !isTested(path));
     const own = found.length > 1 ? found.filter((path) => partOf(path) === part) : found;
     return own.length > 0 ? own : found;
   };
@@ -95,16 +99,33 @@ function sortLabels(labels: Iterable<string>): string[] {
   return all.every((label) => /^\d+$/.test(label)) ? all.toSorted((a, b) => Number(a) - Number(b)) : all.toSorted();
 }
 
-/** The part of each row: by a column of it, else by the name of the table. */
-function partOfRows({ name, table, columns }: LabelTable): (row: readonly string[]) => PartName {
+/** The part of a row, and whether the name of its table says it. */
+interface RowPart {
+  readonly part: PartName;
+  readonly isNamed: boolean;
+}
+
+/** The part of each row: by a column of it, else by the name of the table. Throws when the column says it of some. */
+function partOfRows(path: string, { name, table, columns }: LabelTable, warnings: string[]) {
   const [own = null] = partsOf([withoutEnding(name)]);
-  const values = columns.split < 0 ? [] : [...new Set(table.rows.map((row) => row[columns.split] ?? ""))];
+  const fixed: RowPart = { part: own ?? "train", isNamed: own !== null };
+  if (columns.split < 0) return () => fixed;
+  const valueOf = (row: readonly string[]): string => row[columns.split] ?? "";
+  const values = [...new Set(table.rows.map(valueOf))];
   const parts = partsOf(values);
-  if (values.length > 0 && parts.every((part) => part !== null)) {
-    const byValue = new Map(values.map((value, i) => [value, parts[i]!]));
-    return (row) => byValue.get(row[columns.split] ?? "") ?? "train";
+  const strange = values.filter((_, i) => parts[i] === null);
+  const column = `column "${table.columns[columns.split]}"`;
+  if (strange.length === values.length) {
+    warnings.push(`${column} of "${path}" names no parts and is not used: ${firstFive(strange)}`);
+    return () => fixed;
   }
-  return () => own ?? "train";
+  if (strange.length > 0)
+    throw invalid(
+      `Cannot use "${path}": its ${column} says ${firstFive(strange)}, which is no part`,
+      "Let it say train, val or test in each row.",
+    );
+  const byValue = new Map(values.map((value, i) => [value, { part: parts[i]!, isNamed: false }]));
+  return (row: readonly string[]): RowPart => byValue.get(valueOf(row))!;
 }
 
 /** Labels of files by part, as they are gathered from tables. */
@@ -112,6 +133,7 @@ interface Gathered {
   readonly labels: Map<PartName, Map<string, string>>;
   /** Name of the table of each part. */
   readonly tables: Map<PartName, string>;
+  readonly warnings: string[];
 }
 
 /** Adds the labels of one table. Gives the files that it names in vain. */
@@ -121,11 +143,12 @@ function gather(dir: string, each: LabelTable, find: ReturnType<typeof createFin
     throw invalid(`Cannot use "${path}": ${why}`, hint);
   };
   const { table, columns } = each;
-  const partOf = partOfRows(each);
+  const partOf = partOfRows(path, each, to.warnings);
   const missing: string[] = [];
   for (const row of table.rows) {
     const [value = "", label = ""] = [row[columns.file], row[columns.label]];
-    const part = partOf(row);
+    const rowPart = partOf(row);
+    const { part } = rowPart;
     const other = to.tables.get(part) ?? each.name;
     if (other !== each.name)
       refuse(
@@ -136,7 +159,7 @@ function gather(dir: string, each: LabelTable, find: ReturnType<typeof createFin
     to.tables.set(part, each.name);
     const labels = to.labels.get(part) ?? new Map<string, string>();
     to.labels.set(part, labels);
-    const [file, ...more] = value === "" ? [] : find(value, part);
+    const [file, ...more] = value === "" ? [] : find(value, rowPart);
     if (more.length > 0)
       refuseRow(
         `"${value}" may be ${firstFive([file!, ...more])}`,
@@ -155,6 +178,19 @@ function gather(dir: string, each: LabelTable, find: ReturnType<typeof createFin
     labels.set(file, label);
   }
   return missing;
+}
+
+/** Refuses an image that is in two parts: a network that saw it would be tested on it. */
+function checkApart(dir: string, labels: Gathered["labels"]): void {
+  const partOf = new Map<string, PartName>();
+  for (const [part, some] of labels) {
+    for (const file of some.keys()) {
+      const other = partOf.get(file);
+      if (other !== undefined)
+        refuse(dir, `"${file}" is in the ${other} part and in the ${part} part`, "Let each image be in one part only.");
+      partOf.set(file, part);
+    }
+  }
 }
 
 /** A sentence on rows without an image; null when there are none. Throws when they are too many. */
@@ -185,12 +221,14 @@ export function findByTable(listing: Listing, mostDamaged: number): FoundFiles {
   const { dir } = listing;
   const images = imagesBelow(dir);
   const find = createFinder(images);
-  const gathered: Gathered = { labels: new Map(), tables: new Map() };
-  const warnings = labelTables(listing).flatMap((each) => {
+  const gathered: Gathered = { labels: new Map(), tables: new Map(), warnings: [] };
+  const { labels, warnings } = gathered;
+  for (const each of labelTables(listing)) {
     const missing = gather(dir, each, find, gathered);
-    return checkMissing(join(dir, each.name), missing, each.table.rows.length, mostDamaged) ?? [];
-  });
-  const { labels } = gathered;
+    const said = checkMissing(join(dir, each.name), missing, each.table.rows.length, mostDamaged);
+    if (said !== null) warnings.push(said);
+  }
+  checkApart(dir, labels);
   if (!labels.has("train")) refuse(dir, "no table says the classes of images to train on");
   const used = new Set([...labels.values()].flatMap((some) => [...some.keys()]));
   if (used.size < images.length)

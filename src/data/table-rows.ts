@@ -13,7 +13,8 @@ export interface Table {
 /** Whether a file may be a table of files and labels. */
 export const isTableName = (name: string): boolean => /\.(csv|tsv|jsonl|ndjson|json)$/i.test(name);
 
-const hint = "Give it a column of file names and one of labels, with a name for each column in the first line.";
+const hint =
+  "Give it a column of file names and one of labels, each with its name in the first line, or name the folder of the images.";
 
 /** The character that parts the cells, by the first line. */
 function delimiterOf(text: string): string {
