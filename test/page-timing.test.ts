@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { createCallCosts } from "../web/call-costs.ts";
 import { settle, timeBatches, timerGrain } from "../web/timing.ts";
 
 /** A clock that only work moves, seen through steps of `grainMs`; looking at it takes a little. */
@@ -55,4 +56,16 @@ test("settle() goes on while runs get faster, and as long again; not longer than
 
   const constant = coarseClock(0.005);
   expect(await settle(async () => constant.work(10), 200, constant.clock)).toBeLessThanOrEqual(40);
+});
+
+test("a call is as long as the shortest of its measurements, whichever of them were disturbed", async () => {
+  const costs = createCallCosts();
+  const times = [3, 0.01, 5, 0.5, 0.5, 0.5, 0.004];
+  const measure = async (): Promise<number> => times.shift()!;
+  expect(await costs("a", measure)).toBe(0.01);
+  expect(await costs("a", measure)).toBe(0.01);
+  expect(await costs("b", measure)).toBe(0.5);
+  expect(await costs("b", measure, true)).toBe(0.004);
+  expect(await costs("b", measure)).toBe(0.004);
+  expect(times).toEqual([]);
 });

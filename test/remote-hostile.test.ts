@@ -179,7 +179,7 @@ test("a device that does not begin in time is taken for lost", async () => {
 test("what a canary says cannot be true is no result", async () => {
   const { peer } = await joined();
   const asked: number[] = [];
-  const never = (ms: number): boolean => asked.push(ms) < 0;
+  const never: Work["plausible"] = ({ medianMs }) => asked.push(medianMs) < 0;
   await expect(peer.run(work("slow", never))).rejects.toThrow('0.01 ms for "slow"');
   expect(asked).toEqual([0.01]);
 });

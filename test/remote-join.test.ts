@@ -270,29 +270,82 @@ test("a device that lies three times is given up; a lie costs it one connection 
   expect(told.length).toBeGreaterThanOrEqual(3);
 });
 
-test("a network a thousand times faster than the first is a lie, and is asked for again", async () => {
+/** Measures two networks on a device that says these times and calls, one after the other; comes back when it is sent away. */
+async function measuredBy(said: readonly (readonly [ms: number, overheadMs?: number])[]) {
+  const left = [...said];
   const { device: opened, url, notices } = await opening("page");
-  const times = [2, 0.001];
   const answer: Answer = async ({ id }, _model, send) => {
+    const [ms, overheadMs = 0] = left.length > 1 ? left.shift()! : left[0]!;
     send({ kind: "started", id });
-    send({ kind: "result", id, samples: Array<number>(9).fill(times.shift() ?? 1), batch: 1, warmup: 1, timerMs: 0 });
+    send({ kind: "result", id, samples: Array<number>(9).fill(ms), batch: 1, warmup: 1, timerMs: 0, overheadMs });
   };
   const client = joinWith(url, { answer });
   const session = sessionOf(await client.greeting);
   await using device = await opened;
-  expect((await device.measure(network, brief)).medianMs).toBe(2);
-  const again = device.measure(network, brief);
-  await client.closed;
-  joinWith(url.replace(/#.*/, ""), { hello: { session }, answer });
-  expect((await again).medianMs).toBe(1);
-  expect(notices).toContainEqual({ event: "warning", message: expect.stringContaining("cannot be true") });
+  let connections = 1;
+  let isOver = false;
+  const back = async (last: PageClient): Promise<void> => {
+    await last.closed;
+    if (isOver) return;
+    connections += 1;
+    await back(joinWith(url.replace(/#.*/, ""), { hello: { session }, answer }));
+  };
+  void back(client);
+  await device.measure(network, brief);
+  const end = await device.measure(network, brief).then(
+    ({ medianMs, overheadMs, isUnstable }) => ({ medianMs, overheadMs, isUnstable }),
+    ({ code, message }: { code: string; message: string }) => ({ code, message }),
+  );
+  isOver = true;
+  const told = notices.filter((notice) => notice.event === "warning" && notice.message.includes("cannot be true"));
+  return { end, connections, told: told.length > 0 };
+}
+
+const given = (medianMs: number, overheadMs: number, isUnstable: boolean) => ({ medianMs, overheadMs, isUnstable });
+const doubtful = [0.5, 0.5] as const;
+
+test.each([
+  ["a call that seems as long as the network", [[2], doubtful, [0.75, 0.25]], given(0.5, 0.25, false)],
+  ["twice", [[2], doubtful, doubtful, [0.75, 0.25]], given(0.5, 0.25, false)],
+  ["a number a thousand times too small", [[2], [0.001], [1]], given(1, 0, false)],
+  [
+    "a canary whose calls were disturbed",
+    [
+      [2, 1.9999],
+      [0.75, 0.25],
+    ],
+    given(0.5, 0.25, false),
+  ],
+] as const)("%s is measured again on the same connection", async (_what, said, expected) => {
+  expect(await measuredBy(said)).toEqual({ end: expected, connections: 1, told: false });
 });
+
+test("calls that seem as long as the network whenever it is measured stay in its time, which is unstable", async () => {
+  const { end, ...rest } = await measuredBy([[2], doubtful]);
+  expect(end).toEqual(given(expect.closeTo(0.5, 3) as number, 0, true));
+  expect(rest).toEqual({ connections: 1, told: false });
+});
+
+test.each([
+  ["a thousand times too small", [0.001]],
+  ["too small even with its calls", [0.0015, 0.0014]],
+] as const)(
+  "a time that is %s whenever it is measured costs a connection each, and then the device",
+  async (_what, lie) => {
+    expect(await measuredBy([[2], lie])).toEqual({
+      end: { code: "DEVICE_UNAVAILABLE", message: expect.stringContaining("cannot be true") },
+      connections: 3,
+      told: true,
+    });
+  },
+);
 
 test("what is plausible goes with the size of networks", () => {
   const plausibility = createPlausibility();
   expect(plausibility.allows({ madds: 1 }, 1e9)).toBe(true);
-  plausibility.learn({ madds: 1e6 }, 1);
-  plausibility.learn({ madds: 1e6 }, 1e9);
+  const timing = { p90Ms: 1, lowMs: 1, highMs: 1, runs: 9, warmup: 1, isUnstable: false };
+  plausibility.learn({ madds: 1e6 }, { ...timing, medianMs: 0.75, overheadMs: 0.25 });
+  plausibility.learn({ madds: 1e6 }, { ...timing, medianMs: 1e9, overheadMs: 0 });
   for (const [madds, ms, isPlausible] of [
     [1e6, 999, true],
     [1e6, 1001, false],

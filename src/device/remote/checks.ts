@@ -45,6 +45,20 @@ export function timingOf(result: Result, { options }: Job, elapsedMs: number): R
   };
 }
 
+/** Whether a model was told from the call itself. */
+export const isTold = ({ medianMs }: Pick<RemoteTiming, "medianMs">): boolean => medianMs > resolutionMs;
+
+/** Times with the calls in them, which are too long rather than too short. */
+export const withCalls = ({ overheadMs, ...timing }: RemoteTiming): RemoteTiming => ({
+  ...timing,
+  medianMs: timing.medianMs + overheadMs,
+  p90Ms: timing.p90Ms + overheadMs,
+  lowMs: timing.lowMs + overheadMs,
+  highMs: timing.highMs + overheadMs,
+  overheadMs: 0,
+  isUnstable: true,
+});
+
 /** The statistics that another mnas took. Throws {@link Misbehaviour} for what cannot have been measured. */
 export function timingOfMeasured({ kind: _kind, id: _id, ...timing }: Measured, elapsedMs: number): RemoteTiming {
   const { medianMs, p90Ms, lowMs, highMs, runs, overheadMs } = timing;

@@ -25,8 +25,8 @@ export interface Work {
   readonly job: Omit<Job, "kind" | "id" | "bytes" | "sha256">;
   readonly model: Uint8Array;
   readonly signal?: AbortSignal | undefined;
-  /** Whether a median may be true; false ends the connection. */
-  readonly plausible: (medianMs: number) => boolean;
+  /** Whether times may be true; false ends the connection. */
+  readonly plausible: (timing: RemoteTiming) => boolean;
 }
 
 /** A device that is connected: it is given jobs, one after the other. */
@@ -124,7 +124,7 @@ export function createPeer({ channel, patienceMs, onPaused, ...who }: PeerOption
     return null;
   };
   const finish = ({ job, work }: Open, timing: RemoteTiming): void => {
-    if (!work.plausible(timing.medianMs))
+    if (!work.plausible(timing))
       throw new Misbehaviour(`${timing.medianMs} ms for "${job.name}", which cannot be true`);
     settle()!.resolve(timing);
   };

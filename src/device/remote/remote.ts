@@ -2,6 +2,7 @@ import type { Latency, Origin } from "../../latency.ts";
 import { MnasError } from "../../errors.ts";
 import type { DeviceModel, LatencyDevice, MeasureOptions } from "../device.ts";
 import { leastRuns } from "../protocol.ts";
+import type { RemoteTiming } from "./checks.ts";
 import { limits, type Format, type Hello, type JobOptions, type RuntimeOffer } from "./messages.ts";
 import { Lost, type Peer } from "./peer.ts";
 import { createPlausibility } from "./plausible.ts";
@@ -30,6 +31,8 @@ const defaults: JobOptions = {
 };
 /** A model that a device dies of so often cannot be run there. */
 const mostCrashes = 3;
+/** Times that cannot be true are asked for again so often: something may have disturbed the device. */
+const mostDoubts = 2;
 /** A device that is not to be believed so often, or comes and goes so often, is not used. */
 const mostMisdeeds = 3;
 const mostLosses = 20;
@@ -85,7 +88,7 @@ export async function openRemote(options: RemoteOptions, signal?: AbortSignal): 
     stop?.throwIfAborted();
     if (closing.signal.aborted) fail(model.name, `device ${name} is closed`);
     const either = until(stop);
-    let [losses, crashes, misdeeds] = [0, 0, 0];
+    let [losses, crashes, misdeeds, doubts] = [0, 0, 0, 0];
     for (;;) {
       try {
         const peer = await connect(either, false);
@@ -93,9 +96,15 @@ export async function openRemote(options: RemoteOptions, signal?: AbortSignal): 
         const job = { name: model.name, runtime: offer.id, format: offer.format, options: { ...defaults, ...timing } };
         const bytes = bytesOf(model, offer.format, name);
         const { device, os } = peer.hello;
-        const plausible = (ms: number): boolean => plausibility.allows(model, ms);
-        const done = await peer.run({ job, model: bytes, signal: either, plausible });
-        plausibility.learn(model, done.medianMs);
+        const isLast = doubts >= mostDoubts;
+        const believe = (timing: RemoteTiming): RemoteTiming | null => plausibility.believe(model, timing, isLast);
+        const plausible = (timing: RemoteTiming): boolean => !isLast || believe(timing) !== null;
+        const done = believe(await peer.run({ job, model: bytes, signal: either, plausible }));
+        if (done === null) {
+          doubts += 1;
+          continue;
+        }
+        plausibility.learn(model, done);
         const { runtime: of, version: runtimeVersion, provider, threads } = offer;
         const where = { threads, device, runtime: of, runtimeVersion, provider, os };
         return { ...done, ...where, origin, time: new Date().toISOString() };
