@@ -1,123 +1,43 @@
 import tab from "@bomb.sh/tab/commander";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { onCacheFault } from "../data/cache.ts";
-import { inWords, onDamage } from "../data/damage.ts";
+import { Command, CommanderError, Option } from "commander";
 import { exitCodes, MnasError, otherExitCodes } from "../errors.ts";
 import { searcherNames } from "../search/searchers.ts";
-import { onStoreWait } from "../store/patience.ts";
 import { recipeNames } from "../train/presets.ts";
-import { shellWords } from "../util/shell.ts";
-import { dieBySignals, refuseDebugger } from "../util/signals.ts";
+import { refuseDebugger } from "../util/signals.ts";
 import { version } from "../version.ts";
-import { reportError, say, warn } from "./output.ts";
+import {
+  batch,
+  corner,
+  count,
+  countOrZero,
+  dims,
+  milliseconds,
+  path,
+  positive,
+  several,
+  words,
+} from "./option-values.ts";
+import {
+  allowHost,
+  data,
+  device,
+  host,
+  json,
+  listen,
+  mostDamaged,
+  port,
+  publicUrl,
+  seed,
+  size,
+  space,
+  strictData,
+  sustained,
+  width,
+} from "./options.ts";
+import { reportError } from "./output.ts";
+import { endWithReader, tellWarnings } from "./process.ts";
 
 refuseDebugger();
-
-const number = (need: string, holds: (n: number) => boolean) => (text: string) => {
-  const value = Number(text);
-  if (text.trim() === "" || !holds(value)) throw new InvalidArgumentError(`It must be ${need}.`);
-  return value;
-};
-const count = number("a positive integer", (n) => Number.isInteger(n) && n > 0);
-const countOrZero = number("0 or a positive integer", (n) => Number.isInteger(n) && n >= 0);
-const several = number("an integer of 5 or more", (n) => Number.isInteger(n) && n >= 5);
-const integer = number("an integer", Number.isInteger);
-const positive = number("a positive number", (n) => Number.isFinite(n) && n > 0);
-
-/** `5%` or `0.05`. */
-function shareOf(text: string): number {
-  const value = text.trim().endsWith("%") ? Number(text.trim().slice(0, -1)) / 100 : Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1))
-    throw new InvalidArgumentError("It must be a share from 0 to 1, like 5% or 0.05.");
-  return value;
-}
-
-/** A number of images, or `any`. */
-const batch = (text: string): number | "any" =>
-  text === "any"
-    ? text
-    : number("any, or an integer from 1 to 1024", (n) => Number.isInteger(n) && n > 0 && n <= 1024)(text);
-
-/** `0.8,105e6` or `80%,105e6`. */
-function corner(text: string): { accuracy: number; cost: number } {
-  const [accuracy = "", cost = "", ...rest] = text.split(",");
-  const share = accuracy.endsWith("%") ? Number(accuracy.slice(0, -1)) / 100 : Number(accuracy);
-  const isRight = share >= 0 && share <= 1 && Number(cost) > 0 && rest.length === 0;
-  if (!isRight) throw new InvalidArgumentError("It must be an accuracy and a cost, like 80%,105e6.");
-  return { accuracy: share, cost: Number(cost) };
-}
-
-/** A file or folder; an empty name is mostly a variable of a script that is not set. */
-const path = (text: string): string => {
-  if (text === "") throw new InvalidArgumentError("It must not be empty.");
-  return text;
-};
-
-/** A time such as `2ms`, `0.5ms`, `800us`, `0.01s`; a bare number is milliseconds. In ms. */
-function milliseconds(text: string): number {
-  const [, value = "", unit = "ms"] = /^\s*([\d.eE+-]+)\s*(us|µs|ms|s)?\s*$/.exec(text) ?? [];
-  const scale = { us: 1e-3, µs: 1e-3, ms: 1, s: 1e3 }[unit] ?? 1;
-  const time = Number(value) * scale;
-  if (value === "" || !Number.isFinite(time) || time <= 0)
-    throw new InvalidArgumentError("It must be a time above 0, like 2ms or 800us.");
-  return time;
-}
-
-/** `NAME=N`, any number of times. A name may hold the sign itself. */
-function dims(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
-  const [, name = "", size = ""] = /^(.+)=(\d+)$/.exec(text) ?? [];
-  if (!(Number(size) > 0))
-    throw new InvalidArgumentError("It must be the name of an axis and its size, like frames=16.");
-  return new Map([...before, [name, Number(size)]]);
-}
-
-/** `NAME[:PORT]`, any number of times; read where the server is opened. */
-const hosts = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
-
-/** A command as a shell would split it. */
-function words(text: string): string[] {
-  const split = shellWords(text);
-  if (split === null) throw new InvalidArgumentError("A quotation mark is not closed.");
-  if (split.length === 0) throw new InvalidArgumentError("It must not be empty.");
-  return split;
-}
-
-const json = (): Option => new Option("--json", "print JSON; errors as JSON on standard error");
-const seed = (): Option => new Option("--seed <n>", "decides everything that is random").argParser(integer);
-const data = (): Option =>
-  new Option(
-    "--data <source>",
-    "fashion-mnist (embedded), or a folder of IDX files, CIFAR batches or images",
-  ).argParser(path);
-const mostDamaged = (): Option =>
-  new Option("--most-damaged <share>", "share of damaged images up to which the others are used (10%)").argParser(
-    shareOf,
-  );
-const strictData = (): Option =>
-  new Option("--strict-data", "refuse data with damaged images, other files, or classes that a part lacks");
-const device = (): Option =>
-  new Option(
-    "--device <name>",
-    "what times the networks: host, page[:NAME], adb[:SERIAL], tcp://HOST:PORT; table:FILE, predictor:FILE; or the proxy madds",
-  );
-const space = (): Option =>
-  new Option("--space <name>", "search space: mnasnet-tiny, mnasnet, or one of your own in the config file");
-const sustained = (): Option =>
-  new Option("--sustained", "measure after a minute of load: what the device does for long");
-const listen = (): Option =>
-  new Option("--listen <host[:port]>", "where devices that join find this machine (127.0.0.1)").argParser(path);
-const allowHost = (): Option =>
-  new Option(
-    "--allow-host <name[:port]>",
-    "another name by which devices reach this machine, any number of times",
-  ).argParser(hosts);
-const publicUrl = (): Option =>
-  new Option("--public-url <url>", "address that leads devices to this machine, like https://NAME").argParser(path);
-const host = (): Option =>
-  new Option("--host <host>", "address to listen on (127.0.0.1); 0.0.0.0 for all").argParser(path);
-const port = (): Option => new Option("--port <n>", "port to listen on; 0 for any that is free").argParser(countOrZero);
-const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
-const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
 
 const program = new Command("mnas")
   .description("Find the most accurate image network that runs in T milliseconds on your device")
@@ -351,31 +271,9 @@ command("init", "write a mnas.config.ts to start from")
 // Adds `mnas complete <shell>`.
 tab(program);
 
-// A reader that goes away (`| head`) ends the command quietly, as the signal SIGPIPE would: 128 + 13. The workers of a
-// search end with it, and the run can be resumed. A terminal that is gone (EIO) has sent SIGHUP, which ends the command.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(otherExitCodes.readerGone);
-    if (error.code !== "EIO") throw error;
-  });
-}
-
+endWithReader();
 const asJson = process.argv.includes("--json");
-// Commands that draw a bar tell it in their own way; few ever need what makes notices.
-const tellWarning = (message: string): void => {
-  const tell = ({ noticeView }: typeof import("./notices.ts")): void =>
-    noticeView(asJson ? "stderr" : "none")({ event: "warning", message });
-  void import("./notices.ts").then(tell);
-};
-onDamage(inWords(tellWarning));
-onCacheFault(tellWarning);
-// The thread is blocked meanwhile, and hears no signal; all that is recorded is kept.
-onStoreWait((message) => {
-  const text = `${message}; Ctrl-C ends the command`;
-  if (asJson) say(JSON.stringify({ event: "warning", message: text }));
-  else warn(text);
-  return dieBySignals();
-});
+tellWarnings(asJson);
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
 
