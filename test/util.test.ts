@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cos, exp, log, pow, sigmoid, tanh } from "../src/util/math.ts";
+import { bytesOfName, textOfName } from "../src/util/names.ts";
 import { createRng } from "../src/util/rng.ts";
 
 const close = (ours: number, theirs: number): boolean =>
@@ -77,4 +78,16 @@ test("shuffle() permutes", () => {
   const shuffled = createRng(1).shuffle([...items]);
   expect(shuffled).not.toEqual(items);
   expect(shuffled.toSorted((a, b) => a - b)).toEqual(items);
+});
+
+test("a name of any bytes is had again from its text, also with a byte order mark", () => {
+  const mark = Uint8Array.of(0xef, 0xbb, 0xbf);
+  const bytes = fc.uint8Array({ min: 1, maxLength: 12 });
+  const parts = fc.array(fc.oneof(bytes, fc.constant(mark)), { maxLength: 4 });
+  fc.assert(
+    fc.property(parts, (all) => {
+      const name = Buffer.concat(all);
+      expect(bytesOfName(textOfName(name))).toEqual(name);
+    }),
+  );
 });

@@ -3,7 +3,7 @@
  * the bytes can be had again.
  */
 
-const strict = new TextDecoder("utf-8", { fatal: true });
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decoded(bytes: Uint8Array): string | null {
   try {
