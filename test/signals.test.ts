@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import sharp from "sharp";
 import { expect, onTestFinished, test } from "vitest";
+import { abortable } from "../src/cli/interrupt.ts";
 import { endingSignals } from "../src/util/signals.ts";
 import { childrenOf, entry, lives, mnas, scratch, start, workersOf } from "./mnas.ts";
 import { toyConfig } from "./toy.ts";
@@ -138,3 +139,13 @@ test.runIf(isLinux)(
     expect(lives(ofShell)).toBe(true);
   },
 );
+
+test("work is waited for no longer than until its signal, which may have come before", async () => {
+  const endless = new Promise<never>(() => {});
+  const stop = new AbortController();
+  const begun = abortable(endless, stop.signal);
+  stop.abort(new Error("stopped"));
+  await expect(begun).rejects.toThrow("stopped");
+  await expect(abortable(endless, stop.signal)).rejects.toThrow("stopped");
+  await expect(abortable(Promise.resolve(1), new AbortController().signal)).resolves.toBe(1);
+});

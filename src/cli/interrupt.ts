@@ -25,6 +25,7 @@ function onNpxGone(stop: () => void): () => void {
 
 /** Waits for a result, but no longer than until `signal` aborts; throws its reason then. */
 export function abortable<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason as Error);
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
