@@ -94,6 +94,19 @@ test("each kill that the system counts explains one death by SIGKILL, and no oth
   expect(["SIGKILL", "SIGTERM"].map(watchKills(() => counted))).toEqual([true, false]);
 });
 
+const trialOf = (state: TrialState, reference: string | null = null) => ({
+  state,
+  reference,
+  latency: { medianMs: 1 },
+  reason: "its worker died 3 times",
+});
+
+test("finals whose finalists all failed are a failure, though baselines succeeded", () => {
+  const finals = [trialOf("failed"), trialOf("failed"), trialOf("complete", "mobilenet-v2 ×0.35")];
+  const trials = (phase: string) => (phase === "final" ? finals : [trialOf("complete")]) as never;
+  expect(() => checkTrained({ trials })).toThrow(/all 2 long trainings failed, 2 of them because of this/);
+});
+
 test.each<[string, TrialState[], RegExp | null]>([
   ["all failed", ["failed", "failed"], /all 2 trainings failed, 2 of them because of this: its worker died 3 times/],
   ["all failed that were not over the gate", ["failed", "pruned"], /all 1 trainings failed/],
@@ -101,7 +114,7 @@ test.each<[string, TrialState[], RegExp | null]>([
   ["one was stopped", ["failed", "stopped"], null],
   ["all were over the gate", ["pruned"], null],
 ])("a search ends as a failure when all of its trainings failed: %s", (_, states, message) => {
-  const trials = states.map((state) => ({ state, latency: { medianMs: 1 }, reason: "its worker died 3 times" }));
+  const trials = states.map((state) => trialOf(state));
   const check = (): void => checkTrained({ trials: (phase) => (phase === "search" ? trials : []) as never });
   if (message === null) expect(check).not.toThrow();
   else expect(check).toThrow(message);
@@ -127,10 +140,10 @@ test.each<[string, Circumstances, number, string]>([
 });
 
 test.runIf(process.platform === "linux")(
-  "99 workers for two trials are as many as cores, and the search says why",
+  "99 workers for two trials at a time are as many as cores, and the search says why, once",
   async () => {
     using folder = scratch();
-    const settings = `device: "madds", target: 9, trials: 2, finalists: 0, proxy: { epochs: 0.05, batch: 32 },`;
+    const settings = `device: "madds", target: 9, trials: 3, batch: 2, finalists: 0, proxy: { epochs: 0.05, batch: 32 },`;
     writeFileSync(join(folder.dir, "mnas.config.ts"), toyConfig(settings));
     const { child, ended } = start(["search", "--workers", "99", "--json", "--out", "run"], folder.dir);
     let most = 0;
@@ -139,6 +152,7 @@ test.runIf(process.platform === "linux")(
     clearInterval(watch);
     const cores = usableCores();
     expect([code, most]).toEqual([0, Math.min(cores, 2)]);
+    expect(stdout.match(/of 99 workers run/g)).toHaveLength(1);
     expect(stdout).toMatch(new RegExp(`"${cores} of 99 workers runs?: mnas may use ${cores} cores?"`));
   },
 );

@@ -17,12 +17,9 @@ const describeBound = (config: Pick<Config, "workers">, { count, why }: Bound): 
 /** What a pool needs to know of the workers of a config, and whom it tells that they are fewer. */
 export function poolOptions(config: Config, dataset: Dataset, warn: (message: string) => void) {
   const count = workersOf(config);
-  const isAsked = config.workers !== null;
   if (count < askedWorkers(config))
     warn(describeBound(config, boundWorkers({ cores: count, trainings: Infinity, memory: null })));
   const bytesOf = config.evaluate === null ? workerBytes(config, dataset) : undefined;
-  // Nobody wonders at one training that takes one worker, unless more were asked for.
-  const onBound = (bound: Bound): void =>
-    isAsked || !bound.isTrainings ? warn(describeBound(config, bound)) : undefined;
+  const onBound = (bound: Bound): void => warn(describeBound(config, bound));
   return { count, bytesOf, onBound };
 }

@@ -11,8 +11,6 @@ import { gib } from "../util/machine.ts";
 export interface Bound {
   readonly count: number;
   readonly why: string;
-  /** Whether there is simply no more to do. */
-  readonly isTrainings: boolean;
 }
 
 export interface Circumstances {
@@ -27,14 +25,12 @@ export interface Circumstances {
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 export function boundWorkers({ cores, trainings, memory }: Circumstances): Bound {
-  const bounds: Bound[] = [
-    { count: trainings, why: `${counted(trainings, "training")} can be done now`, isTrainings: true },
-  ];
-  if (cores !== null) bounds.push({ count: cores, why: `mnas may use ${counted(cores, "core")}`, isTrainings: false });
+  const bounds: Bound[] = [{ count: trainings, why: `${counted(trainings, "training")} can be done now` }];
+  if (cores !== null) bounds.push({ count: cores, why: `mnas may use ${counted(cores, "core")}` });
   if (memory !== null) {
     const { available, each } = memory;
     const why = `a worker takes up to ${gib(each)} of memory, and ${gib(available)} can be had`;
-    bounds.push({ count: Math.max(1, Math.floor(available / each)), why, isTrainings: false });
+    bounds.push({ count: Math.max(1, Math.floor(available / each)), why });
   }
   return bounds.reduce((least, bound) => (bound.count < least.count ? bound : least));
 }

@@ -19,7 +19,7 @@ export interface PoolOptions {
   readonly count: number;
   /** Bytes that a worker takes for a trial, where mnas itself trains; fewer workers start where memory is short. */
   readonly bytesOf?: ((trial: Trial) => number) | undefined;
-  /** Told, once for each reason, that fewer than `count` workers start. */
+  /** Told, once for each reason, that fewer workers start than `count` and the trainings allow. */
   readonly onBound?: (bound: Bound) => void;
   readonly runDir: string;
   readonly store: Store;
@@ -168,7 +168,8 @@ export function startPool(options: PoolOptions): Pool {
     const isKnown = bytesOf !== undefined && available !== null && most > 1;
     const memory = isKnown ? { available, each: Math.max(...open.map(bytesOf)) } : null;
     const bound = boundWorkers({ cores: null, trainings: open.length, memory });
-    if (bound.count < most && !told.has(bound.why)) onBound(bound);
+    // Nobody wonders at one training that takes one worker.
+    if (bound.count < Math.min(most, open.length) && !told.has(bound.why)) onBound(bound);
     told.add(bound.why);
     return Math.min(most, bound.count);
   };
