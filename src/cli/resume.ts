@@ -126,7 +126,7 @@ export async function resumed(options: SearchOptions): Promise<Resumed> {
         "RUN_MISMATCH",
         `Cannot continue run "${run.dir}" with other settings:\n  ${changed.join("\n  ")}`,
         {
-          hint: "Leave them as they were, or start a new run. Only trials, workers, finalists, their seeds and baselines may change, and the place of the data.",
+          hint: "Leave them as they were, or start a new run. Only trials, workers, finalists, their seeds, baselines, and the place and damage of the data may change.",
         },
       );
     }

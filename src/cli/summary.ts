@@ -11,7 +11,11 @@ export function summary(done: Done, longer: string): void {
   const { dir, targetMs, origin, front, fastest, finals, comparisons, report } = done;
   print();
   print(paint("bold", `Pareto front (target ${ms(targetMs)})`));
-  print(front.length === 0 ? untrainedText(fastest) : frontTable(front, targetMs));
+  print(
+    front.length === 0
+      ? untrainedText("no network was trained: every one was over the gate or failed", fastest)
+      : frontTable(front, targetMs),
+  );
   if (finals.length > 0) {
     print();
     const isCompared = finals.some(({ isReference }) => isReference);

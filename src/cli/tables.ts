@@ -1,6 +1,7 @@
 import type { Origin } from "../latency.ts";
 import type { FinalRow, TrialRow } from "../study/events.ts";
-import { fixed, ms, paint, percent, table, thousands } from "./output.ts";
+import { percentWithError } from "../report/text.ts";
+import { fixed, ms, paint, table, thousands } from "./output.ts";
 
 /** Whether a network is as fast as it should be. */
 export const meets = ({ latencyMs }: TrialRow, targetMs: number): boolean => (latencyMs ?? Infinity) <= targetMs;
@@ -22,9 +23,7 @@ export const latencyCell = ({ latencyMs, isUnstable }: Pick<TrialRow, "latencyMs
 
 /** A validation accuracy with one standard error, `88.10 ± 1.02 %`. */
 export const accuracyCell = ({ accuracy, accuracyError }: Pick<TrialRow, "accuracy" | "accuracyError">): string =>
-  accuracy === null || accuracyError === null
-    ? percent(accuracy)
-    : `${(100 * accuracy).toFixed(2)} ± ${percent(accuracyError)}`;
+  percentWithError(accuracy, accuracyError);
 
 /** A table of trials, with one column of the caller's. */
 export const trialTable = <Row extends TrialRow>(
@@ -45,9 +44,9 @@ export const trialTable = <Row extends TrialRow>(
     ]),
   );
 
-/** Stands for the front where no network was trained; offers the fastest. */
-export const untrainedText = (fastest: TrialRow | null): string =>
-  `no network was trained: every one was over the gate or failed${fastest === null ? "" : `; the fastest is trial ${fastest.number} with ${ms(fastest.latencyMs)}`}`;
+/** Stands for the front where no network was trained, and says why; offers the fastest. */
+export const untrainedText = (why: string, fastest: Pick<TrialRow, "number" | "latencyMs"> | null): string =>
+  `${why}${fastest === null ? "" : `; the fastest is trial ${fastest.number} with ${ms(fastest.latencyMs)}`}`;
 
 /** The front as a table, and a sentence when none of it is fast enough. */
 export function frontTable(trials: readonly TrialRow[], targetMs: number | null): string {
@@ -63,7 +62,7 @@ const points = (share: number | null): string => (share === null ? "–" : (100 
 
 /** `88.10 ± 0.72 %`, the mean over trainings with its standard error. */
 export const testedCell = ({ testAccuracy, testError, reason }: FinalRow): string =>
-  testAccuracy === null ? (reason ?? "–") : `${points(testAccuracy)} ± ${points(testError)} %`;
+  testAccuracy === null && reason !== null ? reason : percentWithError(testAccuracy, testError);
 
 export function finalsTable(finals: readonly FinalRow[]): string {
   const hasPredictions = finals.some(({ predictedMs }) => predictedMs !== null);

@@ -3,8 +3,8 @@ import { frontOf } from "../study/front.ts";
 import { fastestOf } from "../study/reach.ts";
 import { findRun, openRun } from "../study/run.ts";
 import type { Target } from "../study/target.ts";
-import { ms, print, printJson } from "./output.ts";
-import { frontTable, trialTable } from "./tables.ts";
+import { print, printJson } from "./output.ts";
+import { frontTable, trialTable, untrainedText } from "./tables.ts";
 
 /** `mnas pareto RUN` */
 export function pareto(name: string, { json = false }: { json?: boolean }): void {
@@ -13,8 +13,11 @@ export function pareto(name: string, { json = false }: { json?: boolean }): void
   if (json) return printJson(front);
   const target = run.store.get("target") as Target | null;
   const fastest = fastestOf(run.store.trials("search"));
-  const offer = fastest === null ? "" : `; the fastest is trial ${fastest.number} with ${ms(fastest.latencyMs)}`;
-  print(front.length === 0 ? `no trial is trained yet${offer}` : frontTable(front, target?.targetMs ?? null));
+  print(
+    front.length === 0
+      ? untrainedText("no trial is trained yet", fastest)
+      : frontTable(front, target?.targetMs ?? null),
+  );
 }
 
 /** How a trial ended, in few words; `mnas show` says more of those that were pruned. */

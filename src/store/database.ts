@@ -10,7 +10,7 @@ import { createPatience, lookMs } from "./patience.ts";
 export const schemaVersion = 2;
 
 const damaged = "The file is damaged or is not a study; restore it from a copy or start a new run.";
-const isNothingLost =
+const freeSpace =
   "Free some disk space and go on with `mnas search`, or with --resume where a run had begun: nothing recorded is lost.";
 const noLocks =
   "Choose an --out on a disk of this machine: the disk cannot lock or share files, as some networks' cannot.";
@@ -24,7 +24,7 @@ interface Meaning {
 /** Result codes of SQLite, by number; an extended code stands before its plain one. */
 const meanings = new Map<number, Meaning>([
   [5, { code: "RUN_BUSY", cannot: "use", hint: "Wait for the program that has it open, and try again." }],
-  [13, { code: "DISK_FULL", cannot: "write", hint: isNothingLost }],
+  [13, { code: "DISK_FULL", cannot: "write", hint: freeSpace }],
   ...[11, 26].map((n): [number, Meaning] => [n, { code: "RUN_INVALID", cannot: "read", hint: damaged }]),
   ...[8, 14, 23].map((n): [number, Meaning] => [
     n,
