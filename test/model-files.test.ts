@@ -54,6 +54,15 @@ test("a file with open sizes is sent to every device with the sizes that were as
   for (const device of [host, remote]) expect((await device.measure(model, least)).medianMs).toBeGreaterThan(0);
 });
 
+test("a size of 0 is open: a network of no pixels would take no time", () => {
+  writeFileSync(path("zero.onnx"), foreignModel({ dims: fixed(0, 3, 0, 0) }));
+  expect(() => openModelFile(path("zero.onnx"), {})).toThrow("the size of x.2, x.3 is open (x is ?×3×?×?)");
+  const { model } = openModelFile(path("zero.onnx"), { size: 16 });
+  expect(shapeOf(model.onnx())).toEqual(fixed(1, 3, 16, 16));
+  writeFileSync(path("zero.tflite"), tflite([0, 0, 0, 3]));
+  expect(() => openModelFile(path("zero.tflite"), {})).toThrow("is open (it's x:0 is ?×?×?×3)");
+});
+
 test("larger pixels take longer", async () => {
   const at = async (size: number): Promise<number> =>
     (await host.measure(openModelFile(path("open.onnx"), { size }).model, least)).medianMs;

@@ -53,7 +53,7 @@ function feedsOf(runtime: Runtime, name: string, session: InferenceSession): Val
   };
   const declared = session.inputMetadata.map((input) => {
     if (!input.isTensor) return fail(input.name, "is not a tensor");
-    const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size < 0) ? null : size));
+    const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size <= 0) ? null : size));
     return { name: input.name, type: input.type, axes };
   });
   return Object.fromEntries(

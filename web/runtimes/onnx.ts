@@ -43,7 +43,7 @@ export async function openOnnx(backend: Backend): Promise<Runtime> {
       const session = await ort.InferenceSession.create(model, options);
       const declared = session.inputMetadata.map((input) => {
         if (!input.isTensor) throw new Error(`input "${input.name}" is not a tensor`);
-        const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size < 0) ? null : size));
+        const axes = input.shape.map((size) => (size === "" || (typeof size === "number" && size <= 0) ? null : size));
         return { name: input.name, type: input.type, axes };
       });
       const feeds = Object.fromEntries(

@@ -31,7 +31,7 @@ function declaredInputs(model: Uint8Array): DeclaredInput[] {
     const { element, shape } = type?.tensor ?? {};
     if (shape === undefined) throw new RangeError(`its input ${name} has no shape, or is no tensor`);
     const axes = (shape.dims ?? []).map(({ size, symbol }) =>
-      size !== undefined && size >= 0 ? size : symbol === undefined || symbol === "" ? null : symbol,
+      size !== undefined && size > 0 ? size : symbol === undefined || symbol === "" ? null : symbol,
     );
     return [{ name, type: typeNames.get(element) ?? "unknown", axes }];
   });

@@ -19,7 +19,7 @@ function declaredInputs(bytes: Uint8Array): Declared[] {
   const [graph] = decodeModel(bytes).subgraphs ?? [];
   return (graph?.inputs ?? []).map((number) => {
     const { name = "", type, shape = [], openShape } = graph?.tensors?.[number] ?? {};
-    const axes = (openShape ?? shape).map((size) => (size >= 0 ? size : null));
+    const axes = (openShape ?? shape).map((size) => (size > 0 ? size : null));
     return { name, type: typeNames.get(type) ?? "unknown", axes, shape };
   });
 }
