@@ -85,6 +85,7 @@ test.each([
   ["semicolons and decimal commas", "\ufeffNotation;Test_Acc;Latency (ms)\nr1_k3 r1_k5;91,5;2\nr1_k5 r1_k5;92,0;3\n"],
   ["tabs", "notation\taccuracy\tlatencyMs\nr1_k3 r1_k5\t91.5\t2\nr1_k5 r1_k5\t92\t3\n"],
   ["lists in cells", 'notation,accuracies,cost\nr1_k3 r1_k5,"[91.5]",2\nr1_k5 r1_k5,"[92.0]",3\n'],
+  ["several costs in a cell", 'notation,acc,cost\nr1_k3 r1_k5,91.5,"[1, 3]"\nr1_k5 r1_k5,92,3\n'],
   ["JSON rows", '[{"key":"r1_k3 r1_k5","acc":0.915,"cost":2},{"key":"r1_k5 r1_k5","acc":0.92,"cost":3}]'],
   ["JSON entries", '{"r1_k3 r1_k5":{"acc":0.915,"cost":2},"r1_k5 r1_k5":{"acc":0.92,"cost":3}}'],
 ])("a table with %s is read", (_, text) => {
@@ -147,9 +148,19 @@ test.each([
   ['{"0":{"accuracy":"good","cost":1}}', 'accuracy of "0" is "good"'],
   ['{"0":{"accuracy":0.5,"cost":1},"00":{"accuracy":0.5,"cost":1}}', "not made of as many parts"],
   ["notation,accuracy,cost\n01,,1\n10,0.5,\n", "no entry has both accuracy and cost"],
+  ["notation,accuracy,cost,accuracy\n01,0.5,1,9\n10,0.5,2,9\n", 'two columns are called "accuracy"'],
+  ['{"0":{"accuracy":0.5,"cost":[1,"x"]}}', 'cost of "0" is [1,"x"]'],
   ["notation,accuracy,cost\n01,0.5,1\n01,0.5,2\n", '"01" is there twice'],
 ])("the table %j is refused, and it is said why", (text, message) => {
   expect(() => tableOf(text)).toThrow(message);
+});
+
+test("shares among percentages are told", () => {
+  const { notes } = tableOf("notation,accuracy,cost\n01,0.9,1\n10,92,2\n11,0,3\n00,93,4\n");
+  expect(notes).toEqual([
+    "networks named by notation, accuracy as accuracy, cost as cost",
+    "1 of 4 entries have an accuracy of 1 % or less: all are read as percentages",
+  ]);
 });
 
 test("whatever a table holds, no score is NaN or infinite", () => {

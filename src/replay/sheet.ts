@@ -28,6 +28,8 @@ function delimiterOf(text: string): string {
 function readCsv(text: string): Sheet {
   const delimiter = delimiterOf(text);
   const [header = [], ...lines] = parse(text, { delimiter, trim: true, skip_empty_lines: true });
+  const twice = header.find((name, i) => name !== "" && header.indexOf(name) !== i);
+  if (twice !== undefined) throw new SyntaxError(`two columns are called "${twice}"`);
   // Where a semicolon divides cells, the comma is free to divide numbers.
   const cellOf = (cell: string): string =>
     delimiter === ";" && /^-?\d+,\d+$/.test(cell) ? cell.replace(",", ".") : cell;

@@ -1,5 +1,6 @@
 import { MnasError } from "../errors.ts";
 import { sizeOf, type Genotype, type SearchSpace } from "../space/space.ts";
+import { mean } from "../util/welch.ts";
 import { findColumns, isMeasured, textOf } from "./columns.ts";
 import { spaceOf } from "./nearest.ts";
 import { splitKeys } from "./parts.ts";
@@ -44,6 +45,12 @@ function numbersOf(value: unknown): number[] {
   return list === undefined ? [Number(value)] : list.split(/[\s,]+/).flatMap(numbersOf);
 }
 
+/** The number of a cell, or the mean of those of a list; undefined where it is missing. */
+function numberOf(value: unknown): number | undefined {
+  const numbers = numbersOf(value);
+  return numbers.length === 0 ? undefined : mean(numbers);
+}
+
 function sheetOf(file: string, refuse: Refuse): Sheet {
   try {
     const sheet = readSheet(file);
@@ -68,9 +75,12 @@ function columnsOf(sheet: Sheet, refuse: Refuse) {
 
 type Columns = ReturnType<typeof columnsOf>;
 
-/** The rows with an accuracy and a cost, by their keys. */
+/**
+ * The rows with an accuracy and a cost, by their keys; and how many have an accuracy up to 1 where others are percentages.
+ */
 function entriesOf(rows: readonly Row[], { key: keyColumn, accuracy, cost: costName, costs }: Columns, refuse: Refuse) {
   const isPercent = rows.some((row) => numbersOf(row[accuracy]).some((value) => value > 1));
+  let small = 0;
   const known = new Map<string, { readonly row: Row; readonly accuracies: number[]; readonly cost: number }>();
   const seen = new Set<string>();
   for (const row of rows) {
@@ -79,7 +89,8 @@ function entriesOf(rows: readonly Row[], { key: keyColumn, accuracy, cost: costN
     if (seen.has(key)) refuse(`"${key}" is there twice`);
     seen.add(key);
     const accuracies = numbersOf(row[accuracy]).map((value) => (isPercent ? value / 100 : value));
-    const [cost] = numbersOf(row[costName]);
+    const cost = numberOf(row[costName]);
+    if (isPercent && accuracies.some((value) => value > 0 && value <= 0.01)) small++;
     const wrong = (column: string): never => refuse(`${column} of "${key}" is ${JSON.stringify(row[column])}`);
     if (!accuracies.every((value) => value >= 0 && value <= 1)) wrong(accuracy);
     if (cost !== undefined && !(cost > 0 && Number.isFinite(cost))) wrong(costName);
@@ -87,14 +98,15 @@ function entriesOf(rows: readonly Row[], { key: keyColumn, accuracy, cost: costN
   }
   // Latency is what a search measures; a column with gaps cannot be compared.
   const cheap = costs.filter(
-    (column) => !isMeasured(column) && [...known.values()].every(({ row }) => numbersOf(row[column])[0]! > 0),
+    (column) => !isMeasured(column) && [...known.values()].every(({ row }) => (numberOf(row[column]) ?? 0) > 0),
   );
-  return new Map(
+  const entries = new Map(
     Array.from(known, ([key, { row, accuracies, cost }]): [string, TableEntry] => [
       key,
-      { key, accuracies, cost, costs: cheap.map((column) => numbersOf(row[column])[0]!) },
+      { key, accuracies, cost, costs: cheap.map((column) => numberOf(row[column])!) },
     ]),
   );
+  return { entries, small };
 }
 
 /**
@@ -113,7 +125,7 @@ export function readTable(file: string): ResultTable {
   };
   const sheet = sheetOf(file, refuse);
   const columns = columnsOf(sheet, refuse);
-  const entries = entriesOf(sheet.rows, columns, refuse);
+  const { entries, small } = entriesOf(sheet.rows, columns, refuse);
   if (entries.size === 0) refuse(`no entry has both ${columns.accuracy} and ${columns.cost}`);
   const keys = [...entries.keys()];
   const parts = splitKeys(keys) ?? refuse(`its networks are not made of as many parts, such as "${keys[0]}"`);
@@ -123,6 +135,9 @@ export function readTable(file: string): ResultTable {
   const by = columns.key === entryColumn ? "" : `networks named by ${columns.key}, `;
   const notes = [
     `${by}${columns.accuracy} as accuracy, ${columns.cost} as cost`,
+    small > 0
+      ? `${small} of ${sheet.rows.length} entries have an accuracy of 1 % or less: all are read as percentages`
+      : "",
     left > 0
       ? `${left} of ${sheet.rows.length} entries are left out: they lack ${columns.accuracy} or ${columns.cost}`
       : "",
