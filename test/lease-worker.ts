@@ -1,7 +1,6 @@
 /* A worker with a short lease: `lease-worker.ts RUN_DIR NAME` takes trials until the only one has ended. */
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { RecordedConfig } from "../src/config/config.ts";
 import { loadDataset } from "../src/data/dataset.ts";
 import { builtinEvaluator } from "../src/evaluator/builtin.ts";
 import { openStore } from "../src/store/sqlite.ts";
@@ -9,7 +8,7 @@ import { work } from "../src/worker/work.ts";
 
 const [runDir = "", name = ""] = process.argv.slice(2);
 const store = openStore(join(runDir, "study.db"));
-const config = store.get("config") as RecordedConfig;
+const config = store.get("config")!;
 const dataset = await loadDataset(undefined, { seed: config.seed });
 const evaluator = builtinEvaluator(dataset);
 const say = (message: object): void => void process.send?.(message);

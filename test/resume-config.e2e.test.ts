@@ -16,7 +16,7 @@ test("a run that goes on takes a changed budget from its config file, and refuse
   const write = (settings: string): void => writeFileSync(join(project, "mnas.config.ts"), config(settings));
   const kept = (): Pick<RecordedConfig, "trials" | "finalists" | "workers"> => {
     using run = openRun(join(project, "run"));
-    const { trials, finalists, workers } = run.store.get("config") as RecordedConfig;
+    const { trials, finalists, workers } = run.store.get("config")!;
     return { trials, finalists, workers };
   };
   const resume = (...options: string[]) => mnas(["search", "--resume", "run", ...options], project);

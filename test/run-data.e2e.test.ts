@@ -1,7 +1,6 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, afterAll, expect, test } from "vitest";
-import type { RecordedConfig } from "../src/config/config.ts";
 import { openRun } from "../src/study/run.ts";
 import { picture, times } from "./data-files.ts";
 import { mnas, scratch } from "./mnas.ts";
@@ -90,7 +89,7 @@ test("a run whose images are gone does what needs none, and goes on where they a
   {
     using run = openRun(at("a", "run"));
     // What was refused has changed nothing.
-    expect(run.store.get("config") as RecordedConfig).toMatchObject({ trials: 2, data: at("a", "photos") });
+    expect(run.store.get("config")!).toMatchObject({ trials: 2, data: at("a", "photos") });
   }
   const calibrated = await from("b", "export", `../a/${trial}`, "--int8", "--data", "../moved", "--out", "m.tflite");
   expect(calibrated).toMatchObject({ code: 0 });

@@ -71,7 +71,7 @@ test("openStore() notices damage far from the trials", () => {
   const file = join(scratch(), "study.db");
   {
     using store = createStore(file);
-    store.set("config", { a: 1 });
+    store.set("testCount", 1);
   }
   const { from, to } = pageOf(file, "study");
   const bytes = readFileSync(file);

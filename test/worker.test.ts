@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { resolveConfig, type RecordedConfig, type UserConfig } from "../src/config/config.ts";
+import { resolveConfig, type UserConfig } from "../src/config/config.ts";
 import { openMadds } from "../src/device/madds.ts";
 import { builtinEvaluator } from "../src/evaluator/builtin.ts";
 import { setBars } from "../src/study/bars.ts";
@@ -140,7 +140,7 @@ test("a worker that waits at a rung for a trial whose worker is stuck takes that
   await work({
     store,
     evaluator,
-    config: store.get("config") as RecordedConfig,
+    config: store.get("config")!,
     dataset,
     runDir: dir,
     name: "free",

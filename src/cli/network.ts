@@ -1,3 +1,4 @@
+import type { WorkOrder } from "../store/facts.ts";
 import { existsSync, statSync } from "node:fs";
 import { zooArch, zooNames } from "../arch/zoo.ts";
 import type { RecordedConfig } from "../config/config.ts";
@@ -13,7 +14,7 @@ import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingFacts } from "../train/facts.ts";
 import { readFile } from "../util/files.ts";
 import { shellWord } from "../util/shell.ts";
-import { workOrderOf, type WorkOrder } from "../worker/order.ts";
+import { workOrderOf } from "../worker/order.ts";
 import { weightsFile } from "../worker/work.ts";
 import { networkKinds, refuseUnused, taskOptions, type NetworkOptions } from "./network-options.ts";
 import { counted } from "./output.ts";
@@ -80,7 +81,7 @@ function weightsOf(dir: string, trial: Trial): Pick<NamedNetwork, "weights" | "f
   const found = trainings.find(({ file }) => existsSync(file));
   const best = trainings[0];
   // Other programs need not write any.
-  const { evaluate = null } = run.store.get("config") as Partial<RecordedConfig>;
+  const { evaluate = null } = (run.store.get("config") ?? {}) as Partial<RecordedConfig>;
   const isLost = best !== undefined && best !== found && evaluate === null;
   const lost = isLost ? { file: best.file, isFinal: best.of.phase === "final" } : null;
   if (found === undefined) return { weights: null, facts: null, training: null, lost };

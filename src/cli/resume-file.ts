@@ -1,17 +1,10 @@
+import type { FileRecord } from "../store/facts.ts";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { budget, recordConfig, resolveConfig, type Config, type RecordedConfig } from "../config/config.ts";
 import { MnasError } from "../errors.ts";
 import type { Run } from "../study/run.ts";
 import { configFile, loadConfigFile, placed, type ConfigFile } from "./config-file.ts";
-
-/** The config file of a run, as it was when the run was last begun or continued. */
-export interface FileRecord {
-  /** Absolute; null when there was none. */
-  readonly path: string | null;
-  /** Everything that it says, with the defaults; files and folders as it names them. */
-  readonly settings: RecordedConfig;
-}
 
 export const fileRecord = ({ config, source, path }: ConfigFile): FileRecord => ({
   path,
@@ -69,7 +62,7 @@ export async function fileSettings(
   recorded: RecordedConfig,
   named: string | undefined,
 ): Promise<FileSettings> {
-  const kept = store.get("configFile") as FileRecord | null;
+  const kept = store.get("configFile");
   const path = fileOf(kept, recorded, named);
   // The one who names a file knows which one is read.
   const note = named === undefined ? ignoredNote(kept, path) : null;
@@ -80,7 +73,7 @@ export async function fileSettings(
       hint: "Continue it where its mnas.config.ts is, or name that file with --config.",
     });
   }
-  const overruled = (store.get("flags") as string[] | null) ?? [];
+  const overruled = store.get("flags") ?? [];
   const now = fileRecord(file);
   const keys = new Set(countingIn(file, now, kept, overruled));
   if (typeof file.config.reward === "function" && recorded.reward.kind === "custom") keys.add("reward");

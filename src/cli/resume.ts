@@ -1,3 +1,4 @@
+import type { FileRecord } from "../store/facts.ts";
 import { resolve } from "node:path";
 import {
   budget,
@@ -17,7 +18,7 @@ import { changedReward, isRewardOpen } from "../study/rewards.ts";
 import { shellWord } from "../util/shell.ts";
 import { placed } from "./config-file.ts";
 import type { ListenOptions } from "./notices.ts";
-import { fileSettings, type FileRecord } from "./resume-file.ts";
+import { fileSettings } from "./resume-file.ts";
 
 export interface SearchOptions extends ListenOptions {
   readonly json?: boolean;
@@ -95,7 +96,7 @@ function dirOf({ resume, out }: SearchOptions): string {
 
 /** A recorded config, as this version records it. */
 function recordOf({ store, dir }: Run): RecordedConfig {
-  const found = store.get("config") as RecordedConfig | null;
+  const found = store.get("config");
   if (found === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${dir}": it has no configuration`);
   // Older runs do not say that mnas trained, and keep files as they were named.
   return {

@@ -1,3 +1,4 @@
+import type { FileRecord } from "../store/facts.ts";
 import { cpus, totalmem } from "node:os";
 import { recordConfig, type Config } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -20,7 +21,7 @@ import { invocation, print, say } from "./output.ts";
 import { progressView } from "./progress.ts";
 import { openSearchDevice } from "./search-device.ts";
 import { resumed, resumeOptions, settings, type SearchOptions } from "./resume.ts";
-import { fileRecord, type FileRecord } from "./resume-file.ts";
+import { fileRecord } from "./resume-file.ts";
 import { summary } from "./summary.ts";
 
 /** What a run was made with and on. */

@@ -2,7 +2,6 @@ import { trialRow, type TrialRow } from "../study/events.ts";
 import { frontOf } from "../study/front.ts";
 import { fastestOf } from "../study/reach.ts";
 import { findRun, openRun } from "../study/run.ts";
-import type { Target } from "../study/target.ts";
 import { print, printJson } from "./output.ts";
 import { frontTable, trialTable, untrainedText } from "./tables.ts";
 
@@ -11,7 +10,7 @@ export function pareto(name: string, { json = false }: { json?: boolean }): void
   using run = openRun(findRun(name));
   const front = frontOf(run.store.trials("search")).map((trial) => trialRow(run.store, trial));
   if (json) return printJson(front);
-  const target = run.store.get("target") as Target | null;
+  const target = run.store.get("target");
   const fastest = fastestOf(run.store.trials("search"));
   print(
     front.length === 0

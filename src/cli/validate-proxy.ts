@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { differences, recordConfig, type Config, type RecordedConfig, type UserConfig } from "../config/config.ts";
+import { differences, recordConfig, type Config, type UserConfig } from "../config/config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fileDataset } from "../data/filed.ts";
 import { MnasError } from "../errors.ts";
@@ -55,7 +55,7 @@ function openValidation(dir: string, config: Config, dataset: Dataset, { resume,
       });
     }
     const run = ownRun(dir);
-    const changes = differences(run.store.get("config") as RecordedConfig, recordConfig(config));
+    const changes = differences(run.store.get("config")!, recordConfig(config));
     const unlike = changes.filter((change) => /^(seed|final|evaluate):/.test(change));
     if (unlike.length === 0) {
       moveRunData(run, dataset, config);

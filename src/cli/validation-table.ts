@@ -1,4 +1,5 @@
-import type { ProxyNote, Validation } from "../study/proxy/record.ts";
+import type { ProxyNote } from "../store/facts.ts";
+import type { Validation } from "../study/proxy/record.ts";
 import { counted, duration, fixed, paint, percent, table, thousands, wrapped } from "./output.ts";
 
 const interval = ({ low, high }: { low: number; high: number }): string => `${fixed(low, 2)} to ${fixed(high, 2)}`;

@@ -255,7 +255,7 @@ function storeOf(db: DatabaseSync, file: string): Store {
     },
     get(key) {
       const row = read.get(key);
-      return row === undefined ? null : attempt(() => JSON.parse(row["value"] as string) as unknown);
+      return row === undefined ? null : attempt(() => JSON.parse(row["value"] as string) as never);
     },
     set: (key, value) => void write.run(key, JSON.stringify(value)),
     [Symbol.dispose]: () => db.close(),

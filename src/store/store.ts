@@ -1,3 +1,4 @@
+import type { StudyFacts } from "./facts.ts";
 import type { LatencyRecord } from "../latency.ts";
 import type { Genotype } from "../space/space.ts";
 
@@ -124,8 +125,8 @@ export interface Store extends Disposable {
    */
   replaceFinals(proposals: readonly FinalProposal[]): void;
   /** A value of the study itself, such as its configuration; null when unset. */
-  get(key: string): unknown;
-  set(key: string, value: unknown): void;
+  get<Key extends keyof StudyFacts>(key: Key): StudyFacts[Key] | null;
+  set<Key extends keyof StudyFacts>(key: Key, value: StudyFacts[Key]): void;
 }
 
 /** A trial is given up when this many workers have died with it. */

@@ -1,7 +1,7 @@
 import type { LatencyRecord, Origin } from "../latency.ts";
 import type { Notice } from "../device/options.ts";
 import type { Comparison } from "../report/report.ts";
-import type { ProxyNote } from "./proxy/record.ts";
+import type { ProxyNote } from "../store/facts.ts";
 import type { Phase, Store, Trial } from "../store/store.ts";
 
 /** What a search tells while it runs; the command line draws it, `--json` prints it. */
@@ -128,10 +128,7 @@ export const imagesError = (share: number | null, count: number | null): number 
   share === null || count === null ? null : Math.sqrt((share * (1 - share)) / count);
 
 /** The validation images that the trainings of a run are judged on; null where an evaluator may have others. */
-export const validationCountOf = (store: Pick<Store, "get">): number | null => {
-  const count = store.get("validationCount");
-  return typeof count === "number" ? count : null;
-};
+export const validationCountOf = (store: Pick<Store, "get">): number | null => store.get("validationCount");
 
 export const trialRow = (store: Pick<Store, "get">, trial: Trial): TrialRow => ({
   number: trial.number,

@@ -61,7 +61,7 @@ export async function finalistLatency(
   { notation, latency, latencyMs }: Trial & { readonly latencyMs: number },
 ): Promise<number> {
   if (latency?.origin === device.origin || device.origin === "predicted") return latencyMs;
-  const known = (store.get("finalistMs") ?? {}) as Readonly<Record<string, number>>;
+  const known = store.get("finalistMs") ?? {};
   const found = known[notation];
   if (found !== undefined) return found;
   const { medianMs } = await device.measure(deviceModel(networkOf(parseArch(notation))), { signal });

@@ -30,7 +30,7 @@ export function referenceFinder(
 ): (latencyMs: number) => Promise<Reference> {
   const names = new Map<string, string>();
   const measured = async (candidate: Network): Promise<LatencyRecord> => {
-    const known = (store.get("references") ?? {}) as Readonly<Record<string, LatencyRecord>>;
+    const known = store.get("references") ?? {};
     const found = known[candidate.notation];
     if (found !== undefined && !isUnmeasured(device, found)) return found;
     const latency = { ...(await device.measure(deviceModel(candidate), { signal })) };

@@ -1,22 +1,18 @@
 import { join } from "node:path";
-import type { RecordedConfig } from "../config/config.ts";
-import type { Origin } from "../latency.ts";
 import { frontSvg, reportHtml, type ReportData } from "../report/report.ts";
 import { writeFileAtomically } from "../util/files.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { trialRow } from "./events.ts";
 import { finalRows } from "./final-row.ts";
 import { frontOf } from "./front.ts";
-import type { ProxyNote } from "./proxy/record.ts";
 import type { Run } from "./run.ts";
-import type { Target } from "./target.ts";
 
 /** What the report shows of a run, read from its record alone. */
 function reportData(run: Run): ReportData {
   const { dir, store } = run;
-  const config = store.get("config") as RecordedConfig;
-  const target = store.get("target") as Target;
-  const device = store.get("device") as { description: string; origin: Origin };
+  const config = store.get("config")!;
+  const target = store.get("target")!;
+  const device = store.get("device")!;
   const trials = store.trials("search");
   const finals = finalRows(run);
   return {
@@ -25,7 +21,7 @@ function reportData(run: Run): ReportData {
     dataset: String(store.get("dataset")),
     device: device.description,
     isProxy: device.origin === "proxy",
-    proxy: store.get("proxy") as ProxyNote | null,
+    proxy: store.get("proxy"),
     isPredicted: device.origin === "predicted",
     space: config.space.name,
     searcher: config.searcher,

@@ -3,7 +3,6 @@ import { rewardOf, type Reward } from "../reward/reward.ts";
 import type { Store, Trial } from "../store/store.ts";
 import type { Study } from "./study.ts";
 import { guessOf } from "./guess.ts";
-import type { Target } from "./target.ts";
 
 /** Set while a reward function of the user's own has no value for a trial. */
 const openKey = "rewardIsOpen";
@@ -39,7 +38,7 @@ export const rewardTrial = (study: Study, trial: Trial): number =>
 
 /** The first trial that a corrected function rewards otherwise than it was rewarded, as `reward of trial N: was → is`. */
 export function changedReward(store: Store, reward: Reward): string[] {
-  const target = store.get("target") as Target | null;
+  const target = store.get("target");
   if (target === null) return [];
   for (const trial of store.trials("search")) {
     const { accuracy, latency, params, madds } = trial;

@@ -47,7 +47,7 @@ function warningsOf({ reward }: Config, { name, predicts }: LatencyDevice, task:
 
 /** Latencies of two devices cannot be compared, even if the same name opens both. */
 function checkSameDevice(store: Store, { name, description }: LatencyDevice): void {
-  const was = store.get("device") as { readonly description: string } | null;
+  const was = store.get("device");
   const isMeasured = store.trials("search").some(({ latency }) => latency !== null);
   if (was === null || !isMeasured || was.description === description) return;
   throw new MnasError(

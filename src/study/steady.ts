@@ -1,11 +1,6 @@
+import type { CanaryReference } from "../store/facts.ts";
 import { isDrift, measureSteadily, type Steady } from "../device/canary.ts";
 import type { Study } from "./study.ts";
-
-/** What the device did with the canary when the study began; later batches are held against it. */
-export interface CanaryReference {
-  readonly network: string;
-  readonly ms: number;
-}
 
 /** Measures a batch of networks of a study on a device that stays as it is, and says when it is no longer as it was. */
 export async function measureInStudy<T>(
@@ -26,7 +21,7 @@ export async function measureInStudy<T>(
   });
   const { canary } = steady;
   if (canary === null) return steady;
-  const first = store.get("canary") as CanaryReference | null;
+  const first = store.get("canary");
   if (first === null) {
     store.set("canary", { network: canary.network, ms: canary.beforeMs } satisfies CanaryReference);
   } else if (isDrift(canary.beforeMs, first.ms)) {

@@ -1,3 +1,4 @@
+import type { Target } from "../store/facts.ts";
 import { median } from "../device/statistics.ts";
 import type { MnasError } from "../errors.ts";
 import { archOf } from "../space/arch.ts";
@@ -10,12 +11,6 @@ import { isUnfit } from "./measure.ts";
 import type { Study } from "./study.ts";
 import { measureInStudy } from "./steady.ts";
 
-export interface Target {
-  readonly targetMs: number;
-  /** Where the number comes from, for people. */
-  readonly source: string;
-}
-
 /** How many random networks tell what is usual in a space. */
 const samples = 9;
 
@@ -25,7 +20,7 @@ const samples = 9;
  */
 export async function findTarget(study: Omit<Study, "targetMs">): Promise<Target> {
   const { store, config } = study;
-  const kept = store.get("target") as Target | null;
+  const kept = store.get("target");
   if (kept !== null) return kept;
   let target: Target;
   if (config.target === null) {

@@ -1,6 +1,5 @@
 /* Entry of a worker process: `main.js RUN_DIR NAME`, with a message channel to its parent and the file of the images. */
 import { join } from "node:path";
-import type { RecordedConfig } from "../config/config.ts";
 import { onCacheFault } from "../data/cache.ts";
 import { onDamage } from "../data/damage.ts";
 import { readFiled } from "../data/filed.ts";
@@ -41,7 +40,7 @@ process.on("message", (message: ToWorker) => (message.kind === "stop" ? stop.abo
 
 async function start(): Promise<void> {
   const store = openStore(join(runDir, "study.db"));
-  const config = store.get("config") as RecordedConfig;
+  const config = store.get("config")!;
   const dataset = readFiled(datasetFd);
   const lock = openQuietLock();
   const settings = config.evaluate;

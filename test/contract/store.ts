@@ -47,8 +47,8 @@ export function storeConformance(name: string, create: () => Store): void {
         seconds: 3,
       });
       expect(store.trial(key(7))).toBe(null);
-      store.set("config", { a: [1] });
-      expect([store.get("config"), store.get("other")]).toEqual([{ a: [1] }, null]);
+      store.set("flags", ["size"]);
+      expect([store.get("flags"), store.get("created")]).toEqual([["size"], null]);
     });
 
     test("adds all proposals or none", () => {

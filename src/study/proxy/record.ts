@@ -1,3 +1,4 @@
+import type { ProxyNote } from "../../store/facts.ts";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -103,18 +104,6 @@ export function findValidation(
     // Damaged or of another version: as if there were none.
     return null;
   }
-}
-
-/** What a search says of its proxy, and keeps. */
-export interface ProxyNote {
-  readonly kendall: number;
-  readonly low: number;
-  readonly high: number;
-  readonly networks: number;
-  readonly seedNoise: number;
-  readonly epochs: number;
-  readonly recommended: number;
-  readonly time: string;
 }
 
 export function proxyNote(config: Pick<Config, "space" | "proxy">, dataset: Dataset): ProxyNote | null {

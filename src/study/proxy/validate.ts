@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Config, RecordedConfig } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
 import { inWords, onDamage } from "../../data/damage.ts";
 import { describeDataset, type Dataset } from "../../data/dataset.ts";
 import type { Warning } from "../../device/options.ts";
@@ -81,7 +81,7 @@ export async function validateProxy(
   const { store } = run;
   store.releaseAll();
   // What a proxy says at its end is what is validated; nobody judges these trainings on their way.
-  store.set("config", { ...(store.get("config") as RecordedConfig), stopping: null });
+  store.set("config", { ...store.get("config")!, stopping: null });
   const networks = networksOf(config, dataset, count);
   const levels = levelsOf(config, dataset);
   addTrainings(store, networks, levels);
