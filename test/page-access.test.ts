@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { judgeRequest, pageUrls, parseAllowed, parsePublicUrl, type Access } from "../src/device/remote/access.ts";
+import { openingOf } from "../src/cli/notices.ts";
 import { parseAddress, reachableHosts } from "../src/device/remote/address.ts";
 import { openJoinServer, type JoinServer } from "../src/device/remote/join-server.ts";
 import { joinAs, pageFolder, type PageClient } from "./page-client.ts";
@@ -190,6 +191,28 @@ test("names that others make up are told of only so often", async () => {
   }
   expect(warnings).toHaveLength(10);
 });
+
+test.each([
+  ["host", { listen: "0.0.0.0" }, "--listen"],
+  ["madds", { allowHost: ["pi.lan"] }, "--allow-host"],
+  ["adb:123", { publicUrl: "https://pi.lan" }, "--public-url"],
+  ["tcp://secret@pi.lan", { listen: "0.0.0.0" }, "--listen"],
+  ["evaluator", { listen: "0.0.0.0" }, "--listen"],
+])("device %s, which does not join, has no use for %o", (device, options, flag) => {
+  const shown = device.replace("secret@", "");
+  const message = `Cannot apply ${flag} to device "${shown}": it does not join, pages do`;
+  expect(() => openingOf(device, options)).toThrow(expect.objectContaining({ code: "USAGE", message }));
+  expect(openingOf(device, {}).listen).toMatchObject({ host: "127.0.0.1" });
+});
+
+test.each(["page", "page:pixel-8@litert-wasm", "table:t.json", "predictor:p.json"])(
+  "device %s takes where devices join",
+  (device) => {
+    const { listen } = openingOf(device, { listen: "[::1]:80", allowHost: ["Pi.lan:1"], publicUrl: "HTTPS://Pi.lan/" });
+    const allowed = [{ hostname: "pi.lan", port: 1 }];
+    expect(listen).toEqual({ host: "::1", port: 80, allowed, publicUrl: "https://pi.lan" });
+  },
+);
 
 test.each([
   ["--allow-host", "http://pi.lan", 'Cannot allow "http://pi.lan"'],

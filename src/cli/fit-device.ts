@@ -56,7 +56,7 @@ export async function measuredSamples(options: DeviceFitOptions, prior: Prior): 
   const points = networks.map((network) => pointOf(network, prior));
 
   const work = async (signal: AbortSignal) => {
-    await using device = await openDevice(config.device, openingOf(options, signal));
+    await using device = await openDevice(config.device, openingOf(config.device, options, signal));
     checkMeasures(device);
     const canary = await measureCanary(device, { signal });
     const measuredOn = provenanceOf(device, canary);

@@ -14,7 +14,7 @@ export interface MeasureOptions extends SizeOptions, ListenOptions {
 /** `mnas measure NETWORK… --device D` */
 export async function measure(networks: readonly string[], options: MeasureOptions): Promise<void> {
   const models = modelsToMeasure(networks, options);
-  await using device = await openDevice(options.device ?? "host", openingOf(options));
+  await using device = await openDevice(options.device ?? "host", openingOf(options.device ?? "host", options));
   if (options.json !== true) say(`device   ${device.description}${originNote(device.origin)}`);
   const measureAll = async () => {
     const rows = [];

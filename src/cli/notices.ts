@@ -1,7 +1,8 @@
 import { renderUnicodeCompact } from "uqr";
 import type { Notice, OpenOptions } from "../device/options.ts";
 import { parseAllowed, parsePublicUrl, type Access } from "../device/remote/access.ts";
-import { joinPort, parseAddress } from "../device/remote/address.ts";
+import { joinPort, parseAddress, withoutToken } from "../device/remote/address.ts";
+import { MnasError } from "../errors.ts";
 import { paint, print, say } from "./output.ts";
 
 type Join = Extract<Notice, { event: "join" }>;
@@ -54,15 +55,30 @@ export function noticeLines(notice: Notice): string[] {
   }
 }
 
-/** How a command opens the device of its options; what the device says goes to standard error. */
-export const openingOf = (
+/** Devices that do not join: a table or predictor may be of one that does, on which finalists are measured. */
+const neverJoins = /^(host|madds|adb|tcp|evaluator)\b/;
+
+/** Refuses options that a device makes useless. Throws `USAGE`. */
+function checkJoins(device: string, { listen, allowHost, publicUrl }: ListenOptions): void {
+  const given = Object.entries({ listen, "allow-host": allowHost, "public-url": publicUrl });
+  const unused = given.find(([, value]) => value !== undefined);
+  if (unused === undefined || !neverJoins.test(device)) return;
+  throw new MnasError(
+    "USAGE",
+    `Cannot apply --${unused[0]} to device "${withoutToken(device)}": it does not join, pages do`,
+    { hint: "Leave it out, or use --device page." },
+  );
+}
+
+/** How a command opens a device; what the device says goes to standard error. Throws `USAGE`. */
+export function openingOf(
+  device: string,
   { json = false, ...options }: ListenOptions & { readonly json?: boolean },
   signal?: AbortSignal,
-): OpenOptions => ({
-  onNotice: noticeView(json ? "stderr" : "none"),
-  listen: accessOf(options),
-  signal,
-});
+): OpenOptions {
+  checkJoins(device, options);
+  return { onNotice: noticeView(json ? "stderr" : "none"), listen: accessOf(options), signal };
+}
 
 /** Tells notices as lines on standard error, or as JSON where the caller's JSON goes. */
 export const noticeView =

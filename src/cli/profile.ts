@@ -80,7 +80,7 @@ export async function profile(options: ProfileOptions): Promise<void> {
       hint: `Go on with the same command; ${written === 0 ? "nothing new was written" : `${shellWord(out)} has ${written} of ${parts.length} layers`}.`,
     });
   const table = await interruptible(json, ended, async (signal) => {
-    await using device = await openDevice(config.device, openingOf(options, signal));
+    await using device = await openDevice(config.device, openingOf(config.device, options, signal));
     checkMeasures(device);
     const canary = await measureCanary(device, { ...partTiming, signal });
     const start = startFrom(

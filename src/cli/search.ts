@@ -54,12 +54,16 @@ export async function search(options: SearchOptions): Promise<void> {
     });
 
   await interruptible(json, ended, async (signal) => {
-    const opening = { ...openingOf(options, signal), onNotice: (notice: Notice) => tell(notice) };
+    const openingFor = ({ device }: Config): OpenOptions => ({
+      ...openingOf(device, options, signal),
+      onNotice: (notice) => tell(notice),
+    });
     if (options.resume !== undefined) {
       const { run, config, changes, file, note } = await resumed(options);
       using _ = run;
       dir = run.dir;
       checkReward(config.reward, config.target ?? 1);
+      const opening = openingFor(config);
       if (note !== null) tell({ event: "warning", message: note });
       const dataset = fileDataset(await abortable(loadRunData(run, config.data, config), signal));
       moveRunData(run, dataset, config);
@@ -73,6 +77,7 @@ export async function search(options: SearchOptions): Promise<void> {
       const file = await loadConfigFile(options.config);
       const config = mergeConfig(file, flags);
       checkReward(config.reward, config.target ?? 1);
+      const opening = openingFor(config);
       const dataset = fileDataset(await abortable(loadStudyData(config), signal));
       await using device = await openSearchDevice(config, () => dir, { ...opening, isForced: options.force === true });
       signal.throwIfAborted();
