@@ -1,11 +1,18 @@
 /* Node 24 for machines with an older one: npm's registry has it as a package, without install scripts. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const wanted = "24.21.0";
+
+/** Whether a folder is missing, or is this user's alone: in a folder for all, another user could lay a program there. */
+function isOwn(folder) {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined || process.getuid === undefined) return true;
+  return found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o022) === 0;
+}
 
 /** Where a downloaded Node may stay, best first; the same folders as those of decoded images. */
 function folders() {
@@ -17,7 +24,8 @@ function folders() {
     // A user id without a name has no home.
   }
   const found = [MNAS_CACHE_DIR, XDG_CACHE_HOME && join(XDG_CACHE_HOME, "mnas"), home && join(home, ".cache", "mnas")];
-  return [...found.filter((folder) => folder), join(tmpdir(), `mnas-${process.getuid?.() ?? "cache"}`)];
+  const shared = join(tmpdir(), `mnas-${process.getuid?.() ?? "cache"}`);
+  return [...found.filter((folder) => folder), ...(isOwn(shared) ? [shared] : [])];
 }
 
 /** The name of the package and of the program in it, by platform. */
@@ -38,7 +46,8 @@ function install() {
   for (const folder of folders()) {
     let made;
     try {
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (!folders().includes(folder)) continue;
       made = mkdtempSync(join(folder, "node-"));
     } catch {
       continue;
