@@ -314,6 +314,37 @@ const moreTables: Readonly<Record<string, Layout>> = {
     },
     classes: ["class 2", "class 10"],
     counts: [4, 2, 2],
+    warns: [expect.stringMatching(/^no image is of "class 0", .*, 4 more, which classes\.txt names$/) as string],
+  },
+  "labels from 1, with names": {
+    make: async (dir) => {
+      await table("train.csv", `id,label\n${rows((i) => `${i},${1 + (i % 2)}`)}`)(dir);
+      put(dir, "classes.txt", "cat\ndog\n");
+    },
+    counts: [4, 2, 2],
+  },
+  "more names than labels": {
+    make: async (dir) => {
+      await table("train.csv", `id,label\n${rows((i) => `${i},${1 + (i % 2)}`)}`)(dir);
+      put(dir, "classes.txt", "ant\ncat\ndog\nemu\n");
+    },
+    counts: [4, 2, 2],
+    warns: ['no image is of "ant", "emu", which classes.txt names'],
+  },
+  "fewer names than labels": {
+    make: async (dir) => {
+      await table("train.csv", `id,label\n${rows((i) => `${i},${7 * (i % 2)}`)}`)(dir);
+      put(dir, "classes.txt", "cat\ndog\n");
+    },
+    classes: ["0", "7"],
+    counts: [4, 2, 2],
+    warns: ["classes.txt has 2 names and is not used: there is a label 7"],
+  },
+  "labels that differ in case": {
+    make: table("train.csv", `id,label\n${rows((i) => `${i},${i % 2 === 0 ? "Dog" : "dog"}`)}`),
+    classes: ["Dog", "dog"],
+    counts: [4, 2, 2],
+    warns: ['classes "Dog", "dog" differ only in upper and lower case'],
   },
   "a row without an image": {
     make: table("train.csv", `id,label\n${rows((i) => `${i},${label(i)}`)}\n99,cat\n`),
@@ -389,6 +420,18 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     },
     says: 'Cannot use data "DIR": it holds several data sets: "emnist-digits-*", "emnist-letters-*"',
     hint: /^Put the files of one set into a folder/,
+  },
+  "a mapping that gives two labels one letter": {
+    make: (dir) => {
+      putIdx(
+        dir,
+        "emnist-x-",
+        times(12, (i) => i % 2),
+      );
+      put(dir, "emnist-x-mapping.txt", "0 65\n1 65\n");
+    },
+    says: 'Cannot read "DIR/emnist-x-mapping.txt": a label or a letter is there twice',
+    hint: /^Get the file again/,
   },
   "parts below classes": {
     make: (dir) => images(dir, ...filled(["cat/train", "cat/test", "dog/train", "dog/test"], 2)),
@@ -523,6 +566,17 @@ test.each(Object.entries(wrongs))(
     expect((error as MnasError).hint).not.toMatch(/remove|delete/i);
   },
 );
+
+test("all folders of a part that differ in case alone from a class are of it", async () => {
+  using folder = scratch();
+  await parted("train")(folder.dir);
+  await images(folder.dir, ...filled(["test/Cat", "test/cAt", "test/dog"], 2));
+  const data = await load(folder.dir, join(folder.dir, "cache"));
+  expect({ counts: counts(data), warnings: data.warnings }).toEqual({
+    counts: [6, 2, 6],
+    warnings: ["Cat", "cAt"].map((name) => `class "${name}" of the test part is taken for "cat" of the train part`),
+  });
+});
 
 /** Changes to two classes of six images in a train and a test part, and what is said of them. */
 const classChanges: Readonly<Record<string, Layout>> = {

@@ -22,3 +22,9 @@ export const firstFive = (names: readonly string[]): string =>
   [...names.slice(0, 5).map((name) => `"${name}"`), ...(names.length > 5 ? [`${names.length - 5} more`] : [])].join(
     ", ",
   );
+
+/** Sentences on classes whose names differ only in upper and lower case: they may be one. */
+export const caseConflicts = (classes: readonly string[]): string[] =>
+  [...Map.groupBy(classes, (name) => name.toLowerCase()).values()]
+    .filter((same) => same.length > 1)
+    .map((same) => `classes ${firstFive(same)} differ only in upper and lower case`);

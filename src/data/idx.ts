@@ -94,7 +94,10 @@ function readMapping({ dir, files }: Listing, set: string): ReadonlyMap<number, 
     rows.some((row) => row.length < 2 || !row.every((code) => code >= 0 && code < 0x110000 && Number.isInteger(code)))
   )
     throw invalid(`Cannot read "${join(dir, name)}": each line must be a label and codes of letters`, again);
-  return new Map(rows.map(([label, code]) => [label!, String.fromCodePoint(code!)]));
+  const mapping = new Map(rows.map(([label, code]) => [label!, String.fromCodePoint(code!)]));
+  if (new Set(mapping.values()).size < rows.length)
+    throw invalid(`Cannot read "${join(dir, name)}": a label or a letter is there twice`, again);
+  return mapping;
 }
 
 /** The largest label, its place and its file. */

@@ -3,7 +3,7 @@ import { basename, extname, join } from "node:path";
 import { openable } from "../util/names.ts";
 import { isTooDamaged } from "./damage.ts";
 import { indexFiles, type FileIndex } from "./file-index.ts";
-import { firstFive, refuse, type FoundFiles } from "./found.ts";
+import { caseConflicts, firstFive, refuse, type FoundFiles } from "./found.ts";
 import { invalid, partNames, type PartName } from "./images.ts";
 import { isImageFile, listFolder, readClassNames, type Listing } from "./listing.ts";
 import { partsOf } from "./part-names.ts";
@@ -205,11 +205,22 @@ function checkMissing(path: string, missing: readonly string[], of: number, most
   return `${said} in "${path}" and are left out: ${firstFive(missing)}`;
 }
 
-/** Names of labels that are numbers, as `classes.txt` has them, line by line from 0. */
-function namesOf(listing: Listing, labels: readonly string[]): readonly string[] {
-  const names = readClassNames(listing, "classes.txt");
-  if (names === null || !labels.every((label) => /^\d+$/.test(label) && Number(label) < names.length)) return labels;
-  return labels.map((label) => names[Number(label)]!);
+const namesFile = "classes.txt";
+
+/** Names of labels that are numbers, as `classes.txt` has them, line by line from 0; from 1 where that fits alone. */
+function namesOf(listing: Listing, labels: readonly string[], warnings: string[]): readonly string[] {
+  const names = readClassNames(listing, namesFile);
+  if (names === null || !labels.every((label) => /^\d+$/.test(label))) return labels;
+  const numbers = labels.map(Number);
+  const largest = Math.max(...numbers);
+  const first = largest === names.length && !numbers.includes(0) ? 1 : 0;
+  if (largest - first >= names.length) {
+    warnings.push(`${namesFile} has ${names.length} names and is not used: there is a label ${largest}`);
+    return labels;
+  }
+  const unused = names.filter((_, i) => !numbers.includes(i + first));
+  if (unused.length > 0) warnings.push(`no image is of ${firstFive(unused)}, which ${namesFile} names`);
+  return numbers.map((number) => names[number - first]!);
 }
 
 /**
@@ -241,5 +252,6 @@ export function findByTable(listing: Listing, mostDamaged: number): FoundFiles {
     const byLabel = Map.groupBy(some.keys(), (file) => some.get(file)!);
     files[part] = indexFiles(values.values().map((value) => ({ dir, names: (byLabel.get(value) ?? []).toSorted() })));
   }
-  return { classes: namesOf(listing, values), files, warnings };
+  const classes = namesOf(listing, values, warnings);
+  return { classes, files, warnings: [...warnings, ...caseConflicts(classes)] };
 }

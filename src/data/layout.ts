@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { readableName } from "../util/names.ts";
 import { indexFiles, type ClassFiles, type FileIndex } from "./file-index.ts";
 import { isImageName } from "./formats.ts";
-import { firstFive, layout, refuse, type FoundFiles } from "./found.ts";
+import { caseConflicts, firstFive, layout, refuse, type FoundFiles } from "./found.ts";
 import { invalid, partNames, type PartName } from "./images.ts";
 import { isImageFile, listFolder, peek, type Listing } from "./listing.ts";
 import { partsOf } from "./part-names.ts";
@@ -69,20 +69,18 @@ function indexPart(dir: string, classes: readonly string[], folders: ClassFolder
 /** Gives classes the names that they have in the train part, when they differ in case only. */
 function matchCase(part: PartName, folders: ClassFolders, trained: ReadonlySet<string>, strays: Strays): ClassFolders {
   const lower = Map.groupBy(trained, (name) => name.toLowerCase());
-  return new Map(
-    folders.entries().map(([name, dirs]) => {
-      const same = trained.has(name) ? [] : (lower.get(name.toLowerCase()) ?? []);
-      const [twin] = same;
-      if (twin === undefined || same.length > 1 || folders.has(twin)) return [name, dirs];
-      strays.warnings.push(`class "${name}" of the ${part} part is taken for "${twin}" of the train part`);
-      return [twin, dirs];
-    }),
-  );
-}
-
-function warnOfCase(classes: readonly string[], { warnings }: Strays): void {
-  for (const same of Map.groupBy(classes, (name) => name.toLowerCase()).values())
-    if (same.length > 1) warnings.push(`classes ${firstFive(same)} differ only in upper and lower case`);
+  const matched = new Map<string, readonly string[]>();
+  for (const [name, dirs] of folders) {
+    const same = trained.has(name) ? [] : (lower.get(name.toLowerCase()) ?? []);
+    const [twin] = same;
+    if (twin === undefined || same.length > 1 || folders.has(twin)) {
+      matched.set(name, dirs);
+      continue;
+    }
+    strays.warnings.push(`class "${name}" of the ${part} part is taken for "${twin}" of the train part`);
+    matched.set(twin, [...(matched.get(twin) ?? []), ...dirs]);
+  }
+  return matched;
 }
 
 /** Refuses images that lie beside the folders of classes. */
@@ -164,7 +162,7 @@ export function findClassFolders(listing: Listing): FoundFiles {
   const strange = new Set(folders.flatMap(([, , classes]) => [...classes.keys()].filter((name) => !names.has(name))));
   // Sorted as the folders are, so that how letters are composed changes nothing.
   const classes = [...names.keys().toArray().toSorted(), ...[...strange].toSorted()];
-  warnOfCase(classes, strays);
+  strays.warnings.push(...caseConflicts(classes));
   const files = Object.fromEntries(folders.map(([part, dir, some]) => [part, indexPart(dir, classes, some, strays)]));
   warnOfOthers(strays);
   return { classes, files, warnings: strays.warnings };
