@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
@@ -247,4 +247,20 @@ test("a run exports what it trained without its images, and nothing that it did 
     expect.objectContaining({ code: "FILE_NOT_FOUND", message: expect.stringMatching(/are lost$/) }),
   );
   expect(exportedNetwork(named(trained!.number), { untrained: true }).isTrained).toBe(false);
+});
+
+test("an export takes data with as many damaged images as --most-damaged allows, and says when it reads none", async () => {
+  using folder = scratch();
+  const dir = join(folder.dir, "photos");
+  await noisyPictures(dir, { cat: 16, dog: 16 }, 1);
+  const pictures = readdirSync(join(dir, "cat"));
+  for (const name of pictures.slice(0, 8)) writeFileSync(join(dir, "cat", name), "no picture");
+  const network = exportedNetwork(undefined, { weights: told });
+  await expect(exportData(network, { data: dir })).rejects.toMatchObject({
+    code: "DATA_INVALID",
+    hint: expect.stringContaining("--most-damaged"),
+  });
+  const allowed = await exportData(network, { data: dir, mostDamaged: 0.5 });
+  expect(allowed).toMatchObject({ facts, warning: expect.stringContaining("has other images than the training") });
+  await expect(exportData(network, { mostDamaged: 0.5 })).rejects.toMatchObject({ code: "USAGE" });
 });

@@ -15,10 +15,11 @@ import type { ExportedNetwork } from "./export-network.ts";
 export interface ExportDataOptions {
   readonly data?: string;
   readonly int8?: boolean;
+  readonly mostDamaged?: number;
   readonly seed?: number;
 }
 
-/** The images of an exported network, and what it says about the images that it takes. */
+/** The images of an exported network, and its facts about them. */
 export interface ExportData {
   readonly facts: ModelFacts;
   /** Null where no images of the right kind are at hand, and none are needed. */
@@ -27,19 +28,23 @@ export interface ExportData {
 }
 
 /** The data that the user names. Throws as `dataPlace`, `loadDataset` and `checkTask`. */
-async function namedData(text: string, task: Task, seed: number): Promise<Dataset> {
+async function namedData(
+  text: string,
+  task: Task,
+  rules: { readonly seed: number; readonly mostDamaged: number | undefined },
+): Promise<Dataset> {
   const source = dataPlace(text);
   // Only folders of images have a choice of size, and their images are squares.
   const isFixed = source === embeddedName || task.height !== task.width;
-  const dataset = await loadDataset(source, { seed, ...(isFixed ? {} : { size: task.height }) });
+  const dataset = await loadDataset(source, { ...rules, ...(isFixed ? {} : { size: task.height }) });
   checkTask(dataset, task);
   return dataset;
 }
 
 /** The data of a run, from where the user says they are now. Throws as `dataPlace` and `loadKnown`. */
-async function runData(dir: string, text?: string): Promise<Dataset> {
+async function runData(dir: string, { data, mostDamaged }: ExportDataOptions): Promise<Dataset> {
   using run = openRun(dir);
-  return loadRunData(run, text === undefined ? undefined : dataPlace(text));
+  return loadRunData(run, data === undefined ? undefined : dataPlace(data), { mostDamaged });
 }
 
 /** The facts of a training in a run whose weights do not say them. */
@@ -54,8 +59,8 @@ function factsInRun(dir: string, training: ExportedNetwork["training"], dataset:
 }
 
 /** Data for ranges of int8 that the user does not have to name: those of the run, or the embedded ones. */
-async function knownData({ facts, run, name }: ExportedNetwork): Promise<Dataset> {
-  if (run !== null) return runData(run);
+async function knownData({ facts, run, name }: ExportedNetwork, options: ExportDataOptions): Promise<Dataset> {
+  if (run !== null) return runData(run, options);
   const embedded = facts?.data.name === embeddedName ? await loadDataset(undefined, facts.data) : null;
   if (embedded !== null && embedded.key === facts?.data.key) return embedded;
   throw new MnasError("USAGE", `Cannot write "${name}" in int8: its ranges come from images, and none are named`, {
@@ -94,7 +99,7 @@ const plainFacts = ({ channels }: Task): ModelFacts => ({
  */
 export async function exportData(network: ExportedNetwork, options: ExportDataOptions): Promise<ExportData> {
   const { facts, run, training, isTrained, name, candidate } = network;
-  const { data, int8 = false, seed } = options;
+  const { data, int8 = false, mostDamaged, seed } = options;
   const { task } = candidate.arch;
   const isSeeded = !isTrained || (facts === null && run === null && data !== undefined);
   if (seed !== undefined && !isSeeded) {
@@ -106,14 +111,21 @@ export async function exportData(network: ExportedNetwork, options: ExportDataOp
       },
     );
   }
+  const isRead = data !== undefined || int8 || (facts === null && run !== null);
+  if (mostDamaged !== undefined && !isRead) {
+    throw new MnasError("USAGE", `Cannot apply --most-damaged to "${name}": no images are read`, {
+      hint: "Leave it out, or add --data.",
+    });
+  }
   if (facts === null && run !== null) {
-    const dataset = await runData(run, data);
+    const dataset = await runData(run, options);
     const found = factsInRun(run, training, dataset);
     return { facts: found, images: judgedImages(dataset, found), warning: null };
   }
-  const named = data === undefined ? null : await namedData(data, task, facts?.data.seed ?? seed ?? 0);
+  const named =
+    data === undefined ? null : await namedData(data, task, { seed: facts?.data.seed ?? seed ?? 0, mostDamaged });
   if (facts !== null) {
-    const dataset = named ?? (int8 ? await knownData(network) : null);
+    const dataset = named ?? (int8 ? await knownData(network, options) : null);
     const warning = dataset === null ? null : compare(facts, dataset);
     return { facts, images: dataset && judgedImages(dataset, facts), warning };
   }

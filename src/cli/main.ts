@@ -128,6 +128,7 @@ command("export [network]", "write a trained network as ONNX or TFLite: RUN#N, o
   .addOption(new Option("--batch <n>", "images at a time in an ONNX file, or any (default: 1)").argParser(batch))
   .option("--symmetric", "with --int8, ONNX whose zero points are 0, as TensorRT needs it")
   .addOption(data())
+  .addOption(mostDamaged())
   .option("--force", "overwrite the file")
   .addOption(width())
   .addOption(size())
