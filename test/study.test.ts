@@ -51,6 +51,9 @@ test("an accuracy has the standard error of the validation images, where it is k
   store.set("validationCount", 400);
   expect(trialRow(store, accurate).accuracyError).toBeCloseTo(0.02, 12);
   expect(trialRow(store, { ...accurate, accuracy: null }).accuracyError).toBe(null);
+  // As for 399.5 and for 0.5 of the images.
+  for (const accuracy of [1, 0])
+    expect(trialRow(store, { ...accurate, accuracy }).accuracyError).toBeCloseTo(0.0017667, 6);
 });
 
 test("what was measured while the machine was busy is measured again, before the gate", async () => {

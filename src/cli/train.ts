@@ -239,7 +239,7 @@ export async function trainNetwork(text: string, options: TrainOptions): Promise
   const warning = guessWarning(accuracy, task.dataset.validation);
   if (warning !== null) say(`${paint("yellow", "warning:", process.stderr)} ${warning}`);
   const shown = (share: number | null, images: { readonly count: number }): string =>
-    accuracyCell({ accuracy: share, accuracyError: imagesError(share, images.count) });
+    accuracyCell({ accuracy: share, accuracyError: share === null ? null : imagesError(share, images.count) });
   print(`validation accuracy  ${shown(accuracy, task.dataset.validation)}`);
   if (test) print(`test accuracy        ${shown(testAccuracy, task.dataset.test)}`);
   print(`trained in           ${duration(seconds)}${out === undefined ? "" : `, weights in ${out}`}`);

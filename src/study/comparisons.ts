@@ -1,7 +1,7 @@
 import type { Comparison } from "../report/report.ts";
 import { createRng } from "../util/rng.ts";
 import { welchInterval } from "../util/welch.ts";
-import type { FinalRow } from "./events.ts";
+import { imagesError, type FinalRow } from "./events.ts";
 import { speedupOf } from "./speedup.ts";
 
 /** A row whose trainings are all over, with a place on the plot. */
@@ -26,7 +26,7 @@ export function comparisonsOf(rows: readonly FinalRow[]): Comparison[] {
       const [baseline] = baselines.toSorted((a, b) => distance(a) - distance(b));
       if (baseline === undefined) return [];
       const interval = welchInterval(accuraciesOf(finalist), accuraciesOf(baseline));
-      const sampling = ({ testAccuracy: p, testCount }: Tested): number => (p * (1 - p)) / testCount;
+      const sampling = ({ testAccuracy, testCount }: Tested): number => imagesError(testAccuracy, testCount);
       const trained = (row: Tested) => ({ name: row.name, latencyMs: row.latencyMs, accuracies: accuraciesOf(row) });
       return [
         {
@@ -38,7 +38,7 @@ export function comparisonsOf(rows: readonly FinalRow[]): Comparison[] {
           low: interval?.low ?? null,
           high: interval?.high ?? null,
           isClear: interval === null ? null : interval.low > 0 || interval.high < 0,
-          imagesError: Math.sqrt(sampling(finalist) + sampling(baseline)),
+          imagesError: Math.hypot(sampling(finalist), sampling(baseline)),
           time: finalist.latencyMs / baseline.latencyMs,
           speedup: {
             ...speedupOf(trained(finalist), baselines.map(trained), createRng(`speedup/${finalist.notation}`)),

@@ -123,9 +123,17 @@ export interface FinalRow extends TrialRow {
 
 export const isUnstable = (latency: LatencyRecord | null): boolean => latency?.isUnstable === true;
 
-/** One standard error that the choice of `count` images brings to the share of them that is classified right. */
-export const imagesError = (share: number | null, count: number | null): number | null =>
-  share === null || count === null ? null : Math.sqrt((share * (1 - share)) / count);
+/**
+ * One standard error that the choice of `count` images brings to the share of them that is classified right, √(p(1−p) / n).
+ * All or none of few images are no certainty: p keeps half an image away from 0 and 1.
+ */
+export function imagesError(share: number, count: number): number {
+  const p = Math.min(1 - 0.5 / count, Math.max(0.5 / count, share));
+  return Math.sqrt((p * (1 - p)) / count);
+}
+
+const errorOf = (share: number | null, count: number | null): number | null =>
+  share === null || count === null ? null : imagesError(share, count);
 
 /** The validation images that the trainings of a run are judged on; null where an evaluator may have others. */
 export const validationCountOf = (store: Pick<Store, "get">): number | null => store.get("validationCount");
@@ -135,7 +143,7 @@ export const trialRow = (store: Pick<Store, "get">, trial: Trial): TrialRow => (
   state: trial.state,
   notation: trial.notation,
   accuracy: trial.accuracy,
-  accuracyError: imagesError(trial.accuracy, validationCountOf(store)),
+  accuracyError: errorOf(trial.accuracy, validationCountOf(store)),
   latencyMs: trial.latency?.medianMs ?? null,
   isUnstable: isUnstable(trial.latency),
   reward: trial.reward,

@@ -64,10 +64,9 @@ const meanOf = (values: readonly number[]): number | null => (values.length === 
 
 /** One standard error of a mean share over trainings that are judged on the same images; null where none is known. */
 function meanError(shares: readonly number[], count: number | null): number | null {
-  const ofImages = imagesError(meanOf(shares), count);
-  return ofImages === null
-    ? null
-    : Math.hypot(ofImages, shares.length > 1 ? Math.sqrt(variance(shares) / shares.length) : 0);
+  const p = meanOf(shares);
+  if (p === null || count === null) return null;
+  return Math.hypot(imagesError(p, count), shares.length > 1 ? Math.sqrt(variance(shares) / shares.length) : 0);
 }
 
 /** A network of the final phase of a run as it is printed. */
