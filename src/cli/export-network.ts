@@ -25,7 +25,7 @@ export interface ExportedNetwork {
   readonly isTrained: boolean;
   /** The training of a run that made the weights; null for other weights. */
   readonly training: NamedNetwork["training"];
-  /** What the training decided; null for a network without one, and where the weights do not say it. */
+  /** Facts of the training; null for a network without one, and where the weights do not say it. */
   readonly facts: TrainingFacts | null;
   /** The folder of the run that trained the weights; null when none did. */
   readonly run: string | null;

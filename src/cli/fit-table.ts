@@ -86,7 +86,7 @@ function readMeasurements({ measurements: file, size, classes }: TableFitOptions
   return [...times.values()].map(({ arch, all }) => ({ arch, ms: median(all) }));
 }
 
-/** What is known of the device that a file of latencies is of. */
+/** Provenance of latencies that were measured elsewhere. */
 function provenanceOf(file: string, device: string | undefined): Provenance {
   const name = device ?? basename(file);
   const unknown = "unknown";

@@ -25,7 +25,7 @@ export interface NamedNetwork {
   readonly name: string;
   readonly arch: Arch;
   readonly weights: Weights | null;
-  /** What the training decided; null without one, and where the weights do not say it. */
+  /** Facts of the training; null without one, and where the weights do not say it. */
   readonly facts: TrainingFacts | null;
   /** The training of a run that the weights come from, with a text for people; null without one. */
   readonly training: { readonly phase: Phase; readonly text: string } | null;

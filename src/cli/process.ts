@@ -21,7 +21,7 @@ export function endWithReader(): void {
 
 /** Tells the warnings of the whole process: damaged images, a cache that cannot be used, a study that others hold. */
 export function tellWarnings(asJson: boolean): void {
-  // Commands that draw a bar tell it in their own way; few ever need what makes notices.
+  // Commands that draw a bar tell it in their own way; few ever need the module of notices.
   const tellWarning = (message: string): void => {
     const tell = ({ noticeView }: typeof import("./notices.ts")): void =>
       noticeView(asJson ? "stderr" : "none")({ event: "warning", message });

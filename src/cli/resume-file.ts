@@ -44,17 +44,17 @@ function ignoredNote(kept: FileRecord | null, path: string | null): string | nul
   return `${configFile} is not read, since the run was begun ${began}; --config ${configFile} reads it`;
 }
 
-/** What a config file brings to a run that is continued. */
+/** Settings from a config file for a run that is continued. */
 export interface FileSettings {
-  /** What the file says now; null where none is read. */
+  /** The file as it is now; null where none is read. */
   readonly file: FileRecord | null;
   readonly settings: Partial<Config>;
-  /** What the user should know of files that are not read; null without such a thing. */
+  /** A note on files that are not read; null without one. */
   readonly note: string | null;
 }
 
 /**
- * What a run's config file says that is not in the run yet. The file is needed where the reward is a function, which
+ * The settings of a run's config file that are not in the run yet. The file is needed where the reward is a function, which
  * cannot be kept in a study.
  */
 export async function fileSettings(

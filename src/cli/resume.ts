@@ -76,11 +76,11 @@ export const resumeOptions = (dir: string, { config }: SearchOptions): string =>
 export interface Resumed {
   readonly run: Run;
   readonly config: Config;
-  /** What of its budget differs from before, as `key: was → is`. */
+  /** Changes of its budget, as `key: was → is`. */
   readonly changes: readonly string[];
-  /** What its config file says now; null without one. */
+  /** Its config file as it is now; null without one. */
   readonly file: FileRecord | null;
-  /** What the user should know of config files that are not read; null without such a thing. */
+  /** A note on config files that are not read; null without one. */
   readonly note: string | null;
 }
 

@@ -10,7 +10,7 @@ import { readTensors, writeTensors, type Tensors } from "./safetensors.ts";
 export interface Checkpoint {
   readonly notation: string;
   readonly weights: Weights;
-  /** What the training decided; null in a file that does not say it. */
+  /** Facts of the training; null in a file that does not say it. */
   readonly facts: TrainingFacts | null;
 }
 
