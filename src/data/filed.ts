@@ -9,9 +9,9 @@ import { partNames } from "./images.ts";
 import { isInMemory, type ImageSource } from "./source.ts";
 
 /*
- * Processes cannot share memory in Node, but they can share an open file, of which the system keeps what is used in memory
- * once, and gives it up when memory is short. It has pixels, then the rest of the data set, serialized, then the place
- * where that begins (64 bits, little endian).
+ * Processes cannot share memory in Node, but they can share an open file. The system keeps its used pages in memory
+ * once, and gives them up when memory is short. It has pixels, then the rest of the data set, serialized. The last 64
+ * bits, little endian, are the place where the rest begins.
  */
 
 /** A data set of which nothing decoded is in memory. Who is started with its file has it too, by `readFiled`. */
@@ -64,7 +64,8 @@ function write(fd: number, dataset: Dataset): FiledDataset {
 }
 
 /**
- * Brings what is decoded of a data set into a file without a name, in the folder for temporary files or the current one.
+ * Writes the decoded images of a data set to a file without a name. It lies in the folder for temporary files, or in the
+ * current one.
  * Throws `DISK_FULL` when there is no room in either.
  */
 export function fileDataset(dataset: Dataset, dirs: readonly string[] = [tmpdir(), "."]): FiledDataset {

@@ -12,7 +12,7 @@ export const dataFactsOf = (dataset: Dataset): DataFacts => {
   return { key, name, classes, mean, deviation, canFlip, description: describeDataset(dataset) };
 };
 
-/** What is known of data that were used before; runs of earlier versions have the key and the description alone. */
+/** Facts of data that were used before. Runs of earlier versions have the key and the description alone. */
 export type KnownData = Pick<DataFacts, "key" | "description"> & Partial<DataFacts>;
 
 /** Where images are, and how they are split and resized. */

@@ -16,7 +16,7 @@ interface LabelTable {
   readonly columns: Columns;
 }
 
-/** Examples of what a contest takes have columns of labels, but no true ones. */
+/** Examples of answers to a contest have columns of labels, but no true ones. */
 const isExample = (name: string): boolean => /submission|submit/i.test(name);
 
 /** Bytes of a table that are read at most; larger files are something else. */
@@ -57,7 +57,7 @@ function imagesBelow(dir: string, below = "", depth = 0): string[] {
 
 const withoutEnding = (path: string): string => path.slice(0, path.length - extname(path).length);
 
-/** Finds image files by what tables call them: paths or names, with an ending or without. */
+/** Finds image files by their names in tables: paths or names, with an ending or without. */
 function createFinder(images: readonly string[]) {
   const byPath = new Map<string, string[]>();
   const byName = new Map<string, string[]>();

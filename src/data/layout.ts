@@ -20,7 +20,7 @@ export function unwrap(listing: Listing): Listing {
   return isSame || isPart || isPlainName(only) ? unwrap(listFolder(join(dir, only))) : listing;
 }
 
-/** What was met on the way that is not used. */
+/** Things met on the way that are not used. */
 interface Strays {
   /** Files that are no images. */
   readonly others: string[];

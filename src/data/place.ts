@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { MnasError } from "../errors.ts";
 import { embeddedName } from "./embedded.ts";
 
-/** What means the embedded data also where a folder has their name. */
+/** A name for the embedded data, also where a folder has their usual one. */
 const embeddedPlace = `embedded:${embeddedName}`;
 
 /**

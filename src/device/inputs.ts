@@ -22,7 +22,7 @@ interface TensorKind {
   readonly random: (length: number, rng: Rng) => TensorValues;
 }
 
-/** 0 or 1: small enough for an index, and what masks hold. */
+/** 0 or 1: small enough for an index, and a value of masks. */
 const bit = (rng: Rng): number => Math.floor(2 * rng.next());
 const byte = (rng: Rng): number => Math.floor(256 * rng.next());
 /** A number of 16 bits in [0.5, 1). */
@@ -88,7 +88,7 @@ const kinds: Readonly<Record<string, TensorKind>> = {
   bool: { element: elementTypes.bool, bytes: 1, random: (length, rng) => Uint8Array.from({ length }, () => bit(rng)) },
 };
 
-/** What is known of an element type; undefined for one that numbers cannot fill, such as text. */
+/** Facts of an element type; undefined for one that numbers cannot fill, such as text. */
 export const tensorKind = (type: string): TensorKind | undefined => kinds[type];
 
 /** Inputs with more values are not images, and might not fit in memory. */
@@ -97,7 +97,7 @@ const mostValues = 1e8;
 /**
  * Random values for an input.
  *
- * @throws RangeError saying what is wrong with the input, when random numbers cannot fill it.
+ * @throws RangeError naming the fault of the input, when random numbers cannot fill it.
  */
 export function randomValues(type: string, dims: readonly number[], rng: Rng): TensorValues {
   const kind = tensorKind(type);

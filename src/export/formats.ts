@@ -55,7 +55,7 @@ async function onnxOutputs(model: Uint8Array, task: Task, images: ProbeImages): 
 
 /** A form in which a network can leave. */
 interface Format {
-  /** What the file is checked with, for people. */
+  /** The program that checks the file, for people. */
   readonly runtime: string;
   /** Without ranges in float32. */
   readonly write: (graph: Graph, weights: Weights, metadata: ModelMetadata, options?: OnnxOptions) => Uint8Array;
@@ -73,7 +73,7 @@ export type FormatName = keyof typeof formats;
 export const formatNames = Object.keys(formats) as FormatName[];
 
 /**
- * The format of a file, by its ending or by what the user said.
+ * The format of a file, by its ending or by the user's word.
  *
  * @throws MnasError `USAGE` when the two disagree, or neither says it.
  */

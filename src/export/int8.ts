@@ -11,7 +11,7 @@ import { spread, type JudgedImages } from "./probe-images.ts";
 const calibrationCount = 256;
 const validationCount = 2000;
 
-/** What became of a network's accuracy. */
+/** A network's accuracy before and after. */
 export interface Int8Report {
   readonly calibrationImages: number;
   readonly validationImages: number;
@@ -41,8 +41,8 @@ async function accuracyOf(
 }
 
 /**
- * Writes a trained network with int8 weights and values, whose ranges are those over some training images, and measures
- * what that costs in accuracy, in the format's runtime. Throws as `loadImages` does.
+ * Writes a trained network with int8 weights and values, whose ranges are those over some training images. Measures the
+ * accuracy of both files in the format's runtime. Throws as `loadImages` does.
  */
 export async function exportInt8(
   format: FormatName,

@@ -14,7 +14,7 @@ export interface ProbeImages {
 
 /** Images to show to a network as its training judged it. */
 export interface JudgedImages extends ModelFacts, Pick<Dataset, "train" | "validation"> {
-  /** What the network takes. */
+  /** Size of the network's input. */
   readonly input: Size;
 }
 
@@ -25,7 +25,7 @@ export function judgedImages({ train, validation }: Dataset, facts: ModelFacts):
   return { ...facts, train: sized(train), validation: sized(validation), input: { height, width } };
 }
 
-/** Images of a part, by their numbers, ready for a network, with what they show. Throws as `loadImages` does. */
+/** Images of a part, by their numbers, ready for a network, with their labels. Throws as `loadImages` does. */
 async function normalised(
   dataset: JudgedImages,
   part: ImageSource,

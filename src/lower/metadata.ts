@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Task } from "../space/arch.ts";
 import { version } from "../version.ts";
 
-/** What a training decided that whoever runs the network must know. */
+/** Decisions of a training that whoever runs the network must know. */
 export interface ModelFacts {
   /** Names in the order of the logits. */
   readonly classes: readonly string[];
@@ -14,7 +14,7 @@ export interface ModelFacts {
   readonly crop?: number;
 }
 
-/** What to do with an image before the network sees it: crop, resize, then `(value / 255 - mean) / deviation` by channel. */
+/** Work on an image before the network sees it: crop, resize, then `(value / 255 - mean) / deviation` by channel. */
 export interface Preprocessing extends Omit<ModelFacts, "classes"> {
   readonly height: number;
   readonly width: number;
@@ -62,7 +62,7 @@ export interface ModelMetadata {
   readonly preprocessing: Preprocessing;
 }
 
-/** What a model file says of itself. */
+/** The metadata of a model file. */
 export function modelMetadata(notation: string, { classes, ...facts }: ModelFacts, task: Task): ModelMetadata {
   const { mean, deviation, crop } = facts;
   const { height, width, channels } = task;

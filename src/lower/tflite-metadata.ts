@@ -14,8 +14,8 @@ const merged = (values: readonly number[]): readonly number[] =>
   values.every((value) => value === values[0]) ? values.slice(0, 1) : values;
 
 /**
- * The metadata that Google's tools read, such as MediaPipe's ImageClassifier: what the input is, how to normalise it, and
- * where the names of the outputs are.
+ * The metadata that Google's tools read, such as MediaPipe's ImageClassifier: the kind of the input, its normalisation,
+ * and the place of the outputs' names.
  */
 export function standardMetadata(
   { version, notation, classes, preprocessing }: ModelMetadata,

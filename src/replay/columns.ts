@@ -1,7 +1,7 @@
 import { splitKeys } from "./parts.ts";
 import { entryColumn, type Row, type Sheet } from "./sheet.ts";
 
-/** Names of columns, the most telling first, without what is neither letter nor digit. */
+/** Names of columns, the most telling first, with letters and digits alone. */
 const names = {
   key: "notation key network arch archstr architecture genotype encoding config model name",
   accuracy: "accuracy accuracies testacc testaccuracy meanacc valacc valaccuracy validationaccuracy acc top1 top1acc",
@@ -17,7 +17,7 @@ const columnsOf = (columns: readonly string[], some: string): string[] =>
 /** Whether a column is of latencies, which are not known before a network is tried. */
 export const isMeasured = (column: string): boolean => plain(column).startsWith("latency");
 
-/** Which columns of a sheet say what; undefined where none does. */
+/** The columns of a sheet by their meaning; undefined where there is none. */
 export interface Columns {
   readonly key: string | undefined;
   readonly accuracy: string | undefined;

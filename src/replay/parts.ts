@@ -1,7 +1,7 @@
 /** A key of one part says nothing of other networks. */
 const several = (parts: string[]): string[] | null => (parts.length > 1 ? parts : null);
 
-/** How keys are split into what may differ; delimiters are parts as well, so that parts together are the key. */
+/** Ways to split keys into parts that may differ. Delimiters are parts as well, so that all parts make the key. */
 const splitters: readonly ((key: string) => string[] | null)[] = [
   // The digits of `02012100`.
   (key) => (/^\w+$/.test(key) ? key.split("") : null),

@@ -9,7 +9,7 @@ export interface Sheet {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Name of the column of what stands before the colon in a JSON object of rows; no JSON and no header has it. */
+/** Name of the column of keys of a JSON object of rows; no JSON and no header has it. */
 export const entryColumn = "\u0000entry";
 
 const delimiters = [",", ";", "\t"];
@@ -53,8 +53,7 @@ function readJson(text: string): Sheet {
 }
 
 /**
- * Reads JSON, an object of rows or an array of them, or else CSV with a header, whose cells commas, semicolons or tabs
- * divide.
+ * Reads JSON, an object of rows or an array of them, or else CSV with a header. Commas, semicolons or tabs divide cells.
  *
  * @throws SyntaxError naming the line where it is neither.
  */

@@ -4,9 +4,9 @@ import type { Prediction } from "./gaussian-process.ts";
 const margin = 1;
 
 /**
- * Of candidates of which latency alone can be predicted, those most probably within the target, one after the other, each
- * as if those before it had turned out as expected. Of those that are taken to be within it, the slowest: slower networks
- * are more accurate, as a rule.
+ * Chooses by predicted latency alone: the candidate that is most probably within the target, one after the other. Each is
+ * chosen as if those before it had turned out as expected. Among candidates that are taken to be within it, the slowest
+ * comes first: slower networks are more accurate, as a rule.
  *
  * @param prediction of the logarithm of latency.
  * @returns positions of at most `count` candidates.

@@ -11,7 +11,7 @@ const date = 0x21;
 /** Version 2.0 of the format reads it. */
 const version = 20;
 
-/** What the local header and the central directory both say of a file. */
+/** The fields that the local header and the central directory share. */
 function commonOf({ name, data }: ZipEntry): Buffer {
   const common = Buffer.alloc(26);
   common.writeUInt16LE(version, 0);

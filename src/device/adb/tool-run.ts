@@ -23,6 +23,6 @@ export interface ToolRun {
   readonly minMs: number;
   readonly deviationMs: number;
   readonly provider: string;
-  /** How what it said differs from what a record has. */
+  /** How its report differs from a record. */
   readonly notes: readonly string[];
 }
