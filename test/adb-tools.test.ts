@@ -101,6 +101,10 @@ test.each([
   ["runs that never began", `count=0\ncount=0\n${summary}`],
   ["a block without runs", "Warmup (avg): 1.00 ms (3 runs)\nInference (avg): 0.00 ms (0 runs)"],
   ["the average of runs that are not counted", summary],
+  ["runs of no time", `count=5 curr=0\ncount=50 curr=0\n${summary}`],
+  ["runs without an end", `${warmup}\ncount=50 avg=1e999 std=0\n${summary}`],
+  ["numbers with a comma", `count=5 curr=8,1\ncount=50 first=8,1 curr=8,2 min=8,0 max=9,1 avg=8,4 std=0,1`],
+  ["a block with a comma", "Inference (avg): 8,41 ms (50 runs)"],
   [
     "runs with other shapes than were asked for",
     `WARN: Unconsumed cmdline flags: --input_layer=x --input_layer_shape=1,8,8,3\n${warmup}\n${timed}`,

@@ -27,7 +27,9 @@ export const ignoresShapes = (output: string): boolean => /unconsumed cmdline fl
 
 /** The numbers of a line such as `count=50 first=9 curr=8 min=8 max=9 avg=8.4 std=0`, microseconds but for the first. */
 function statistics(line: string): ReadonlyMap<string, number> {
-  return new Map([...line.matchAll(/(\w+)=([\d.]+(?:e[+-]?\d+)?)/g)].map(([, key, value]) => [key!, Number(value)]));
+  return new Map(
+    [...line.matchAll(/(\w+)=([\d.]+(?:e[+-]?\d+)?)(?=[\s(]|$)/g)].map(([, key, value]) => [key!, Number(value)]),
+  );
 }
 
 /** XNNPACK is asked for, but old versions do not have it, and it may refuse parts of a model. */
@@ -70,7 +72,7 @@ function phaseOfLine(line: string): Phase | null {
 /** Reads LiteRT's block of results in milliseconds, `NAME (avg): 8.41 ms (50 runs)` and the like. */
 function phaseOfBlock(output: string, name: "Warmup" | "Inference"): Phase | null {
   const us = (what: string): number | undefined => {
-    const found = new RegExp(`\\b${name} \\(${what}\\):\\s+([\\d.]+(?:e[+-]?\\d+)?)(?: ms)?\\b`).exec(output)?.[1];
+    const found = new RegExp(`\\b${name} \\(${what}\\):\\s+([\\d.]+(?:e[+-]?\\d+)?)(?=\\s|$)`, "m").exec(output)?.[1];
     return found === undefined ? undefined : 1000 * Number(found);
   };
   const count = Number(new RegExp(`\\b${name} \\(avg\\):.*\\((\\d+) runs?\\)`).exec(output)?.[1] ?? 0);
@@ -93,7 +95,7 @@ export function parseBenchmarkModel(output: string): ToolRun | null {
   const lines = output.split("\n").filter((line) => /\bcount=\d/.test(line));
   const isTimed = lines.length > 1 || (lines.length === 1 && isSummed);
   const timed = isTimed ? phaseOfLine(lines.at(-1)!) : phaseOfBlock(output, "Inference");
-  if (timed === null) return null;
+  if (timed === null || !(timed.average > 0 && Number.isFinite(timed.average))) return null;
   const warmup = lines.length > 1 ? phaseOfLine(lines[0]!) : phaseOfBlock(output, "Warmup");
   const { count, average, min, max, deviation, median, p95 } = timed;
   const ms = (us: number): number => us / 1000;
