@@ -108,7 +108,7 @@ test("a validation that is killed and resumed ends as an uninterrupted one, and 
   expect((await whole(...search, "--out", "longer").ended).stderr).toContain("proxy    validated: Kendall");
   writeFileSync(join(folder.dir, "mnas.config.ts"), config(0.3));
   expect((await whole(...search, "--out", "other").ended).stderr).toMatch(
-    /proxy {4}never validated on these data; `(npx )?mnas validate-proxy --data fashion-mnist` does/,
+    /proxy {4}never validated on these data; `(npx )?mnas validate-proxy --data embedded:fashion-mnist` does/,
   );
 });
 
