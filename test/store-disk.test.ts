@@ -3,12 +3,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { explain } from "../src/store/database.ts";
 import { onStoreWait } from "../src/store/patience.ts";
 import { createStore, openStore } from "../src/store/sqlite.ts";
 import { proposal } from "./contract/store.ts";
 import { mnas, scratch, start } from "./mnas.ts";
+import { smallDisk } from "./small-disk.ts";
 import { toyConfig } from "./toy.ts";
 
 afterEach(() => void vi.restoreAllMocks());
@@ -48,6 +49,22 @@ test("a study is used where a WAL can share no memory, new or made on another di
   using store = openStore(moved);
   store.add([proposal(1)]);
   expect(store.trials("search")).toHaveLength(2);
+});
+
+const disk = smallDisk();
+afterAll(() => disk?.[Symbol.dispose]());
+
+test.skipIf(disk === null)("a study on a full disk that cannot be read says that the disk is full", () => {
+  const file = join(disk!.dir, "study.db");
+  {
+    using store = createStore(file);
+    store.add([proposal(0)]);
+  }
+  disk!.fill(0);
+  expect(() => openStore(file)).toThrow(expect.objectContaining({ code: "DISK_FULL" }));
+  disk!.empty();
+  using store = openStore(file);
+  expect(store.trials("search")).toHaveLength(1);
 });
 
 const config = toyConfig(

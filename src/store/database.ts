@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -21,6 +21,9 @@ interface Meaning {
   readonly hint: string;
 }
 
+/** Extended codes of SQLITE_IOERR for shared memory: SHMOPEN, SHMSIZE, SHMLOCK, SHMMAP. */
+const sharedMemory = new Set([18, 19, 20, 21].map((kind) => 10 + 256 * kind));
+
 /** Result codes of SQLite, by number; an extended code stands before its plain one. */
 const meanings = new Map<number, Meaning>([
   [5, { code: "RUN_BUSY", cannot: "use", hint: "Wait for the program that has it open, and try again." }],
@@ -35,19 +38,33 @@ const meanings = new Map<number, Meaning>([
     },
   ]),
   // SQLITE_PROTOCOL, and SQLITE_IOERR of locks (UNLOCK, RDLOCK, CHECKRESERVEDLOCK, LOCK) and of shared memory.
-  ...[15, ...[8, 9, 14, 15, 18, 19, 20, 21].map((kind) => 10 + 256 * kind)].map((n): [number, Meaning] => [
+  ...[15, ...[8, 9, 14, 15].map((kind) => 10 + 256 * kind), ...sharedMemory].map((n): [number, Meaning] => [
     n,
     { code: "DISK_FAULTY", cannot: "use", hint: noLocks },
   ]),
   [10, { code: "DISK_FAULTY", cannot: "use", hint: "Check the disk, or continue a copy of the run on another one." }],
 ]);
 
+/** Bytes that SQLite takes for the memory that processes share. */
+const sharedBytes = 32_768;
+
+/** Whether the disk is full: SQLite says of its shared memory only that it cannot be made. */
+function isFull(file: string): boolean {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(dirname(file));
+    return blocks > 0 && bavail * bsize < sharedBytes;
+  } catch {
+    return false;
+  }
+}
+
 /** Rethrows what SQLite says as an error the user can act on. */
 export function explain(error: unknown, file: string): never {
   if (error instanceof MnasError) throw error;
   const { errcode = -1, code } = error as { errcode?: number; code?: string };
   // A value that is no JSON is damage that SQLite cannot see.
-  const number = code === "ENOSPC" ? 13 : error instanceof SyntaxError ? 11 : errcode;
+  const isRoomless = code === "ENOSPC" || (sharedMemory.has(errcode) && isFull(file));
+  const number = isRoomless ? 13 : error instanceof SyntaxError ? 11 : errcode;
   const meaning = meanings.get(number) ?? meanings.get(number & 0xff);
   if (meaning === undefined) throw error;
   const says = error instanceof Error ? error.message : String(error);
