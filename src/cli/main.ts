@@ -35,7 +35,8 @@ import {
   width,
 } from "./options.ts";
 import { reportError } from "./output.ts";
-import { endWithReader, tellWarnings } from "./process.ts";
+import { tellWarnings } from "./process.ts";
+import { endWithoutOutput } from "./streams.ts";
 
 refuseDebugger();
 
@@ -272,8 +273,8 @@ command("init", "write a mnas.config.ts to start from")
 // Adds `mnas complete <shell>`.
 tab(program);
 
-endWithReader();
 const asJson = process.argv.includes("--json");
+endWithoutOutput({ json: asJson });
 tellWarnings(asJson);
 const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 if (asJson) for (const each of all) each.configureOutput({ writeErr: () => {} });
