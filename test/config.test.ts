@@ -101,6 +101,7 @@ test("each setting may change in a run that goes on, or is refused by name", () 
     workers: 3,
     seed: 1,
     gate: 3,
+    flip: false,
     finalists: 2,
     finalSeeds: 5,
     baselines: 0,

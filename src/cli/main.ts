@@ -21,10 +21,12 @@ import {
   allowHost,
   data,
   device,
+  flip,
   host,
   json,
   listen,
   mostDamaged,
+  noFlip,
   port,
   publicUrl,
   seed,
@@ -92,6 +94,8 @@ command("search", "run or continue a search")
       countOrZero,
     ),
   )
+  .addOption(flip())
+  .addOption(noFlip())
   .addOption(seed())
   .option("--evaluator <command>", "a program that trains instead of mnas, like 'python3 trainer.py'", words)
   .option("--config <file>", "config file (mnas.config.ts, if there is one)", path)
@@ -211,6 +215,8 @@ command("train <network>", "train one network and say how good it is")
   .addOption(new Option("--epochs <n>", "passes over the training images").argParser(positive))
   .addOption(new Option("--batch <n>", "images of a step, with the learning rate in proportion").argParser(count))
   .addOption(new Option("--workers <n>", "threads that share each batch (one per core)").argParser(count))
+  .addOption(flip())
+  .addOption(noFlip())
   .option("--init <file>", "begin with weights that `mnas train --out` wrote", path)
   .option("--test", "evaluate on the test images as well")
   .option("--out <file>", "write the weights (.safetensors)", path)

@@ -40,3 +40,7 @@ export const port = (): Option =>
   new Option("--port <n>", "port to listen on; 0 for any that is free").argParser(countOrZero);
 export const size = (): Option => new Option("--size <px>", "side of the images").argParser(count);
 export const width = (): Option => new Option("--width <x>", "width multiplier of a zoo network").argParser(positive);
+export const flip = (): Option =>
+  new Option("--flip", "mirror images where they are varied in training (as the data decide)");
+export const noFlip = (): Option =>
+  new Option("--no-flip", "mirror no images in training, for classes that a mirror changes, like left and right");

@@ -44,6 +44,7 @@ export interface SearchOptions extends ListenOptions {
   readonly finalSeeds?: number;
   readonly baselines?: number;
   readonly seed?: number;
+  readonly flip?: boolean;
   /** The words of a command. */
   readonly evaluator?: readonly string[];
   /** Search with a predictor that ranks badly, or go on with a device whose latencies are not those of the run. */
@@ -98,10 +99,11 @@ function dirOf({ resume, out }: SearchOptions): string {
 function recordOf({ store, dir }: Run): RecordedConfig {
   const found = store.get("config");
   if (found === null) throw new MnasError("RUN_INVALID", `Cannot continue run "${dir}": it has no configuration`);
-  // Older runs do not say that mnas trained, and keep files as they were named.
+  // Older runs do not say that mnas trained or whether it mirrored, and keep files as they were named.
   return {
     ...found,
     evaluate: found.evaluate ?? null,
+    flip: found.flip ?? null,
     data: dataPlace(spellingOf(found.data)),
     device: deviceAnywhere(found.device),
   };

@@ -38,6 +38,7 @@ export interface TrainOptions {
   readonly epochs?: number;
   readonly batch?: number;
   readonly workers?: number;
+  readonly flip?: boolean;
   readonly test?: boolean;
   readonly init?: string;
   readonly out?: string;
@@ -83,7 +84,8 @@ async function prepare(text: string, options: TrainOptions): Promise<Task> {
   });
   const named = recipeOf(config, which);
   const learningRate = batch === undefined ? undefined : (named.learningRate * batch) / named.batch;
-  const recipe = changed(named, { epochs, batch, learningRate });
+  const flip = options.flip ?? config.flip ?? undefined;
+  const recipe = changed(named, { epochs, batch, learningRate, flip });
   const slow = setTimeout(() => json === true || say(`data     reading ${config.data}`), 1000);
   // Data that the user names may be others.
   const isOwn = own !== null && data === undefined && config.size === own.data.size;

@@ -103,6 +103,8 @@ const configSchema = z.strictObject({
   finalSeeds: z.int().positive().max(100).default(3),
   /** Widths of MobileNetV2 per finalist: one as fast as it, then each 1.4 times as slow until one is as accurate; 0 for none. */
   baselines: z.int().min(0).max(39).default(2),
+  /** Whether trainings that vary images mirror them too, whatever their recipes say; null where the data decide. */
+  flip: z.boolean().nullable().default(null),
   /** Changes to the short training of each trial; `epochs` without `minSteps` means just so many. */
   proxy: changesSchema.default({}),
   /** Changes to the long training of finalists. */
@@ -154,13 +156,16 @@ export function resolveConfig(input: unknown, source: string): Config {
     ...(rest.targets === null ? {} : { objective: "front" as const, target: Math.max(...rest.targets) }),
     space: typeof space === "string" ? presetSpace(space) : checkSpace(defineSpace(space.name, space.template)),
     reward: typeof reward === "string" ? { kind: reward } : reward,
-    proxy: recipeOf("proxy", proxy),
-    final: recipeOf("final", final),
+    proxy: recipeOf("proxy", proxy, rest.flip),
+    final: recipeOf("final", final, rest.flip),
   };
 }
 
-const recipeOf = (name: RecipeName, { preset = name, ...changes }: z.output<typeof changesSchema>): Recipe =>
-  changed(recipes[preset], changes);
+const recipeOf = (
+  name: RecipeName,
+  { preset = name, ...changes }: z.output<typeof changesSchema>,
+  flip: boolean | null,
+): Recipe => changed(recipes[preset], { ...changes, ...(flip === null ? {} : { flip }) });
 
 type Changes = { readonly [K in keyof Recipe]?: Recipe[K] | undefined };
 

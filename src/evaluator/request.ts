@@ -4,7 +4,7 @@ import { costsOf } from "../graph/costs.ts";
 import type { Graph } from "../graph/graph.ts";
 import { graphJson } from "../graph/json.ts";
 import { parseArch } from "../space/notation.ts";
-import { planFor } from "../train/recipe.ts";
+import { isFlipped, planFor } from "../train/recipe.ts";
 import { createRng } from "../util/rng.ts";
 import type { Order } from "./evaluator.ts";
 
@@ -33,7 +33,7 @@ export function trainRequest(
     // Many libraries take no more than 31 bits.
     seed: createRng(seed).int(2 ** 31),
     epochs: plan.epochs,
-    recipe: plan,
+    recipe: { ...plan, flip: isFlipped(plan, data) },
     withTest,
     data: { source: data.source, key: data.key, dir, mean: data.mean, deviation: data.deviation },
     weightsFile: scratchFile,

@@ -101,6 +101,8 @@ export interface ReportData {
   /** Networks slower than this were not trained. */
   readonly gateMs: number;
   readonly trials: readonly ReportTrial[];
+  /** Sentences on what was found amiss with the long trainings, without a capital or a period. */
+  readonly warnings?: readonly string[];
   /** Numbers of the trials on the front. */
   readonly front: readonly number[];
   readonly finals: readonly ReportFinal[];

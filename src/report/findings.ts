@@ -78,6 +78,7 @@ export function caveatsOf(data: ReportData): string[] {
     notes.push(
       `The device was busy, hot or otherwise not steady during ${plural(unstable, "measurement")}: a latency marked “unstable” may be too high.`,
     );
+  for (const text of data.warnings ?? []) notes.push(`${text[0]!.toUpperCase()}${text.slice(1)}.`);
   if (data.finals.length === 0) return notes;
   const trainings = Math.max(...data.finals.map(({ seeds }) => seeds.length));
   const who = data.finals.some(({ isReference }) => isReference) ? "Finalists and baselines" : "Finalists";

@@ -47,12 +47,25 @@ export interface OldOrder {
   readonly dataKey: string;
 }
 
+/** How a network that was trained without mirrored images does on those. */
+export interface MirrorFinding {
+  /** The trial of this network. */
+  readonly trial: number;
+  /** Share of the validation images that it classifies right. */
+  readonly accuracy: number;
+  /** The same of their mirror images. */
+  readonly mirrored: number;
+  /** Names of the classes that a mirror changes; empty where it changes none. */
+  readonly classes: readonly string[];
+}
+
 /** Values of a study itself, by name. A value is null before it is set, and in runs of versions that did not have it. */
 export interface StudyFacts {
   readonly config: RecordedConfig;
   readonly configFile: FileRecord;
   /** Names of the settings that options of the command line gave. */
   readonly flags: readonly string[];
+  readonly mirror: MirrorFinding;
   readonly work: WorkOrder | OldOrder;
   /** The data set, for people. */
   readonly dataset: string;

@@ -10,13 +10,14 @@ import { writeFileAtomically } from "../util/files.ts";
 import type { Pool } from "../worker/pool.ts";
 import { trialDir, weightsFile } from "../worker/work.ts";
 import { networkOf } from "../arch/network.ts";
-import type { FinalRow } from "./events.ts";
+import { trialRow, type FinalRow } from "./events.ts";
 import { exportModel } from "../export/export-model.ts";
 import { bestTraining, finalNetworks, finalRows, modelFile } from "./final-row.ts";
 import { finalPlanner } from "./final-plan.ts";
 import { openFinalsDevice } from "./finals-device.ts";
 import { formatNames } from "../export/formats.ts";
 import { isUnmeasured, measureTrials } from "./measure.ts";
+import { checkMirror, fallenTexts } from "./mirror-check.ts";
 import { judgedImages, probeImages } from "../export/probe-images.ts";
 import type { Study } from "./study.ts";
 
@@ -87,6 +88,7 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
   const { store, config, signal, emit } = study;
   if (config.finalists === 0) return [];
   retryLost(study);
+  await checkMirror(study);
   await using device = await openFinalsDevice(study);
   const measuring = { ...study, device };
   const plan = finalPlanner(measuring);
@@ -102,5 +104,8 @@ export async function runFinals(study: Study, pool: Pool): Promise<FinalRow[]> {
     await pool.drain(signal);
   }
   await exportFinalists(study);
-  return finalRows(study.run);
+  const rows = finalRows(study.run);
+  const trials = store.trials("search").map((trial) => trialRow(store, trial));
+  for (const message of fallenTexts(trials, rows)) emit({ event: "warning", message });
+  return rows;
 }

@@ -5,6 +5,7 @@ import { comparisonsOf } from "./comparisons.ts";
 import { trialRow } from "./events.ts";
 import { finalRows } from "./final-row.ts";
 import { frontOf } from "./front.ts";
+import { fallenTexts, mirrorText } from "./mirror-check.ts";
 import type { Run } from "./run.ts";
 
 /** What the report shows of a run, read from its record alone. */
@@ -15,6 +16,9 @@ function reportData(run: Run): ReportData {
   const device = store.get("device")!;
   const trials = store.trials("search");
   const finals = finalRows(run);
+  const rows = trials.map((trial) => trialRow(store, trial));
+  const finding = store.get("mirror");
+  const mirrored = finding === null ? null : mirrorText(finding, config.final.flip);
   return {
     title: dir,
     created: String(store.get("created")),
@@ -28,7 +32,8 @@ function reportData(run: Run): ReportData {
     targetMs: target.targetMs,
     targetSource: target.source,
     gateMs: config.gate * target.targetMs,
-    trials: trials.map((trial) => trialRow(store, trial)),
+    trials: rows,
+    warnings: [...(mirrored === null ? [] : [mirrored]), ...fallenTexts(rows, finals)],
     front: frontOf(trials).map(({ number }) => number),
     finals,
     comparisons: comparisonsOf(finals),

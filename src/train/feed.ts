@@ -4,7 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { invalid, upTo } from "../data/images.ts";
 import { largerOf, prefetch, type ImageSource } from "../data/source.ts";
 import type { Rng } from "../util/rng.ts";
-import type { Plan } from "./recipe.ts";
+import { isFlipped, type Plan } from "./recipe.ts";
 
 /** Parts of the data on which a network is judged. */
 export type JudgedPart = "validation" | "test";
@@ -31,7 +31,7 @@ export function createFeed({ dataset, plan, rng, rank }: FeedOptions): Feed {
   const { batch, workers, steps, stepsPerEpoch } = plan;
   const share = batch / workers;
   const input = dataset.train;
-  const augmentation = augmentationFor(plan.augment, dataset);
+  const augmentation = augmentationFor(plan.augment, { train: dataset.train, canFlip: isFlipped(plan, dataset) });
   const rows = upTo(share);
   // What learns from parts of larger pictures is judged by their middle.
   const sized = (source: ImageSource): ImageSource => (plan.augment === "resized-crop" ? largerOf(source) : source);

@@ -45,6 +45,8 @@ export const recipeSchema = z.strictObject({
   batchNormMomentum: z.number().min(0).lt(1).nullable(),
   /** How training images are varied; null for `crop` where images are coloured: those are photographs more often than not. */
   augment: z.enum(augmentations).nullable(),
+  /** Whether varied images are mirrored as well; null or nothing where the data decide. */
+  flip: z.boolean().nullable().optional(),
 });
 
 export type Recipe = z.output<typeof recipeSchema>;
@@ -87,6 +89,10 @@ export function planFor(recipe: Recipe, { train }: Pick<Dataset, "train">, wante
     steps: Math.max(1, Math.round(recipe.epochs * longer * stepsPerEpoch)),
   };
 }
+
+/** Whether a plan mirrors images of these data. */
+export const isFlipped = ({ augment, flip }: Pick<Plan, "augment" | "flip">, { canFlip }: Pick<Dataset, "canFlip">) =>
+  augment !== "none" && (flip ?? canFlip);
 
 /** Learning rate at a step: linear warm-up to the peak, then the schedule over what remains. */
 export function learningRateAt(step: number, plan: Plan): number {

@@ -9,3 +9,6 @@ export function workOrderOf(store: Store): WorkOrder {
   const { source: data, seed, size } = order.data;
   return { data: { data, seed, size }, known: { key: order.dataKey, description: String(store.get("dataset")) } };
 }
+
+/** Whether a mirror was found to change the label of images of a run. */
+export const changesLabels = (store: Pick<Store, "get">): boolean => (store.get("mirror")?.classes.length ?? 0) > 0;

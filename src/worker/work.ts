@@ -19,6 +19,7 @@ import type { Recipe } from "../train/recipe.ts";
 import { makeFolder } from "../util/files.ts";
 import { watchKills } from "../util/machine.ts";
 import type { FromWorker } from "./messages.ts";
+import { changesLabels } from "./order.ts";
 
 export interface WorkOptions {
   readonly store: Store;
@@ -46,9 +47,13 @@ export const weightsFile = (runDir: string, key: TrialKey): string =>
 const seedOf = ({ seed }: RecordedConfig, trial: Trial): string =>
   `${seed}/${trial.phase}/${trial.notation}${trial.seed === 0 ? "" : `/${trial.seed}`}`;
 
-/** How a trial is trained. */
-const recipeOf = ({ proxy, final }: RecordedConfig, { phase, epochs }: Trial): Recipe =>
-  changed(phase === "search" ? proxy : final, { epochs: epochs ?? undefined });
+/** How a trial is trained; whether finals mirror images may have been found out on the way. */
+function recipeOf({ config, store }: Pick<WorkOptions, "config" | "store">, { phase, epochs }: Trial): Recipe {
+  const { proxy, final } = config;
+  const recipe = changed(phase === "search" ? proxy : final, { epochs: epochs ?? undefined });
+  const isFound = phase === "final" && recipe.flip == null && changesLabels(store);
+  return isFound ? { ...recipe, flip: false } : recipe;
+}
 
 /** Where an evaluator may leave weights, until they are checked and written as ours. */
 const scratchFile = (runDir: string, key: TrialKey): string => resolve(runDir, trialDir(key), "evaluated.safetensors");
@@ -107,7 +112,7 @@ async function evaluate(
   const order: Order = {
     phase,
     notation,
-    recipe: recipeOf(config, trial),
+    recipe: recipeOf(options, trial),
     seed: seedOf(config, trial),
     withTest: !isSearch,
     rungs: shares,
@@ -184,7 +189,7 @@ export async function work(options: WorkOptions): Promise<void> {
       const { weights } = evaluation;
       if (weights !== null) {
         makeFolder(join(runDir, trialDir(trial)));
-        const recipe = config.evaluate === null ? recipeOf(config, trial) : null;
+        const recipe = config.evaluate === null ? recipeOf(options, trial) : null;
         const facts = factsOf({ ...evaluation, dataset, seed: config.seed, recipe });
         // Weights first: a complete trial always has them, if its evaluator gives any.
         saveCheckpoint(weightsFile(runDir, trial), buildGraph(parseArch(trial.notation)), {
