@@ -13,6 +13,7 @@ import { findRun, openRun } from "../study/run.ts";
 import { loadCheckpoint } from "../train/checkpoint.ts";
 import type { TrainingFacts } from "../train/facts.ts";
 import { readFile } from "../util/files.ts";
+import { parseJson } from "../util/json.ts";
 import { shellWord } from "../util/shell.ts";
 import { workOrderOf } from "../worker/order.ts";
 import { weightsFile } from "../worker/work.ts";
@@ -95,7 +96,7 @@ function readArchFile(file: string): Arch {
   const text = readFile(file).toString("utf8");
   let notation: unknown;
   try {
-    notation = (JSON.parse(text) as { notation?: unknown }).notation;
+    notation = (parseJson(text) as { notation?: unknown }).notation;
   } catch (error) {
     const hint =
       "Give a JSON file that `mnas models NAME --json` wrote; files of weights go to --weights of `mnas export`.";

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { parse } from "csv-parse/sync";
 import { readFile } from "../util/files.ts";
+import { parseJson } from "../util/json.ts";
 import { isImageName } from "./formats.ts";
 import { invalid } from "./images.ts";
 
@@ -62,17 +63,17 @@ function tableOf(path: string, records: readonly unknown[]): Table {
   };
 }
 
-function parseJson(path: string, text: string, isLines: boolean): Table | null {
+function parseRecords(path: string, text: string, isLines: boolean): Table | null {
   let json: unknown;
   try {
     json = isLines
       ? text
           .split("\n")
           .filter((line) => line.trim() !== "")
-          .map((line) => JSON.parse(line) as unknown)
-      : JSON.parse(text);
+          .map(parseJson)
+      : parseJson(text);
   } catch (error) {
-    throw invalid(`Cannot read "${path}": it is not JSON`, hint, error);
+    throw invalid(`Cannot read "${path}": it is not JSON (${(error as Error).message})`, hint, error);
   }
   if (Array.isArray(json)) return tableOf(path, json);
   if (typeof json !== "object" || json === null) return null;
@@ -91,7 +92,7 @@ export function readTable(path: string): Table | null {
     .replace(/^\ufeff/, "");
   const kind = extname(path).toLowerCase();
   if (kind === ".csv" || kind === ".tsv") return parseCsv(path, text);
-  return parseJson(path, text, kind !== ".json");
+  return parseRecords(path, text, kind !== ".json");
 }
 
 const fileNames =

@@ -2,6 +2,7 @@ import type { Latency } from "../latency.ts";
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile } from "../util/files.ts";
+import { parseJson } from "../util/json.ts";
 import type { HeldOut } from "./predict/fit.ts";
 import { computedLatency, type LatencyDevice } from "./device.ts";
 
@@ -65,9 +66,20 @@ export const provenanceChanges = (was: Provenance, is: Provenance): string[] =>
 /** Nothing takes no time, whatever a sum of differences says. */
 export const leastMs = 1e-6;
 
-/** A record of what is predicted of the device that numbers were measured on. */
-export const predictedLatency = ({ device, os, runtime, runtimeVersion, provider }: Provenance, ms: number): Latency =>
-  computedLatency(Math.max(leastMs, ms), { device, os, runtime, runtimeVersion, provider, origin: "predicted" });
+/** A record of what is predicted of the device that numbers were measured on. Throws `DEVICE_INVALID` for no finite time. */
+export function predictedLatency(measuredOn: Provenance, ms: number): Latency {
+  const { device, os, runtime, runtimeVersion, provider } = measuredOn;
+  if (!Number.isFinite(ms)) {
+    throw new MnasError(
+      "DEVICE_INVALID",
+      `Cannot predict latencies of "${measuredOn.name}": a network would take ${ms} ms`,
+      {
+        hint: "Make the file of the table or predictor again; its numbers do not fit together.",
+      },
+    );
+  }
+  return computedLatency(Math.max(leastMs, ms), { device, os, runtime, runtimeVersion, provider, origin: "predicted" });
+}
 
 /**
  * Reads a JSON file of a known form. Throws `FILE_NOT_FOUND`, or `CONFIG_INVALID` when it is something else.
@@ -81,7 +93,7 @@ export function readJson<T>(file: string, schema: z.ZodType<T>, what: string): T
   };
   let value: unknown;
   try {
-    value = JSON.parse(content);
+    value = parseJson(content);
   } catch (error) {
     return fail("it is not JSON", error);
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
+import { parseJson } from "../util/json.ts";
 
 /** Of the requests and answers; a program may look at it. */
 export const protocolVersion = 1;
@@ -29,7 +30,7 @@ const withInfinities = (line: string): string => line.replaceAll(/\b(NaN|Infinit
 function parsed(line: string): unknown {
   for (const text of [line, withInfinities(line)]) {
     try {
-      return JSON.parse(text);
+      return parseJson(text);
     } catch {
       // The other form, or else no JSON.
     }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Task } from "../space/arch.ts";
 import { version } from "../version.ts";
+import { parseJson } from "../util/json.ts";
 
 /** Decisions of a training that whoever runs the network must know. */
 export interface ModelFacts {
@@ -94,7 +95,7 @@ export const metadataEntries = (
 function parse<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
   if (text === undefined) return null;
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(parseJson(text));
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { parse, CsvError } from "csv-parse/sync";
 import { readFile } from "../util/files.ts";
+import { parseJson } from "../util/json.ts";
 
 /** A table as its file has it: named columns, and a row for each network. */
 export interface Sheet {
@@ -42,7 +43,7 @@ function readCsv(text: string): Sheet {
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function readJson(text: string): Sheet {
-  const json: unknown = JSON.parse(text);
+  const json = parseJson(text);
   const rows: unknown[] = Array.isArray(json)
     ? json
     : Object.entries(json as object).map(([key, row]) => (isRow(row) ? { [entryColumn]: key, ...row } : row));

@@ -42,7 +42,9 @@ function numbersOf(value: unknown): number[] {
   if (typeof value === "number") return [value];
   if (typeof value !== "string") return [Number.NaN];
   const list = /^\[(.*)\]$/s.exec(value)?.[1];
-  return list === undefined ? [Number(value)] : list.split(/[\s,]+/).flatMap(numbersOf);
+  return list === undefined
+    ? [Number(value)]
+    : list.split(/[\s,]+/).flatMap((part) => (isMissing(part) ? [] : [Number(part)]));
 }
 
 /** The number of a cell, or the mean of those of a list; undefined where it is missing. */

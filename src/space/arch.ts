@@ -81,7 +81,13 @@ export type NetworkSpace = SearchSpace<NetworkTemplate>;
 /** How much wider than its input a block's inner layers are. */
 export const expansionOf = (op: BlockOp): number => (op.startsWith("mbconv") ? Number(op.slice(6)) : 1);
 
-const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0;
+/** The largest size, width or number of classes. */
+const largest = 1_000_000;
+/** The most layers of a network; each is built before anything is known of it. */
+const mostLayers = 1000;
+
+const positive = `a positive integer up to ${largest}`;
+const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0 && n <= largest;
 
 /**
  * Checks that an architecture can be built.
@@ -97,8 +103,7 @@ export function checkArch(arch: Arch): Arch {
   for (const part of ["stem", "blocks", "head"] as const)
     need(typeof arch[part] === "object" && arch[part] !== null, part, arch[part], "an object");
   need(Array.isArray(arch.blocks), "blocks", arch.blocks, "a list");
-  for (const [key, value] of Object.entries(arch.task))
-    need(isPositive(value as number), key, value, "a positive integer");
+  for (const [key, value] of Object.entries(arch.task)) need(isPositive(value as number), key, value, positive);
   const names = activations.join(", ");
   const activated = (what: string, { activation = "relu" }: { activation?: Activation }): void =>
     need(activations.includes(activation), `${what}.activation`, activation, `one of ${names}`);
@@ -108,7 +113,7 @@ export function checkArch(arch: Arch): Arch {
   ): void => {
     need(isPositive(c.kernel) && c.kernel % 2 === 1 && c.kernel <= 7, `${what}.kernel`, c.kernel, "1, 3, 5 or 7");
     need(c.stride === 1 || c.stride === 2, `${what}.stride`, c.stride, "1 or 2");
-    need(isPositive(c.filters), `${what}.filters`, c.filters, "a positive integer");
+    need(isPositive(c.filters), `${what}.filters`, c.filters, positive);
     activated(what, c);
   };
   conv("stem", arch.stem);
@@ -120,16 +125,13 @@ export function checkArch(arch: Arch): Arch {
     const expansion = expansionOf(block.op);
     const known = block.op === "conv" || block.op === "sepconv" || (isPositive(expansion) && expansion > 1);
     need(known, `blocks.${i}.op`, block.op, "conv, sepconv or mbconvN with N > 1");
-    need(isPositive(block.layers), `blocks.${i}.layers`, block.layers, "a positive integer");
+    need(isPositive(block.layers), `blocks.${i}.layers`, block.layers, positive);
     need(block.seRatio >= 0 && block.seRatio <= 1, `blocks.${i}.seRatio`, block.seRatio, "from 0 to 1");
     need(skips.includes(block.skip), `blocks.${i}.skip`, block.skip, `one of ${skips.join(", ")}`);
   });
-  need(
-    arch.head.filters === 0 || isPositive(arch.head.filters),
-    "head.filters",
-    arch.head.filters,
-    "0 or a positive integer",
-  );
+  const layers = arch.blocks.reduce((sum, block) => sum + block.layers, 0);
+  need(layers <= mostLayers, "the number of layers", layers, `at most ${mostLayers}`);
+  need(arch.head.filters === 0 || isPositive(arch.head.filters), "head.filters", arch.head.filters, `0 or ${positive}`);
   activated("head", arch.head);
   need(arch.dropout >= 0 && arch.dropout < 1, "dropout", arch.dropout, "from 0 to below 1");
   return arch;

@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { metadataEntries, metadataOf, modelMetadata, type ModelFacts } from "../lower/metadata.ts";
 import type { Task } from "../space/arch.ts";
 import { planFor, type Recipe } from "./recipe.ts";
+import { parseJson } from "../util/json.ts";
 
 /** Everything that a training decided about a network besides its weights. */
 export interface TrainingFacts extends ModelFacts {
@@ -70,7 +71,7 @@ export function factsEntries(notation: string, facts: TrainingFacts, task: Task)
 
 function parsed(text: string | undefined): unknown {
   try {
-    return JSON.parse(text ?? "");
+    return parseJson(text ?? "");
   } catch {
     return null;
   }

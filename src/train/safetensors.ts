@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { MnasError } from "../errors.ts";
 import { readFile, writeFileAtomically } from "../util/files.ts";
+import { parseJson } from "../util/json.ts";
 
 export interface Tensors {
   readonly arrays: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
@@ -62,7 +63,7 @@ export function readTensors(file: string): Tensors {
   if (size > bytes.length - 8) fail("its header is cut off");
   let found: unknown;
   try {
-    found = JSON.parse(bytes.toString("utf8", 8, 8 + size));
+    found = parseJson(bytes.toString("utf8", 8, 8 + size));
   } catch {
     return fail("its header is not JSON");
   }

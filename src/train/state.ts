@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import type { EngineState } from "../engine/engine.ts";
 import { MnasError } from "../errors.ts";
 import { parametersOf, type Graph } from "../graph/graph.ts";
 import type { Weights } from "../graph/weights.ts";
 import type { Recipe } from "./recipe.ts";
 import { readTensors, writeTensors } from "./safetensors.ts";
+import { parseJson } from "../util/json.ts";
 
 /** What decides the bits of a training; it goes on only with the same. */
 export interface TrainIdentity {
@@ -39,6 +41,16 @@ export function saveState(file: string, graph: Graph, { steps, sections }: Engin
   writeTensors(file, { arrays: new Map(arrays), metadata });
 }
 
+const identitySchema = z.looseObject({ recipe: z.looseObject({}) });
+
+function readIdentity(text: string | undefined): z.output<typeof identitySchema> | null {
+  try {
+    return identitySchema.parse(parseJson(text ?? ""));
+  } catch {
+    return null;
+  }
+}
+
 /** What two trainings do not share, as `name: was → is`. */
 function differences(was: object, is: object): string[] {
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
@@ -63,23 +75,26 @@ export function loadState(file: string, graph: Graph, identity: TrainIdentity): 
   const invalid = (why: string): MnasError =>
     new MnasError("MODEL_INVALID", `Cannot resume from "${file}": ${why}`, { hint: "Use --force to begin anew." });
   if (metadata["format"] !== "mnas-training") throw invalid("it holds no training");
-  const unlike = differences(
-    JSON.parse(metadata["identity"]!) as object,
-    JSON.parse(JSON.stringify(identity)) as object,
-  );
+  const was = readIdentity(metadata["identity"]);
+  if (was === null) throw invalid("it does not say which training it is of");
+  const unlike = differences(was, JSON.parse(JSON.stringify(identity)) as object);
   if (unlike.length > 0) {
     throw new MnasError("RUN_MISMATCH", `Cannot resume from "${file}" with other settings: ${unlike.join("; ")}`, {
       hint: "Give the old settings, or use --force without --resume to begin anew.",
     });
   }
+  const { step = "" } = metadata;
+  if (!/^\d{1,15}$/.test(step)) throw invalid(`its step is "${step}"`);
   const names = new Set([...arrays.keys()].map((name) => name.slice(0, name.indexOf("/"))));
   const sections = [...names].map((section) => {
-    const weights = parametersOf(graph).map(({ name }) => {
+    const weights = parametersOf(graph).map(({ name, shape }) => {
       const found = arrays.get(`${section}/${name}`);
       if (found === undefined) throw invalid(`"${section}/${name}" is missing`);
+      if (found.shape.join() !== shape.join()) throw invalid(`"${section}/${name}" has another shape`);
       return [name, found.values] as const;
     });
     return [section, new Map(weights)] as const;
   });
-  return { steps: Number(metadata["step"]), sections: new Map(sections) };
+  if (!names.has("weights")) throw invalid("it has no weights");
+  return { steps: Number(step), sections: new Map(sections) };
 }

@@ -1,3 +1,4 @@
+import { plausibleRun } from "./plausible.ts";
 import type { ToolPlan, ToolRun } from "./tool-run.ts";
 
 /** A word that a phone's shell reads back as it is. */
@@ -28,7 +29,10 @@ export const ignoresShapes = (output: string): boolean => /unconsumed cmdline fl
 /** The numbers of a line such as `count=50 first=9 curr=8 min=8 max=9 avg=8.4 std=0`, microseconds but for the first. */
 function statistics(line: string): ReadonlyMap<string, number> {
   return new Map(
-    [...line.matchAll(/(\w+)=([\d.]+(?:e[+-]?\d+)?)(?=[\s(]|$)/g)].map(([, key, value]) => [key!, Number(value)]),
+    [...line.matchAll(/\b(\w+)=(\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?=[\s(]|$)/g)].map(([, key, value]) => [
+      key!,
+      Number(value),
+    ]),
   );
 }
 
@@ -55,7 +59,7 @@ interface Phase {
 function phaseOfLine(line: string): Phase | null {
   const numbers = statistics(line);
   const [count = 0, current] = [numbers.get("count"), numbers.get("curr")];
-  const isSame = !numbers.has("avg");
+  const isSame = !/\bavg=/.test(line);
   const average = isSame ? current : numbers.get("avg");
   if (count === 0 || average === undefined) return null;
   return {
@@ -72,7 +76,9 @@ function phaseOfLine(line: string): Phase | null {
 /** Reads LiteRT's block of results in milliseconds, `NAME (avg): 8.41 ms (50 runs)` and the like. */
 function phaseOfBlock(output: string, name: "Warmup" | "Inference"): Phase | null {
   const us = (what: string): number | undefined => {
-    const found = new RegExp(`\\b${name} \\(${what}\\):\\s+([\\d.]+(?:e[+-]?\\d+)?)(?=\\s|$)`, "m").exec(output)?.[1];
+    const found = new RegExp(`\\b${name} \\(${what}\\):\\s+(\\d+(?:\\.\\d+)?(?:e[+-]?\\d+)?)(?=\\s|$)`, "m").exec(
+      output,
+    )?.[1];
     return found === undefined ? undefined : 1000 * Number(found);
   };
   const count = Number(new RegExp(`\\b${name} \\(avg\\):.*\\((\\d+) runs?\\)`).exec(output)?.[1] ?? 0);
@@ -99,7 +105,7 @@ export function parseBenchmarkModel(output: string): ToolRun | null {
   const warmup = lines.length > 1 ? phaseOfLine(lines[0]!) : phaseOfBlock(output, "Warmup");
   const { count, average, min, max, deviation, median, p95 } = timed;
   const ms = (us: number): number => us / 1000;
-  return {
+  return plausibleRun({
     count,
     warmup: warmup?.count ?? 0,
     medianMs: ms(median ?? average),
@@ -113,5 +119,5 @@ export function parseBenchmarkModel(output: string): ToolRun | null {
         ? ["p90 is the slowest run: this benchmark_model gives no quantiles"]
         : ["p90 is the 95th percentile, which benchmark_model gives"]),
     ],
-  };
+  });
 }

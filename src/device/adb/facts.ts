@@ -38,7 +38,7 @@ export function parseFacts(output: string): PhoneFacts {
   const [release, sdk, build] = ["ro.build.version.release", "ro.build.version.sdk", "ro.build.id"].map(say);
   const details = [sdk === null ? null : `SDK ${sdk}`, build].filter((part) => part !== null);
   const cores = [...facts].flatMap(([key, value]) => {
-    const core = /^cpu(\d+)$/.exec(key)?.[1];
+    const core = /^cpu(\d{1,3})$/.exec(key)?.[1];
     return core !== undefined && Number(value) > 0 ? [[Number(core), Number(value)] as const] : [];
   });
   return {
@@ -67,6 +67,6 @@ export const temperatureCommand = "dumpsys battery";
 
 /** The temperature of the battery in °C, which Android gives in tenths; null when it does not. */
 export function parseTemperature(output: string): number | null {
-  const tenths = /^\s*temperature:\s*(-?\d+)/m.exec(output)?.[1];
+  const tenths = /^\s*temperature:\s*(-?\d{1,4})\b/m.exec(output)?.[1];
   return tenths === undefined ? null : Number(tenths) / 10;
 }

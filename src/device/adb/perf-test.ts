@@ -1,3 +1,4 @@
+import { plausibleRun } from "./plausible.ts";
 import type { ToolPlan, ToolRun } from "./tool-run.ts";
 
 /** Flags of ONNX Runtime's `onnxruntime_perf_test`. It makes one run of its own before those it times. */
@@ -13,7 +14,7 @@ const deviationsTo90 = 1.2816;
 /** Reads what `onnxruntime_perf_test -s` prints, also where older versions write it differently. */
 export function parsePerfTest(output: string): ToolRun | null {
   const number = (form: string): number | undefined => {
-    const found = new RegExp(`${form}\\s*(?::|is)\\s*([\\d.]+(?:e[+-]?\\d+)?)`).exec(output)?.[1];
+    const found = new RegExp(`${form}\\s*(?::|is)\\s*(\\d+(?:\\.\\d+)?(?:e[+-]?\\d+)?)(?!\\.?\\d)`).exec(output)?.[1];
     return found === undefined ? undefined : Number(found);
   };
   const count = number("Total inference requests") ?? number("Total iterations") ?? 0;
@@ -27,7 +28,7 @@ export function parsePerfTest(output: string): ToolRun | null {
   const medianMs = middle ?? average;
   const high = seconds("P90");
   const p90Ms = high ?? seconds("Max") ?? average;
-  return {
+  return plausibleRun({
     count,
     warmup: 1,
     medianMs,
@@ -41,5 +42,5 @@ export function parsePerfTest(output: string): ToolRun | null {
         ? ["p90 is the slowest run or the mean: this onnxruntime_perf_test gives no quantiles"]
         : []),
     ],
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../../util/json.ts";
 import { limits, type DeviceMessage, type SearchMessage } from "./messages.ts";
 
 /** Text of the other side may be shown on a terminal, where control characters could do anything. */
@@ -108,7 +109,7 @@ const parser =
   (json: string): Message | Error => {
     let value: unknown;
     try {
-      value = JSON.parse(json);
+      value = parseJson(json);
     } catch {
       return new Error("a message that is no JSON");
     }
