@@ -5,6 +5,7 @@ import { fastestCores, parseFacts, parseTemperature } from "../src/device/adb/fa
 import { parsePerfTest } from "../src/device/adb/perf-test.ts";
 import { predictedLatency } from "../src/device/provenance.ts";
 import { readTable } from "../src/replay/table.ts";
+import { networkOf } from "../src/arch/network.ts";
 import { parseArch } from "../src/space/notation.ts";
 import { parseJson } from "../src/util/json.ts";
 import { folderOf, withFile } from "./fuzz/folder.ts";
@@ -53,10 +54,10 @@ test("a core or a temperature that no phone has is none", () => {
   expect(fastestCores(parseFacts("cpu1=9\ncpu4294967295=9\n").frequencies)).toBe("2");
 });
 
-test.each(["r4294967295", "r1001", "i4_o4294967295"])("a network with %s is refused before it is built", (part) => {
+test.each(["r4294967295", "r1001", "i4_o4294967295"])("a network with %s is refused", (part) => {
   const form = part.startsWith("r") ? "r2" : "i4_o4";
   const notation = "in8x8x1 stem4_k3_s22 r2_k3_s22_e3_i4_o4 head6 classes3";
-  expect(() => parseArch(notation.replace(form, part))).toThrow(/^Cannot build architecture: .* must be/);
+  expect(() => networkOf(parseArch(notation.replace(form, part)))).toThrow(/^Cannot build .* must be/);
 });
 
 test("JSON that is nested too deep is refused, also with brackets in its texts", () => {

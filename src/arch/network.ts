@@ -13,8 +13,8 @@ export interface Network {
   readonly costs: Costs;
 }
 
-/** What a network may cost: the size of an ONNX file, and the memory that WebAssembly has for one image. */
-const limits = { layers: 500, params: 2 ** 29, peakActivationBytes: 2 ** 32 } as const;
+/** Limits of the costs of a network: the size of an ONNX file, and the memory that WebAssembly has for one image. */
+const limits = { params: 2 ** 29, peakActivationBytes: 2 ** 32 } as const;
 
 /** Builds a network of any size. */
 export function buildNetwork(arch: Arch): Network {
@@ -28,11 +28,9 @@ export function networkOf(arch: Arch): Network {
     if (value <= most) return;
     const [is, must] = [value, most].map((n) => n.toLocaleString("en"));
     throw new MnasError("ARCH_INVALID", `Cannot build network: it has ${is} ${what}, must be at most ${must}`, {
-      hint: "Give it fewer classes or layers, smaller images, or a smaller width.",
+      hint: "Give it fewer classes, smaller images, or a smaller width.",
     });
   };
-  const layers = arch.blocks.reduce((sum, block) => sum + block.layers, 0);
-  need("layers", layers, limits.layers);
   const candidate = buildNetwork(arch);
   const { costs } = candidate;
   need("parameters", costs.params, limits.params);

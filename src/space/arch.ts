@@ -81,13 +81,11 @@ export type NetworkSpace = SearchSpace<NetworkTemplate>;
 /** How much wider than its input a block's inner layers are. */
 export const expansionOf = (op: BlockOp): number => (op.startsWith("mbconv") ? Number(op.slice(6)) : 1);
 
-/** The largest size, width or number of classes. */
-const largest = 1_000_000;
 /** The most layers of a network; each is built before anything is known of it. */
-const mostLayers = 1000;
+const mostLayers = 500;
 
-const positive = `a positive integer up to ${largest}`;
-const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0 && n <= largest;
+const positive = "a positive integer";
+const isPositive = (n: number): boolean => Number.isSafeInteger(n) && n > 0;
 
 /**
  * Checks that an architecture can be built.
@@ -130,7 +128,14 @@ export function checkArch(arch: Arch): Arch {
     need(skips.includes(block.skip), `blocks.${i}.skip`, block.skip, `one of ${skips.join(", ")}`);
   });
   const layers = arch.blocks.reduce((sum, block) => sum + block.layers, 0);
-  need(layers <= mostLayers, "the number of layers", layers, `at most ${mostLayers}`);
+  if (layers > mostLayers) {
+    const count = layers.toLocaleString("en");
+    throw new MnasError(
+      "ARCH_INVALID",
+      `Cannot build architecture: it has ${count} layers, must be at most ${mostLayers}`,
+      { hint: "Give its blocks fewer layers." },
+    );
+  }
   need(arch.head.filters === 0 || isPositive(arch.head.filters), "head.filters", arch.head.filters, `0 or ${positive}`);
   activated("head", arch.head);
   need(arch.dropout >= 0 && arch.dropout < 1, "dropout", arch.dropout, "from 0 to below 1");

@@ -15,7 +15,7 @@ import { readOnnxMetadata } from "../../src/lower/onnx.ts";
 import { readTable } from "../../src/replay/table.ts";
 import { parametersOf } from "../../src/graph/graph.ts";
 import { parseArch } from "../../src/space/notation.ts";
-import { buildNetwork } from "../../src/arch/network.ts";
+import { networkOf, buildNetwork } from "../../src/arch/network.ts";
 import { deviceModel } from "../../src/device/model.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import type { TrainingFacts } from "../../src/train/facts.ts";
@@ -266,6 +266,6 @@ export const fileReaders: readonly Reader[] = [
   {
     name: "networks, JSON",
     samples: [JSON.stringify({ notation })],
-    read: (input) => withFile(dir, "n.json", input, (file) => buildNetwork(findNetwork(file).arch)),
+    read: (input) => withFile(dir, "n.json", input, (file) => networkOf(findNetwork(file).arch)),
   },
 ];

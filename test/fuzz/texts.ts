@@ -9,7 +9,7 @@ import { parseDeviceMessage, parseSearchMessage } from "../../src/device/remote/
 import { MnasError } from "../../src/errors.ts";
 import { parseLine } from "../../src/evaluator/lines.ts";
 import { formatArch, parseArch } from "../../src/space/notation.ts";
-import { buildNetwork } from "../../src/arch/network.ts";
+import { networkOf } from "../../src/arch/network.ts";
 import { notation } from "./files.ts";
 import { must, type Reader } from "./reader.ts";
 
@@ -42,7 +42,7 @@ const checkMessage = (message: { readonly kind: string } | Error): void =>
 
 function readNotation(text: string): void {
   const arch = parseArch(text);
-  const { graph, costs } = buildNetwork(arch);
+  const { graph, costs } = networkOf(arch);
   must(Number.isFinite(costs.madds) && costs.params > 0, "its costs are no numbers");
   must(graph.nodes.length > 0, "it has no nodes");
   const again = formatArch(arch);
