@@ -43,9 +43,11 @@ export function saveState(file: string, graph: Graph, { steps, sections }: Engin
 
 const identitySchema = z.looseObject({ recipe: z.looseObject({}) });
 
-function readIdentity(text: string | undefined): z.output<typeof identitySchema> | null {
+/** The identity in a file, its settings in the order in which they were written; null where there is none. */
+function readIdentity(text: string | undefined): object | null {
   try {
-    return identitySchema.parse(parseJson(text ?? ""));
+    const found = parseJson(text ?? "");
+    return identitySchema.safeParse(found).success ? (found as object) : null;
   } catch {
     return null;
   }
