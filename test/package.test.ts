@@ -8,12 +8,15 @@ import { scratch } from "./mnas.ts";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const network = "in16x16x3 stem8_k3_s22 r1_k3_s22_e3_i8_o12 head0 classes3";
 
-/** A user's environment: nothing of the npm that runs the tests, and a home and a cache of its own. */
+/** The way to the registry on this machine; the project's own settings of npm are not among these. */
+const wayOut = /^npm_config_(userconfig|globalconfig|cafile|registry|proxy|https_proxy|noproxy)$/i;
+
+/** A user's environment: a home and a cache of its own, and of the npm that runs the tests the way to the registry alone. */
 function environment(home: string, path: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|ONNXRUNTIME|MNAS_|XDG_|NODE_OPTIONS)/i.test(name),
+    ([name]) => wayOut.test(name) || !/^(npm_|ONNXRUNTIME|MNAS_|XDG_|NODE_OPTIONS)/i.test(name),
   );
-  return { ...Object.fromEntries(own), HOME: home, PATH: path };
+  return { ...Object.fromEntries(own), HOME: home, PATH: path, npm_config_fetch_retries: "1" };
 }
 
 /** Folders of programs without those that a clone's npm puts first. */
@@ -48,7 +51,8 @@ describe.skipIf(!existsSync(join(root, "dist/cli/main.js")))("the package (needs
     packed = Object.values(told)[0]!;
     writeFileSync(join(user, "package.json"), '{ "type": "module", "private": true }');
     const tarball = join(space.dir, "mnas-0.1.0.tgz");
-    execFileSync("npm", ["install", "--no-audit", "--no-fund", tarball], { cwd: user, env, stdio: "pipe" });
+    const install = ["install", "--no-audit", "--no-fund", tarball];
+    execFileSync("npm", install, { cwd: user, env, stdio: "pipe", timeout: 280_000 });
   });
   afterAll(() => space[Symbol.dispose]());
 
@@ -116,7 +120,11 @@ describe.skipIf(!existsSync(join(root, "dist/cli/main.js")))("the package (needs
   test.skipIf(process.platform === "win32")("runs under an older Node, for which npm brings a newer one once", () => {
     const old = join(space.dir, "old");
     const name = `node-${process.platform}-${process.arch}@20`;
-    execFileSync("npm", ["install", "--prefix", old, "--no-audit", "--no-fund", name], { env, stdio: "pipe" });
+    execFileSync("npm", ["install", "--prefix", old, "--no-audit", "--no-fund", name], {
+      env,
+      stdio: "pipe",
+      timeout: 280_000,
+    });
     const older = environment(
       home,
       [join(old, "node_modules", name.replace("@20", ""), "bin"), systemPath].join(delimiter),
