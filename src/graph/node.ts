@@ -8,7 +8,7 @@ interface Op<I extends readonly Node[], A = Record<never, never>> {
   readonly attrs: A;
 }
 
-/** The signature of every op. Adding one starts here; the compiler then lists every place to fill in. */
+/** The signature of every op. Adding one starts here; the compiler then lists the tables that lack a row. */
 interface Ops {
   Input: Op<[], { readonly shape: Shape }>;
   /** k×k convolution over all channels, TensorFlow "same" padding. */
